@@ -1,0 +1,45 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let safe: [SwiftSetting] = [.swiftLanguageMode(.v6), .strictMemorySafety()]
+
+let package = Package(
+  name: "gpt2-cpu",
+  products: [
+    .library(name: "GPT2", targets: ["GPT2"]),
+    .executable(name: "gpt2", targets: ["Command"]),
+    .executable(name: "gpt2-bench", targets: ["GPT2Bench"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-numerics", exact: "1.1.1"),
+  ],
+  targets: [
+    .target(name: "CKernels", exclude: ["templates", "vector"]),
+    .target(name: "CLinux", linkerSettings: [.linkedLibrary("numa")]),
+    .target(name: "Machine", dependencies: ["CLinux"], swiftSettings: safe),
+    .target(name: "Operators", dependencies: ["CKernels", "Machine"], swiftSettings: safe),
+    .target(
+      name: "Reference",
+      dependencies: [.product(name: "RealModule", package: "swift-numerics")],
+      swiftSettings: safe),
+    .target(name: "GPT2", dependencies: ["Operators", "Machine"], swiftSettings: safe),
+    .executableTarget(
+      name: "Command",
+      dependencies: ["GPT2", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: safe),
+    .executableTarget(
+      name: "GPT2Bench",
+      dependencies: ["GPT2", "Reference", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "Benchmarks/GPT2Bench", swiftSettings: safe),
+    .target(
+      name: "TestSupport", dependencies: ["Machine", "GPT2", "Reference"], path: "Tests/TestSupport",
+      swiftSettings: safe),
+    .testTarget(name: "MachineTests", dependencies: ["Machine"], swiftSettings: safe),
+    .testTarget(
+      name: "OperatorsTests", dependencies: ["Operators", "Reference", "TestSupport"], swiftSettings: safe),
+    .testTarget(name: "ReferenceTests", dependencies: ["Reference", "TestSupport"], swiftSettings: safe),
+    .testTarget(name: "GPT2Tests", dependencies: ["GPT2", "TestSupport"], swiftSettings: safe),
+    .testTarget(name: "CommandTests", dependencies: ["TestSupport", "Command"], swiftSettings: safe),
+  ]
+)
