@@ -1,1 +1,100 @@
+// GPT-2's arithmetic, one table of kernels per instruction set. No threads, no allocation, no system calls.
+//
+// Every kernel gives the same bits on every instruction set: each output is summed in one fixed order, every
+// multiply-add is fused, and the transcendental functions are our own (templates/exponential.h).
+// Matrices are row-major; `ld…` and strides count floats. Unless a kernel says otherwise its buffers do not overlap,
+// need no alignment, and nothing outside them is read.
 #pragma once
+
+#include <stdint.h>
+
+// What the kernels' blocking fixes for good, because it decides the order of sums.
+enum {
+  CK_KC = 256,              // GEMM: products summed in one chain before they are added to C
+  CK_ATTENTION_ROWS = 64,   // attention: queries that share one sweep over the keys
+  CK_SUM_ROWS = 128,        // sums over rows: rows summed in one chain before they are added to the total
+  CK_NORM_BLOCK = 4096      // squared norms: elements summed in single precision before they go to double
+};
+
+typedef struct {
+  const float *a; long a_row, a_k;   // A(M,K): strides between rows and along k; a_row or a_k is 1
+  const float *b; long b_k, b_col;   // B(K,N): strides along k and between columns; b_k or b_col is 1
+  float *c; long ldc;                // C(M,N)
+  long m, n, k;
+  const float *bias;                 // (N), added to every row; may be NULL
+  int accumulate;                    // 0: C = A·B (C is never read); 1: C += A·B
+} ck_gemm;
+
+typedef struct {
+  const float *q, *k, *v;            // first element of this head in row t = 0 of its sequence
+  long ld;                           // stride between positions of q, k and v
+  float *out; long ld_out;           // (T, hs)
+  float *log_sum_exp;                // (T)
+  float *preatt, *att;               // (T, T) each, both or neither NULL; columns beyond the row's position become 0
+  long first, rows, head_size, t;    // queries first..<first+rows of T
+} ck_attention_forward;
+
+typedef struct {
+  const float *q, *k, *v; long ld;
+  const float *out, *dout; long ld_out;
+  const float *log_sum_exp;
+  float *dq, *dk, *dv; long ld_grad; // overwritten
+  long head_size, t;
+} ck_attention_backward;
+
+typedef struct {
+  float learning_rate, beta1, beta2, epsilon, weight_decay;
+  float one_minus_beta1, one_minus_beta2;     // rounded from double: 1 − 0.999f is off by 1.3e-5 of itself
+  float first_correction, second_correction;  // 1/(1 − β₁ᵗ), 1/(1 − β₂ᵗ)
+  float gradient_scale;                       // multiplies the gradient (clipping)
+} ck_adamw;
+
+typedef struct ck_kernels {
+  const char *name;
+  int mr, nr;
+
+  // Floats of scratch for `gemm` (any size), and for attention over T positions.
+  long gemm_scratch;
+  long (*attention_scratch)(long t);
+
+  void (*gemm)(const ck_gemm *, float *scratch);
+  void (*attention_forward)(const ck_attention_forward *, float *scratch);
+  void (*attention_backward)(const ck_attention_backward *, float *scratch);
+
+  void (*layer_norm_forward)(const float *x, const float *weight, const float *bias, long rows, long c,
+                             float *y, float *mean, float *rstd);
+  // dx is added to; dweight and dbias (C) receive the sums over these rows.
+  void (*layer_norm_backward)(const float *dout, const float *x, const float *weight, const float *mean,
+                              const float *rstd, long rows, long c, float *dx, float *dweight, float *dbias);
+  void (*gelu_forward)(const float *x, long n, float *y);
+  void (*gelu_backward)(const float *x, const float *dout, long n, float *dx);   // dx may be dout
+  void (*gelu_quintic_forward)(const float *x, long n, float *y);
+  void (*gelu_quintic_backward)(const float *x, const float *dout, long n, float *dx);
+  void (*add)(const float *a, const float *b, long n, float *out);               // out may be a or b
+  void (*encoder_forward)(const int32_t *tokens, const float *wte, const float *wpe, long first, long rows,
+                          long t, long c, float *out);
+  // Columns first..<first+columns of both gradients; dwte and dwpe are added to.
+  void (*encoder_backward)(const int32_t *tokens, const float *dout, long batch, long t, long c,
+                           long first, long columns, float *dwte, float *dwpe);
+  // losses[r] = log Σ exp(logits[r]) − logits[r][target]; log_sum_exp is kept for the backward pass.
+  void (*cross_entropy_forward)(const float *logits, const int32_t *targets, long rows, long v, long ld,
+                                float *losses, float *log_sum_exp);
+  // dlogits = (softmax − one-hot)·scale; columns v..<ld become 0. May be in place.
+  void (*cross_entropy_backward)(const float *logits, const int32_t *targets, const float *log_sum_exp,
+                                 float scale, long rows, long v, long ld, float *dlogits);
+  // out[c] (+)= Σ_r x[r][c], rows ascending in blocks of CK_SUM_ROWS.
+  void (*column_sum)(const float *x, long rows, long columns, long ld, int accumulate, float *out);
+  // Returns Σ g² before scaling.
+  double (*adamw)(float *parameters, const float *gradients, float *m, float *v, long n, const ck_adamw *);
+  double (*squared_norm)(const float *x, long n);
+  void (*exponential)(const float *x, long n, float *y);
+
+  // The machine's limits: FLOP done by `iterations` rounds of independent multiply-adds; a sum that reads n floats.
+  double (*peak)(long iterations);
+  float (*read)(const float *x, long n);
+} ck_kernels;
+
+// The table of an instruction set, or NULL where this processor or operating system does not support it.
+const ck_kernels *ck_kernels_portable(void);
+const ck_kernels *ck_kernels_avx2(void);
+const ck_kernels *ck_kernels_avx512(void);

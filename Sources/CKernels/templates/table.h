@@ -1,0 +1,49 @@
+// One instruction set's table: include after its vector header, inside its target region.
+
+// Contraction would fuse scalar a·b + c where the target can and not elsewhere: other bits.
+#pragma STDC FP_CONTRACT OFF
+
+#include "lanes.h"
+#include "exponential.h"
+#include "rows.h"
+#include "gemm_pack.h"
+#include "gemm_tile.h"
+#include "gemm_block.h"
+#include "attention.h"
+#include "layer_norm.h"
+#include "gelu.h"
+#include "encoder.h"
+#include "cross_entropy.h"
+#include "adamw.h"
+#include "limits.h"
+
+#define TABLE_STRING(x) #x
+#define TABLE_NAME(x) TABLE_STRING(x)
+
+const ck_kernels ISA_NAME(ck_table) = {
+    .name = TABLE_NAME(ISA_NAME()),
+    .mr = MR,
+    .nr = NR,
+    .gemm_scratch = GEMM_SCRATCH,
+    .attention_scratch = attention_scratch,
+    .gemm = gemm,
+    .attention_forward = attention_forward,
+    .attention_backward = attention_backward,
+    .layer_norm_forward = layer_norm_forward,
+    .layer_norm_backward = layer_norm_backward,
+    .gelu_forward = gelu_forward,
+    .gelu_backward = gelu_backward,
+    .gelu_quintic_forward = gelu_quintic_forward,
+    .gelu_quintic_backward = gelu_quintic_backward,
+    .add = add,
+    .encoder_forward = encoder_forward,
+    .encoder_backward = encoder_backward,
+    .cross_entropy_forward = cross_entropy_forward,
+    .cross_entropy_backward = cross_entropy_backward,
+    .column_sum = column_sum,
+    .adamw = adamw,
+    .squared_norm = squared_norm,
+    .exponential = exponential,
+    .peak = peak,
+    .read = read_sum,
+};

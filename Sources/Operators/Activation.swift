@@ -1,0 +1,37 @@
+import Machine
+
+/// The non-linearity between the two layers of the feed-forward block.
+public enum Activation: String, CaseIterable, Sendable {
+  /// ½x·(1 + tanh(√(2/π)·(x + 0.044715x³))): GPT-2's.
+  case gelu
+  /// x·(½ + 0.35849124x + 0.05037353x³ + 0.00625x⁵): departs from GPT-2 beyond |x| ≈ ½.
+  case geluQuintic = "gelu-quintic"
+
+  /// y = activation(x), element by element.
+  ///
+  /// - Parameters:
+  ///   - x: (count).
+  ///   - y: (count), overwritten; may be x.
+  /// - Accuracy: a few ulp of |y|; `ActivationTests` derives and enforces the bound.
+  /// - Complexity: ≈ 30 FLOP and 8 bytes an element.
+  /// - SeeAlso: Hendrycks, Gimpel 2016, arXiv:1606.08415.
+  public func forward(_ x: Tensor, count: Int, y: Tensor, context: ExecutionContext) {
+    context.perform(
+      .blocks(of: context.blockSize(count, least: 8192, multipleOf: 16), in: count) { range, _ in
+        context.kernels.activationForward(self, x, range: range, y: y)
+      })
+  }
+
+  /// dx = activation′(x)·dout, element by element.
+  ///
+  /// - Parameters:
+  ///   - x, dout: (count).
+  ///   - dx: (count), overwritten; may be dout.
+  /// - Complexity: ≈ 40 FLOP and 12 bytes an element.
+  public func backward(_ dout: Tensor, x: Tensor, count: Int, dx: Tensor, context: ExecutionContext) {
+    context.perform(
+      .blocks(of: context.blockSize(count, least: 8192, multipleOf: 16), in: count) { range, _ in
+        context.kernels.activationBackward(self, x, dout, range: range, dx: dx)
+      })
+  }
+}

@@ -1,0 +1,99 @@
+import Machine
+
+/// The AdamW optimizer with decoupled weight decay.
+///
+///     m = β₁m + (1−β₁)g   v = β₂v + (1−β₂)g²   p −= lr·(m̂/(√v̂ + ε) + decay·p),  m̂ = m/(1−β₁ᵗ),  v̂ = v/(1−β₂ᵗ)
+///
+/// - SeeAlso: Loshchilov, Hutter 2019, arXiv:1711.05101.
+public struct AdamW: Sendable, Equatable {
+  public var learningRate: Double
+  public var beta1: Double
+  public var beta2: Double
+  public var epsilon: Double
+  public var weightDecay: Double
+
+  public init(
+    learningRate: Double = 1e-4, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8,
+    weightDecay: Double = 0
+  ) {
+    self.learningRate = learningRate
+    self.beta1 = beta1
+    self.beta2 = beta2
+    self.epsilon = epsilon
+    self.weightDecay = weightDecay
+  }
+
+  /// The constants of one step as the kernel takes them, each rounded once from Double.
+  struct Step {
+    let learningRate, beta1, beta2, epsilon, weightDecay: Float
+    let oneMinusBeta1, oneMinusBeta2, firstCorrection, secondCorrection, gradientScale: Float
+
+    init(_ optimizer: AdamW, step: Int, gradientScale: Double) {
+      learningRate = Float(optimizer.learningRate)
+      beta1 = Float(optimizer.beta1)
+      beta2 = Float(optimizer.beta2)
+      epsilon = Float(optimizer.epsilon)
+      weightDecay = Float(optimizer.weightDecay)
+      oneMinusBeta1 = Float(1 - optimizer.beta1)
+      oneMinusBeta2 = Float(1 - optimizer.beta2)
+      firstCorrection = Float(1 / (1 - AdamW.power(optimizer.beta1, step)))
+      secondCorrection = Float(1 / (1 - AdamW.power(optimizer.beta2, step)))
+      self.gradientScale = Float(gradientScale)
+    }
+  }
+
+  /// xⁿ by squaring: multiplications only, so the same bits everywhere.
+  private static func power(_ base: Double, _ exponent: Int) -> Double {
+    var (result, square, rest) = (1.0, base, exponent)
+    while rest > 0 {
+      if rest & 1 == 1 { result *= square }
+      square *= square
+      rest >>= 1
+    }
+    return result
+  }
+
+  /// Elements of one task: fixed, because the norm is summed task by task.
+  private static let blockSize = 16 * Kernels.normBlock
+
+  /// Floats of shared scratch that `update` and `norm` need for `count` elements.
+  public static func sharedScratchCount(_ count: Int) -> Int { (count + blockSize - 1) / blockSize }
+
+  /// Takes one step.
+  ///
+  /// - Parameters:
+  ///   - gradients: (count). step: t, from 1. gradientScale: multiplies the gradients first (clipping).
+  ///   - parameters, firstMoment, secondMoment: (count), updated.
+  /// - Returns: the Euclidean norm of the gradients before scaling; not finite if any gradient is not.
+  /// - Precondition: the context has reserved `sharedScratchCount`.
+  /// - Complexity: ≈ 20 FLOP and 28 bytes an element: bound by memory.
+  public func update(
+    gradients: Tensor, step: Int, gradientScale: Double = 1, parameters: Tensor, firstMoment: Tensor,
+    secondMoment: Tensor, context: ExecutionContext
+  ) -> Double {
+    let constants = Step(self, step: step, gradientScale: gradientScale)
+    return Self.norm(of: gradients, context: context) { range in
+      context.kernels.adamW(
+        constants, parameters: parameters, gradients: gradients, firstMoment: firstMoment,
+        secondMoment: secondMoment, range: range)
+    }
+  }
+
+  /// The Euclidean norm of the gradients, for clipping before a step.
+  ///
+  /// - Complexity: 2 FLOP and 4 bytes an element.
+  public static func norm(of gradients: Tensor, context: ExecutionContext) -> Double {
+    norm(of: gradients, context: context) { range in context.kernels.squaredNorm(gradients, range: range) }
+  }
+
+  private static func norm(
+    of gradients: Tensor, context: ExecutionContext, _ squaredNorm: @escaping (Range<Int>) -> Double
+  ) -> Double {
+    let partials = context.shared(0..<sharedScratchCount(gradients.count))
+    context.perform(
+      .blocks(of: blockSize, in: gradients.count) { range, _ in
+        partials[range.lowerBound / blockSize] = Float(squaredNorm(range))
+      })
+    return partials.array().reduce(0.0) { $0 + Double($1) }.squareRoot()
+  }
+}

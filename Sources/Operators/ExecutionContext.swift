@@ -1,0 +1,98 @@
+import Machine
+
+/// Where operators run: an instruction set's kernels, a number of threads, and the scratch memory that they need.
+///
+/// One context serves one thread of control at a time: operators share its scratch.
+public final class ExecutionContext {
+  public let instructionSet: InstructionSet
+  public let parallel: Parallel
+  package let kernels: Kernels
+  private var workerScratch: Arena
+  private var sharedScratch: Arena
+  private var workerScratchStride = 0
+
+  public var threads: Int { parallel.threads }
+
+  /// - Parameters:
+  ///   - threads: how many work on an operator; by default the cores that the process may use.
+  ///   - instructionSet: by default the best that the machine has.
+  /// - Throws: `MemoryError` when the scratch cannot be allocated.
+  /// - Precondition: threads > 0; the instruction set is available.
+  public init(threads: Int = Topology.current.defaultThreads, instructionSet: InstructionSet = .best)
+    throws(MemoryError)
+  {
+    guard let kernels = Kernels(for: instructionSet) else {
+      preconditionFailure("\(instructionSet) is not available on this machine")
+    }
+    self.instructionSet = instructionSet
+    self.parallel = Parallel(threads: threads)
+    self.kernels = kernels
+    sharedScratch = try Arena([.init(name: "shared scratch", shape: [1])])
+    workerScratch = sharedScratch
+    try reserve(sequenceLength: 1, sharedCount: 1)
+  }
+
+  /// Makes room for attention over `sequenceLength` positions and `sharedCount` floats of shared scratch.
+  ///
+  /// - Throws: `MemoryError` when that exceeds the memory at hand.
+  public func reserve(sequenceLength: Int, sharedCount: Int) throws(MemoryError) {
+    let needed = kernels.scratchCount(sequenceLength: sequenceLength)
+    if needed > workerScratchStride {
+      workerScratch = try Arena([.init(name: "worker scratch", shape: [threads, needed])])
+      workerScratchStride = needed
+    }
+    if sharedCount > sharedScratch.all.count {
+      sharedScratch = try Arena([.init(name: "shared scratch", shape: [sharedCount])])
+    }
+  }
+
+  /// The scratch that belongs to one worker while a parallel region runs.
+  package func scratch(_ worker: Int) -> Tensor {
+    workerScratch.all.slice(worker * workerScratchStride..<(worker + 1) * workerScratchStride)
+  }
+
+  /// Scratch that all workers see; its contents last until the next operator.
+  ///
+  /// - Precondition: `reserve` made room for it.
+  package func shared(_ range: Range<Int>) -> Tensor { sharedScratch.all.slice(range) }
+
+  /// Runs every task of every piece of work in one parallel region, in no particular order.
+  package func perform(_ works: Work...) {
+    let total = works.reduce(0) { $0 + $1.count }
+    parallel.forEach(total) { task, worker in
+      var index = task
+      for work in works {
+        if index < work.count {
+          work.body(index, worker)
+          return
+        }
+        index -= work.count
+      }
+    }
+  }
+}
+
+/// Independent tasks: `body(task, worker)` for every task in 0..<count.
+package struct Work {
+  let count: Int
+  let body: (_ task: Int, _ worker: Int) -> Void
+
+  /// One task for every block of `size` elements of 0..<total.
+  static func blocks(of size: Int, in total: Int, _ body: @escaping (_ range: Range<Int>, _ worker: Int) -> Void)
+    -> Work
+  {
+    Work(count: (total + size - 1) / size) { task, worker in
+      body(task * size..<min(total, (task + 1) * size), worker)
+    }
+  }
+}
+
+extension ExecutionContext {
+  /// A block size that gives every thread several tasks of 0..<total, none smaller than `least`: one that comes late
+  /// or is interrupted leaves the rest to the others.
+  package func blockSize(_ total: Int, least: Int, multipleOf unit: Int = 1) -> Int {
+    let tasks = threads == 1 ? 1 : threads * 4
+    let size = max(least, (total + tasks - 1) / tasks)
+    return (size + unit - 1) / unit * unit
+  }
+}

@@ -1,0 +1,72 @@
+import Machine
+
+/// Layer normalisation over channels, ε = 1e-5.
+public enum LayerNorm {
+  /// Rows whose contributions to dweight and dbias are summed together: fixed, because it decides the sum's order.
+  static let rowsPerBlock = 32
+
+  /// Normalises each row of `x`, then scales and shifts it.
+  ///
+  ///     y[r,c] = (x[r,c] − μ[r]) · ρ[r] · weight[c] + bias[c],  ρ = 1/√(σ² + ε)
+  ///
+  /// - Parameters:
+  ///   - x: (R, C), row-major.
+  ///   - weight, bias: (C).
+  ///   - y: (R, C), overwritten.
+  ///   - mean, rstd: (R), kept for the backward pass.
+  /// - Precondition: C > 0; y does not overlap x. Never allocates or throws.
+  /// - Accuracy: `LayerNormTests` derives and enforces the bound.
+  /// - Complexity: ≈ 8·R·C FLOP; 8·R·C bytes moved.
+  /// - SeeAlso: Ba, Kiros, Hinton 2016, arXiv:1607.06450.
+  public static func forward(
+    _ x: Tensor, weight: Tensor, bias: Tensor, rows: Int, channels: Int, y: Tensor, mean: Tensor, rstd: Tensor,
+    context: ExecutionContext
+  ) {
+    let kernels = context.kernels
+    context.perform(
+      .blocks(of: context.blockSize(rows, least: 8), in: rows) { range, _ in
+        kernels.layerNormForward(
+          x, weight: weight, bias: bias, rows: range, channels: channels, y: y, mean: mean, rstd: rstd)
+      })
+  }
+
+  /// Floats of shared scratch that `backward` needs.
+  public static func sharedScratchCount(rows: Int, channels: Int) -> Int {
+    2 * ((rows + rowsPerBlock - 1) / rowsPerBlock) * channels
+  }
+
+  /// The gradients of `forward`.
+  ///
+  ///     dx += ρ·(d − mean(d) − n·mean(d·n)),  n = (x − μ)·ρ,  d = dout·weight
+  ///     dweight (+)= Σ_r dout·n    dbias (+)= Σ_r dout
+  ///
+  /// - Parameters:
+  ///   - dout, x: (R, C). mean, rstd: (R), from `forward`.
+  ///   - accumulate: whether dweight and dbias are added to or overwritten.
+  ///   - dx: (R, C), added to: the residual stream's gradient goes around the block as well as through it.
+  ///   - dweight, dbias: (C).
+  /// - Precondition: the context has reserved `sharedScratchCount`.
+  /// - Complexity: ≈ 16·R·C FLOP; 16·R·C bytes moved; two parallel regions.
+  public static func backward(
+    _ dout: Tensor, x: Tensor, weight: Tensor, mean: Tensor, rstd: Tensor, rows: Int, channels: Int,
+    accumulate: Bool, dx: Tensor, dweight: Tensor, dbias: Tensor, context: ExecutionContext
+  ) {
+    let kernels = context.kernels
+    let half = sharedScratchCount(rows: rows, channels: channels) / 2
+    let partials = (context.shared(0..<half), context.shared(half..<2 * half))
+    let blocks = half / channels
+    context.perform(
+      .blocks(of: rowsPerBlock, in: rows) { range, _ in
+        kernels.layerNormBackward(
+          dout, x, weight: weight, mean: mean, rstd: rstd, rows: range, channels: channels,
+          block: range.lowerBound / rowsPerBlock, dx: dx, dweightPartial: partials.0, dbiasPartial: partials.1)
+      })
+    func sum(_ partial: Tensor, into gradient: Tensor) -> Work {
+      .blocks(of: context.blockSize(channels, least: 64, multipleOf: 64), in: channels) { columns, _ in
+        kernels.columnSum(
+          partial, rows: blocks, columns: columns, rowStride: channels, accumulate: accumulate, out: gradient)
+      }
+    }
+    context.perform(sum(partials.0, into: dweight), sum(partials.1, into: dbias))
+  }
+}

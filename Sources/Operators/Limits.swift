@@ -1,0 +1,29 @@
+import Machine
+
+/// The machine's own limits, measured with the same kernels and threads as everything else.
+public enum Limits {
+  /// Runs `iterations` rounds of independent multiply-adds on every thread, as many at once as the GEMM's tile has.
+  ///
+  /// - Returns: the floating-point operations done.
+  public static func multiplyAdd(iterations: Int, context: ExecutionContext) -> Double {
+    let done = context.shared(0..<context.threads)
+    context.perform(
+      Work(count: context.threads) { task, _ in
+        done[task] = Float(context.kernels.peak(iterations: iterations))
+      })
+    return done.array().reduce(0.0) { $0 + Double($1) }
+  }
+
+  /// Reads a tensor once, in one range a thread.
+  ///
+  /// - Returns: its sum in no useful order: a value that depends on every element, so that nothing is skipped.
+  public static func read(_ tensor: Tensor, context: ExecutionContext) -> Double {
+    let sums = context.shared(0..<context.threads)
+    let size = (tensor.count + context.threads - 1) / context.threads
+    context.perform(
+      .blocks(of: size, in: tensor.count) { range, _ in
+        sums[range.lowerBound / size] = context.kernels.read(tensor, range: range)
+      })
+    return sums.array().reduce(0.0) { $0 + Double($1) }
+  }
+}
