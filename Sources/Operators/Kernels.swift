@@ -6,7 +6,7 @@ import CKernels
 import Machine
 
 /// One instruction set's table of kernels.
-package struct Kernels: @unchecked Sendable {
+@safe package struct Kernels: @unchecked Sendable {
   // Points to a constant of the C target, alive as long as the process.
   private let table: ck_kernels
 
@@ -28,8 +28,8 @@ package struct Kernels: @unchecked Sendable {
   /// Floats of scratch that any kernel needs, for attention over at most `sequenceLength` positions.
   func scratchCount(sequenceLength: Int) -> Int { unsafe table.attention_scratch(sequenceLength) }
 
-  static let attentionRows = Int(CK_ATTENTION_ROWS.rawValue)
-  static let normBlock = Int(CK_NORM_BLOCK.rawValue)
+  static let attentionRows = CK_ATTENTION_ROWS
+  static let normBlock = CK_NORM_BLOCK
 }
 
 /// A matrix inside a tensor: element (row, column) lies at offset + row·rowStride + column·columnStride.
