@@ -40,6 +40,7 @@ public struct ReferenceConfiguration: Equatable, Sendable {
   }
 
   /// Every parameter tensor filled with zeros.
+  @inlinable
   public func zeros<Scalar: BinaryFloatingPoint>(_ type: Scalar.Type) -> [String: [Scalar]] {
     Dictionary(
       uniqueKeysWithValues: tensors.map { tensor in

@@ -11,25 +11,35 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
   /// The sixteen tensors of `configuration.tensors` by name, row-major.
   public var parameters: [String: [Scalar]]
   /// As `parameters`; `backward` adds to them.
-  public private(set) var gradients: [String: [Scalar]]
+  public var gradients: [String: [Scalar]]
   /// The moments of AdamW.
-  public private(set) var firstMoments, secondMoments: [String: [Scalar]]
+  public var firstMoments, secondMoments: [String: [Scalar]]
   /// Updates done.
-  public private(set) var steps = 0
+  public var steps = 0
   /// What the last forward pass left for the backward pass.
-  private var pass: Pass?
+  @usableFromInline var pass: Pass?
 
-  private struct Pass {
-    var inputs: [Int32]
-    var targets: [Int32]
-    var batchSize, sequenceLength: Int
-    var blocks: [ReferenceBlock<Scalar>.Activations] = []
-    var last: [Scalar] = []
-    var norm = ReferenceLayerNorm.Output<Scalar>(output: [], mean: [], rstd: [])
-    var probabilities: [Scalar] = []
+  @usableFromInline
+  struct Pass {
+    @usableFromInline var inputs: [Int32]
+    @usableFromInline var targets: [Int32]
+    @usableFromInline var batchSize, sequenceLength: Int
+    @usableFromInline var blocks: [ReferenceBlock<Scalar>.Activations] = []
+    @usableFromInline var last: [Scalar] = []
+    @usableFromInline var norm = ReferenceLayerNorm.Output<Scalar>(output: [], mean: [], rstd: [])
+    @usableFromInline var probabilities: [Scalar] = []
+
+    @inlinable
+    init(inputs: [Int32], targets: [Int32], batchSize: Int, sequenceLength: Int) {
+      self.inputs = inputs
+      self.targets = targets
+      self.batchSize = batchSize
+      self.sequenceLength = sequenceLength
+    }
   }
 
   /// - Precondition: `parameters` holds the sixteen tensors, each of its size.
+  @inlinable
   public init(
     configuration: ReferenceConfiguration, parameters: [String: [Scalar]], activation: ReferenceGELU = .tanh
   ) {
@@ -49,6 +59,7 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
   /// - Parameters:
   ///   - inputs, targets: (B, T), each in 0..<V.
   /// - Returns: logits (B, T, V), without the padded columns; the mean loss over B·T.
+  @inlinable
   public mutating func forward(
     _ inputs: [Int32], targets: [Int32], batchSize: Int, sequenceLength: Int
   ) -> (logits: [Scalar], loss: Scalar) {
@@ -84,6 +95,7 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
   /// Adds the gradients of the last forward pass's mean loss to `gradients`.
   ///
   /// - Precondition: a forward pass was done.
+  @inlinable
   public mutating func backward() {
     guard let pass else { preconditionFailure("backward needs a forward pass") }
     let rows = pass.inputs.count
@@ -109,6 +121,7 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
   }
 
   /// One step of AdamW on every tensor.
+  @inlinable
   public mutating func update(_ optimizer: ReferenceAdamW<Scalar>) {
     steps += 1
     for (name, _) in configuration.tensors {
@@ -119,16 +132,19 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
   }
 
   /// Sets every gradient to zero.
+  @inlinable
   public mutating func zeroGradients() {
     gradients = configuration.zeros(Scalar.self)
   }
 
   /// √(Σ g²) over every gradient, tensors in the checkpoint's order.
+  @inlinable
   public var gradientNorm: Scalar {
     ReferenceGradientNorm.norm(configuration.tensors.map { gradients[$0.name, default: []] })
   }
 
-  private mutating func backwardHead(_ dlogits: [Scalar], _ pass: Pass) -> [Scalar] {
+  @inlinable
+  mutating func backwardHead(_ dlogits: [Scalar], _ pass: Pass) -> [Scalar] {
     let (rows, C) = (pass.inputs.count, configuration.channels)
     ReferenceLinear.backwardWeight(
       dlogits, input: pass.norm.output, rows: rows, inputChannels: C,
@@ -144,20 +160,24 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
     }
   }
 
-  private func parameter(_ name: String) -> [Scalar] { parameters[name, default: []] }
+  @inlinable
+  func parameter(_ name: String) -> [Scalar] { parameters[name, default: []] }
 
-  private func block(_ layer: Int) -> ReferenceBlock<Scalar> {
+  @inlinable
+  func block(_ layer: Int) -> ReferenceBlock<Scalar> {
     ReferenceBlock(
       parameters: layerTensors(parameters, layer), configuration: configuration, activation: activation)
   }
 
   /// The twelve tensors that have one part a layer, reduced to this layer's.
-  private func layerTensors(_ all: [String: [Scalar]], _ layer: Int) -> [String: [Scalar]] {
+  @inlinable
+  func layerTensors(_ all: [String: [Scalar]], _ layer: Int) -> [String: [Scalar]] {
     let outside: Set<String> = ["wte", "wpe", "lnfw", "lnfb"]
     return all.filter { !outside.contains($0.key) }.mapValues { values in
       Array(values[range(layer, count: values.count / configuration.layers)])
     }
   }
 
-  private func range(_ layer: Int, count: Int) -> Range<Int> { layer * count..<(layer + 1) * count }
+  @inlinable
+  func range(_ layer: Int, count: Int) -> Range<Int> { layer * count..<(layer + 1) * count }
 }

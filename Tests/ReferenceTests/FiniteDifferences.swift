@@ -1,6 +1,6 @@
 import Reference
-import Testing
 import TestSupport
+import Testing
 
 /// The tolerance of a gradient by central differences in Double, for functions and derivatives of magnitude ≈ 1.
 ///

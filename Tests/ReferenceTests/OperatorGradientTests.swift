@@ -1,6 +1,6 @@
 import Reference
-import Testing
 import TestSupport
+import Testing
 
 /// Every backward pass against central differences of its forward pass (see `differenceTolerance`). Gradients
 /// that accumulate start from ones, so that overwriting them fails too.

@@ -1,7 +1,7 @@
 import Foundation
 import Reference
-import Testing
 import TestSupport
+import Testing
 
 /// Values that can be had without the code under test: by hand, or from a property of the formula.
 @Suite struct OperatorValueTests {

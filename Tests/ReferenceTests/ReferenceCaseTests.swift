@@ -1,15 +1,15 @@
 import Foundation
 import Reference
-import Testing
 import TestSupport
+import Testing
 
 /// `ReferenceModel<Double>` against values that were computed in float64 by other programs.
 ///
-/// Logits and gradients are stored as float32: rounding leaves |error| ≤ 2⁻²⁴·|value|. Double's own noise, sums of
-/// some thousand terms in another order, stays below 1e-13 of the tensor's largest magnitude; so do the losses,
-/// which are stored as float64. Ten steps of AdamW magnify that noise: m̂/√v̂ divides by what may be small, at most
-/// by 1/ε = 1e8, yet moves a weight by no more than lr = 1e-4: 1e-13·1e8·1e-4 = 1e-9 at worst for a weight whose
-/// gradient vanishes, which then hardly moves the loss. The losses of training get 1e-11.
+/// Logits and gradients are stored as float32: rounding leaves |error| ≤ 2⁻²⁴·|value|. Double's own noise, sums
+/// of some thousand terms in another order, stays below 1e-13 of the tensor's largest magnitude; so do the
+/// losses, which are stored as float64. AdamW magnifies a gradient's noise δ by at most lr/ε = 1e4, where the
+/// gradient itself vanishes; with δ ≲ 1e-16 a weight moves by 1e-12 a step, and ten steps leave the losses of
+/// training within 1e-11.
 @Suite struct ReferenceCaseTests {
   @Test func tinyIsThere() {
     #expect(ReferenceCase.all.first?.name == "tiny")
