@@ -1,1 +1,110 @@
-#pragma once
+// The operating system, as Machine sees it: memory, NUMA placement, processors, files.
+//
+// Every function that can fail returns 0 or a positive errno and writes its result through a pointer, so that
+// Swift never reads `errno` itself. Nothing here prints, exits, allocates behind the caller's back or depends on
+// the processor's architecture.
+
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "The file formats are little-endian and are mapped as they are: a little-endian host is needed."
+#endif
+
+// Memory. Sizes are multiples of clinux_page_bytes().
+
+size_t clinux_page_bytes(void);
+
+/// Maps zeroed, private memory; from 2 MiB on it is aligned to 2 MiB and advised for huge pages.
+int clinux_map_memory(size_t byte_count, void **address);
+
+/// Maps zeroed memory between two inaccessible pages; `address` is the first accessible byte.
+int clinux_map_guarded(size_t byte_count, void **address);
+
+int clinux_unmap(void *address, size_t byte_count);
+
+int clinux_lock(void *address, size_t byte_count);
+
+/// The soft RLIMIT_MEMLOCK in bytes; UINT64_MAX when unlimited.
+uint64_t clinux_lock_limit(void);
+
+// NUMA.
+
+/// The nodes whose memory this process may use, ascending; returns how many there are (at most `capacity` are
+/// written), 0 where the kernel has no NUMA support or refuses its system calls.
+int clinux_numa_nodes(int *nodes, int capacity);
+
+/// Asks that pages not yet touched come from `node`, or from another one when it is full.
+int clinux_numa_prefer(void *address, size_t byte_count, int node);
+
+/// Asks that pages not yet touched come from the given nodes in turn.
+int clinux_numa_interleave(void *address, size_t byte_count, const int *nodes, int count);
+
+/// The node that holds the page of `address`, which is touched.
+int clinux_numa_node_of_address(void *address, int *node);
+
+// Process.
+
+/// The CPUs of the calling thread's affinity mask, ascending; `count` receives how many there are, of which at
+/// most `capacity` are written.
+int clinux_affinity(int *cpus, int capacity, int *count);
+
+struct clinux_usage {
+  int64_t minor_faults;
+  int64_t major_faults;
+  int64_t peak_resident_bytes;
+};
+
+int clinux_usage(struct clinux_usage *usage);
+
+int clinux_process_id(void);
+
+// The errno values that callers tell apart.
+extern const int CLINUX_ENOENT, CLINUX_EACCES, CLINUX_EPERM, CLINUX_EISDIR, CLINUX_EEXIST;
+
+/// The system's words for an errno, terminated.
+void clinux_error_text(int error, char *text, size_t capacity);
+
+// Files.
+
+enum clinux_open_mode {
+  CLINUX_READ,           // an existing file
+  CLINUX_CREATE,         // a new file; EEXIST when there is one
+  CLINUX_APPEND,         // at the end of an existing or new file
+  CLINUX_CREATE_APPEND,  // at the end of a new file; EEXIST when there is one
+};
+
+enum clinux_file_kind { CLINUX_REGULAR, CLINUX_DIRECTORY, CLINUX_OTHER };
+
+int clinux_open(const char *path, enum clinux_open_mode mode, int *descriptor);
+
+int clinux_close(int descriptor);
+
+int clinux_stat(int descriptor, enum clinux_file_kind *kind, int64_t *byte_count);
+
+/// The kind of what `path` names, symbolic links followed; ENOENT when there is nothing.
+int clinux_stat_path(const char *path, enum clinux_file_kind *kind);
+
+/// Reads at most `capacity` bytes; `count` 0 is the end of the file.
+int clinux_read(int descriptor, void *bytes, size_t capacity, size_t *count);
+
+/// Writes all the bytes, or fails.
+int clinux_write_all(int descriptor, const void *bytes, size_t byte_count);
+
+int clinux_sync(int descriptor);
+
+/// Syncs the directory itself, so that a rename in it survives a crash.
+int clinux_sync_directory(const char *path);
+
+/// Renames; with `replace` 0 an existing destination is kept and EEXIST returned.
+int clinux_rename(const char *from, const char *to, int replace);
+
+int clinux_remove(const char *path);
+
+/// Maps a file read-only. `byte_count` > 0.
+int clinux_map_file(int descriptor, size_t byte_count, const void **address);
+
+#endif

@@ -1,0 +1,105 @@
+// Files: opened, mapped, written durably.
+
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int clinux_open(const char *path, enum clinux_open_mode mode, int *descriptor) {
+  int flags = O_CLOEXEC;
+  switch (mode) {
+  // O_NONBLOCK: opening a pipe must not wait for a writer; it means nothing for a regular file.
+  case CLINUX_READ: flags |= O_RDONLY | O_NONBLOCK; break;
+  case CLINUX_CREATE: flags |= O_WRONLY | O_CREAT | O_EXCL; break;
+  case CLINUX_APPEND: flags |= O_WRONLY | O_CREAT | O_APPEND; break;
+  case CLINUX_CREATE_APPEND: flags |= O_WRONLY | O_CREAT | O_EXCL | O_APPEND; break;
+  }
+  do {
+    *descriptor = open(path, flags, 0666);
+  } while (*descriptor < 0 && errno == EINTR);
+  return *descriptor < 0 ? errno : 0;
+}
+
+int clinux_close(int descriptor) {
+  // EINTR: Linux has closed it all the same.
+  return close(descriptor) == 0 || errno == EINTR ? 0 : errno;
+}
+
+static enum clinux_file_kind kind_of(mode_t mode) {
+  if (S_ISREG(mode)) return CLINUX_REGULAR;
+  return S_ISDIR(mode) ? CLINUX_DIRECTORY : CLINUX_OTHER;
+}
+
+int clinux_stat(int descriptor, enum clinux_file_kind *kind, int64_t *byte_count) {
+  struct stat status;
+  if (fstat(descriptor, &status) != 0) return errno;
+  *kind = kind_of(status.st_mode);
+  *byte_count = status.st_size;
+  return 0;
+}
+
+int clinux_stat_path(const char *path, enum clinux_file_kind *kind) {
+  struct stat status;
+  if (stat(path, &status) != 0) return errno;
+  *kind = kind_of(status.st_mode);
+  return 0;
+}
+
+int clinux_read(int descriptor, void *bytes, size_t capacity, size_t *count) {
+  ssize_t got;
+  do {
+    got = read(descriptor, bytes, capacity);
+  } while (got < 0 && errno == EINTR);
+  *count = got < 0 ? 0 : (size_t)got;
+  return got < 0 ? errno : 0;
+}
+
+int clinux_write_all(int descriptor, const void *bytes, size_t byte_count) {
+  const char *next = bytes;
+  while (byte_count > 0) {
+    ssize_t written = write(descriptor, next, byte_count);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    next += written;
+    byte_count -= (size_t)written;
+  }
+  return 0;
+}
+
+int clinux_sync(int descriptor) {
+  return fsync(descriptor) == 0 ? 0 : errno;
+}
+
+int clinux_sync_directory(const char *path) {
+  int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return errno;
+  int error = fsync(descriptor) == 0 ? 0 : errno;
+  close(descriptor);
+  // Some network file systems cannot sync a directory and say so with EINVAL.
+  return error == EINVAL ? 0 : error;
+}
+
+int clinux_rename(const char *from, const char *to, int replace) {
+  if (replace) return rename(from, to) == 0 ? 0 : errno;
+  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return errno;
+  // A file system without RENAME_NOREPLACE: link refuses an existing name just as atomically.
+  if (link(from, to) != 0) return errno;
+  return unlink(from) == 0 ? 0 : errno;
+}
+
+int clinux_remove(const char *path) {
+  return unlink(path) == 0 ? 0 : errno;
+}
+
+int clinux_map_file(int descriptor, size_t byte_count, const void **address) {
+  void *mapped = mmap(NULL, byte_count, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  if (mapped == MAP_FAILED) return errno;
+  *address = mapped;
+  return 0;
+}

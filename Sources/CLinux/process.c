@@ -1,0 +1,57 @@
+// The process: its CPUs, its page faults, its peak memory.
+
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+int clinux_affinity(int *cpus, int capacity, int *count) {
+  // The kernel refuses a mask smaller than its own with EINVAL, so the mask grows until it fits.
+  for (int bits = 1024; bits <= 1 << 20; bits *= 2) {
+    cpu_set_t *set = CPU_ALLOC(bits);
+    if (set == NULL) return ENOMEM;
+    size_t set_bytes = CPU_ALLOC_SIZE(bits);
+    CPU_ZERO_S(set_bytes, set);
+    int error = sched_getaffinity(0, set_bytes, set) == 0 ? 0 : errno;
+    if (error == 0) {
+      *count = 0;
+      for (int cpu = 0; cpu < bits; cpu++) {
+        if (!CPU_ISSET_S(cpu, set_bytes, set)) continue;
+        if (*count < capacity) cpus[*count] = cpu;
+        *count += 1;
+      }
+    }
+    CPU_FREE(set);
+    if (error != EINVAL) return error;
+  }
+  return EINVAL;
+}
+
+int clinux_usage(struct clinux_usage *usage) {
+  struct rusage now;
+  if (getrusage(RUSAGE_SELF, &now) != 0) return errno;
+  usage->minor_faults = now.ru_minflt;
+  usage->major_faults = now.ru_majflt;
+  usage->peak_resident_bytes = (int64_t)now.ru_maxrss * 1024;  // Linux counts KiB
+  return 0;
+}
+
+int clinux_process_id(void) {
+  return (int)getpid();
+}
+
+const int CLINUX_ENOENT = ENOENT;
+const int CLINUX_EACCES = EACCES;
+const int CLINUX_EPERM = EPERM;
+const int CLINUX_EISDIR = EISDIR;
+const int CLINUX_EEXIST = EEXIST;
+
+void clinux_error_text(int error, char *text, size_t capacity) {
+  char scratch[128];
+  snprintf(text, capacity, "%s", strerror_r(error, scratch, sizeof scratch));
+}

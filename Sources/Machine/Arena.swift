@@ -1,0 +1,121 @@
+/// One buffer of Floats whose ranges have names and shapes: a model's parameters, its gradients, its activations.
+///
+/// Tensors lie in the order given, each from a 64-byte boundary on (a cache line and an AVX-512 vector). The
+/// padding between them belongs to `all` and stays zero, so that sums and updates over the whole range are those
+/// over the tensors.
+///
+/// The arena lives as long as any of its tensors.
+public final class Arena: Sendable {
+  public struct Entry: Sendable, Equatable {
+    public var name: String
+    public var shape: [Int]
+
+    public init(name: String, shape: [Int]) {
+      self.name = name
+      self.shape = shape
+    }
+  }
+
+  /// A tensor's place in the arena.
+  private struct Place {
+    var entry: Entry
+    var offset: Int
+    var count: Int
+  }
+
+  let buffer: Buffer
+  private let places: [Place]
+  private let indices: [String: Int]
+  private let floatCount: Int
+  private let allOffset: Int
+
+  /// Floats in 64 bytes.
+  package static let alignment = 16
+
+  /// - Parameters:
+  ///   - entries: names, each used once, and shapes; a dimension may be 0.
+  ///   - locked: keeps the pages in memory; where the system refuses, `notice` says so.
+  ///   - what: names the arena in an error, as in "The parameters".
+  /// - Throws: `MemoryError`; `exceedsMemory` comes before anything is mapped.
+  public convenience init(
+    _ entries: [Entry], placement: Placement = .automatic, locked: Bool = false, what: String = "An arena"
+  ) throws(MemoryError) {
+    try self.init(entries, placement: placement, locked: locked, what: what, guardEdge: nil)
+  }
+
+  init(
+    _ entries: [Entry], placement: Placement, locked: Bool, what: String, guardEdge: GuardEdge?
+  ) throws(MemoryError) {
+    let (places, floatCount) = try Self.layOut(entries, padded: guardEdge == nil)
+    buffer = try Buffer(
+      byteCount: floatCount * MemoryLayout<Float>.stride, placement: placement, locked: locked, what: what,
+      guarded: guardEdge != nil)
+    let slack = buffer.byteCount / MemoryLayout<Float>.stride - floatCount
+    allOffset = guardEdge == .end ? slack : 0
+    self.places = places
+    self.floatCount = floatCount
+    indices = Dictionary(
+      places.enumerated().map { ($1.entry.name, $0) },
+      uniquingKeysWith: { first, _ in
+        preconditionFailure("two tensors are named \(places[first].entry.name)")
+      })
+  }
+
+  /// Offsets in Floats, each a multiple of `alignment`, and the total; unpadded, the last tensor ends the arena.
+  private static func layOut(
+    _ entries: [Entry], padded: Bool
+  ) throws(MemoryError) -> (places: [Place], floatCount: Int) {
+    // Keeps every offset, rounded up to pages and in bytes, within Int.
+    let limit = Int.max / 64
+    var offset = 0
+    var end = 0
+    var places: [Place] = []
+    for entry in entries {
+      guard let count = elementCount(entry.shape), count <= limit - offset else {
+        throw .invalidShape(name: entry.name, shape: entry.shape)
+      }
+      places.append(Place(entry: entry, offset: offset, count: count))
+      end = offset + count
+      offset = (end + alignment - 1) / alignment * alignment
+    }
+    return (places, padded ? offset : end)
+  }
+
+  /// The product of the dimensions; `nil` when one is negative or the product overflows.
+  private static func elementCount(_ shape: [Int]) -> Int? {
+    guard shape.allSatisfy({ $0 >= 0 }) else { return nil }
+    if shape.contains(0) { return 0 }
+    var count = 1
+    for dimension in shape {
+      let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
+      if overflow { return nil }
+      count = product
+    }
+    return count
+  }
+
+  /// The tensor of that name.
+  public subscript(_ name: String) -> Tensor? {
+    indices[name].map { tensor(at: places[$0]) }
+  }
+
+  /// All tensors, in the order of the entries.
+  public var tensors: [Tensor] {
+    places.map { tensor(at: $0) }
+  }
+
+  /// The whole range as one flat tensor, the zero padding between tensors included.
+  public var all: Tensor {
+    Tensor(arena: self, name: "all", offset: allOffset, shape: [floatCount])
+  }
+
+  /// Bytes of `all`; the mapping behind it is rounded up to whole pages.
+  public var byteCount: Int { floatCount * MemoryLayout<Float>.stride }
+
+  /// What was asked for and not granted (locked memory), as a sentence for the user.
+  public var notice: String? { buffer.notice }
+
+  private func tensor(at place: Place) -> Tensor {
+    Tensor(arena: self, name: place.entry.name, offset: allOffset + place.offset, shape: place.entry.shape)
+  }
+}

@@ -1,0 +1,79 @@
+import CLinux
+import Synchronization
+
+/// A file that appears whole or not at all.
+///
+/// Bytes go to a temporary file beside the destination; `commit()` syncs it to the disk, renames it and syncs the
+/// directory. Dropped without a commit, the temporary is removed and the destination is what it was. A crash
+/// leaves at worst the temporary, whose name is the destination's with `.temporary-PID-N` after it.
+public struct AtomicFile: ~Copyable, Sendable {
+  public let path: String
+  private let temporaryPath: String
+  private let file: FileDescriptor
+  private let overwrite: Bool
+  private var renamed = false
+
+  private static let serial = Atomic<Int>(0)
+
+  /// - Throws: `FileError.exists` when the destination is there and `overwrite` is false; any other `FileError`
+  ///   when the temporary cannot be made.
+  public init(path: String, overwrite: Bool = false) throws(FileError) {
+    var kind = CLINUX_OTHER
+    if unsafe clinux_stat_path(path, &kind) == 0 {
+      if kind == CLINUX_DIRECTORY { throw .isDirectory(path: path) }
+      if !overwrite { throw .exists(path: path) }
+      if kind != CLINUX_REGULAR { throw .notRegularFile(path: path) }
+    }
+    let serial = Self.serial.add(1, ordering: .relaxed).newValue
+    let temporaryPath = "\(path).temporary-\(clinux_process_id())-\(serial)"
+    let file = try FileDescriptor(path: temporaryPath, mode: CLINUX_CREATE)
+    self.init(path: path, temporaryPath: temporaryPath, file: file, overwrite: overwrite)
+  }
+
+  // Nothing here throws: a type with a deinit is initialized whole or not at all.
+  private init(path: String, temporaryPath: String, file: consuming FileDescriptor, overwrite: Bool) {
+    self.path = path
+    self.temporaryPath = temporaryPath
+    self.file = file
+    self.overwrite = overwrite
+  }
+
+  deinit {
+    if !renamed { _ = unsafe clinux_remove(temporaryPath) }
+  }
+
+  public mutating func write(_ bytes: RawSpan) throws(FileError) {
+    try file.write(bytes)
+  }
+
+  public mutating func write(_ bytes: [UInt8]) throws(FileError) {
+    try unsafe file.write(bytes.span.bytes)
+  }
+
+  /// Writes the tensor's elements as little-endian float32.
+  public mutating func write(_ tensor: Tensor) throws(FileError) {
+    try tensor.withSpan { span throws(FileError) in try unsafe file.write(span.bytes) }
+  }
+
+  /// Makes the bytes written so far the file at `path`, durably.
+  ///
+  /// - Throws: `FileError`; but for a failed sync of the directory, the destination is then untouched.
+  public consuming func commit() throws(FileError) {
+    try file.sync()
+    let error = unsafe clinux_rename(temporaryPath, path, overwrite ? 1 : 0)
+    if error != 0 {
+      switch SystemError(error) {
+      case .exists: throw .exists(path: path)
+      default: throw .writeFailed(path: path, errno: error)
+      }
+    }
+    renamed = true
+    let directoryError = unsafe clinux_sync_directory(Self.directory(of: path))
+    if directoryError != 0 { throw .writeFailed(path: path, errno: directoryError) }
+  }
+
+  private static func directory(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+}

@@ -1,0 +1,28 @@
+/// Why a file could not be opened, read or written: one sentence that names the path.
+public enum FileError: Error, Equatable, Sendable {
+  case notFound(path: String)
+  case isDirectory(path: String)
+  /// A pipe, a device or a socket, where a file of known size is needed.
+  case notRegularFile(path: String)
+  case permissionDenied(path: String)
+  /// The destination is there already and overwriting was not asked for.
+  case exists(path: String)
+  case openFailed(path: String, errno: Int32)
+  case readFailed(path: String, errno: Int32)
+  case writeFailed(path: String, errno: Int32)
+}
+
+extension FileError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .notFound(let path): "Expected a file at \(path), found nothing."
+    case .isDirectory(let path): "Expected a file at \(path), found a directory."
+    case .notRegularFile(let path): "Expected a regular file at \(path), found a pipe, device or socket."
+    case .permissionDenied(let path): "The system denies permission for \(path)."
+    case .exists(let path): "\(path) exists already and is not overwritten unless asked."
+    case .openFailed(let path, let errno): "\(path) cannot be opened: \(systemErrorText(errno))."
+    case .readFailed(let path, let errno): "\(path) cannot be read: \(systemErrorText(errno))."
+    case .writeFailed(let path, let errno): "\(path) cannot be written: \(systemErrorText(errno))."
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import CLinux
+
+/// A text file that grows by whole lines, such as a log of JSON objects.
+///
+/// Every line is one write at the file's end, so lines of several writers do not mix and a crash loses none that
+/// were written.
+public final class LineWriter: Sendable {
+  private let file: FileDescriptor
+
+  /// - Parameter append: adds to a file that exists; without it such a file is refused.
+  /// - Throws: `FileError`.
+  public init(path: String, append: Bool = false) throws(FileError) {
+    file = try FileDescriptor(path: path, mode: append ? CLINUX_APPEND : CLINUX_CREATE_APPEND)
+  }
+
+  public var path: String { file.path }
+
+  /// Writes `line` and a line feed.
+  public func write(_ line: String) throws(FileError) {
+    try unsafe file.write((Array(line.utf8) + [0x0A]).span.bytes)
+  }
+}

@@ -1,0 +1,90 @@
+import CLinux
+
+/// A read-only memory map of a file: typed reads at byte offsets, little-endian, without copying the file.
+///
+/// Copies share one mapping, which goes with the last of them. The file must not shrink while it is mapped: the
+/// kernel ends the process that reads a page which is gone.
+public struct MappedFile: Sendable {
+  public let path: String
+  private let mapping: FileMapping
+
+  /// - Throws: `FileError` when `path` is not a readable regular file. An empty one is fine: `byteCount` is 0.
+  public init(path: String) throws(FileError) {
+    self.path = path
+    mapping = try FileMapping(path: path)
+  }
+
+  public var byteCount: Int { mapping.byteCount }
+
+  /// The little-endian integer at `byteOffset`, at any alignment.
+  /// - Precondition: it lies within the file.
+  public func read<Integer: FixedWidthInteger & BitwiseCopyable>(
+    _ type: Integer.Type, at byteOffset: Int
+  ) -> Integer {
+    let bytes = unsafe mapping.bytes(at: byteOffset, count: 1, stride: MemoryLayout<Integer>.size)
+    return unsafe Integer(littleEndian: bytes.loadUnaligned(as: Integer.self))
+  }
+
+  /// Copies `count` little-endian float32 into the first elements of `tensor`.
+  /// - Precondition: they lie within the file and fit the tensor.
+  public func copyFloats(at byteOffset: Int, count: Int, into tensor: Tensor) {
+    precondition(count <= tensor.count, "\(count) floats do not fit tensor \(tensor.name) of \(tensor.count)")
+    let source = unsafe mapping.bytes(at: byteOffset, count: count, stride: 4)
+    // The host is little-endian: CLinux.h refuses to compile elsewhere.
+    unsafe UnsafeMutableRawPointer(tensor.pointer).copyMemory(from: source, byteCount: count * 4)
+  }
+
+  /// Copies `count` little-endian bfloat16 into the first elements of `tensor`; the conversion is exact, because
+  /// a bfloat16 is the upper half of a float32.
+  /// - Precondition: they lie within the file and fit the tensor.
+  public func copyBFloat16(at byteOffset: Int, count: Int, into tensor: Tensor) {
+    precondition(count <= tensor.count, "\(count) floats do not fit tensor \(tensor.name) of \(tensor.count)")
+    let source = unsafe mapping.bytes(at: byteOffset, count: count, stride: 2)
+    let destination = unsafe tensor.pointer
+    for index in 0..<count {
+      let upper = unsafe source.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)
+      unsafe destination[index] = Float(bitPattern: UInt32(upper) << 16)
+    }
+  }
+
+  /// All bytes of the file, in place.
+  public func withBytes<Result, Failure: Error>(
+    _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let start = unsafe mapping.bytes(at: 0, count: byteCount, stride: 1)
+    return try body(unsafe RawSpan(_unsafeStart: start, byteCount: byteCount))
+  }
+}
+
+/// Owns the mapping.
+///
+/// `@unchecked Sendable`: both fields are constant and the mapped memory is read-only.
+@safe private final class FileMapping: @unchecked Sendable {
+  let byteCount: Int
+  // Never read when the file is empty: such a file cannot be mapped.
+  private let start: UnsafeRawPointer?
+
+  init(path: String) throws(FileError) {
+    let file = try FileDescriptor(path: path, mode: CLINUX_READ)
+    byteCount = try file.regularFileSize()
+    unsafe start = byteCount == 0 ? nil : try file.map(byteCount: byteCount)
+  }
+
+  deinit {
+    if let start = unsafe start {
+      _ = unsafe clinux_unmap(UnsafeMutableRawPointer(mutating: start), byteCount)
+    }
+  }
+
+  /// Where `count` elements of `stride` bytes begin, after checking that they lie within the file.
+  @unsafe func bytes(at byteOffset: Int, count: Int, stride: Int) -> UnsafeRawPointer {
+    let (needed, overflow) = count.multipliedReportingOverflow(by: stride)
+    precondition(
+      byteOffset >= 0 && count >= 0 && !overflow && byteOffset <= byteCount
+        && needed <= byteCount - byteOffset,
+      "\(count) × \(stride) bytes at \(byteOffset) are outside a file of \(byteCount)")
+    // An aligned address that nobody reads stands in for the empty file's.
+    guard let start = unsafe start else { return unsafe UnsafeRawPointer(bitPattern: 64)! }
+    return unsafe start + byteOffset
+  }
+}

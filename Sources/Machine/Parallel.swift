@@ -1,0 +1,66 @@
+import Dispatch
+import Synchronization
+
+/// The one door to parallelism: independent tasks, claimed one by one by at most `threads` threads.
+///
+/// Which thread runs which task is not fixed, so a task's result must not depend on it. Dispatch brings at most
+/// as many threads as the process had CPUs in its affinity mask at its start, and may bring fewer: no task may
+/// wait for another one. The threads sleep between calls, and waking them costs some microseconds.
+public struct Parallel: Sendable {
+  public let threads: Int
+
+  private static let regions = Atomic<Int>(0)
+
+  /// - Precondition: `threads` ≥ 1.
+  public init(threads: Int) {
+    precondition(threads >= 1, "\(threads) threads")
+    self.threads = threads
+  }
+
+  /// Parallel regions opened in this process so far; work done on the calling thread alone opens none.
+  public static var regionCount: Int { regions.load(ordering: .relaxed) }
+
+  /// Calls `body(task, worker)` once for every task in `0..<tasks`, and returns when all have returned.
+  ///
+  /// - Parameters:
+  ///   - tasks: how many; 0 does nothing. With one task or one thread, all run here and now, in order.
+  ///   - body: `worker`, in `0..<threads`, belongs to one running task at a time: an index of scratch memory.
+  ///     Tasks run at the same time: whatever they write must be disjoint.
+  public func forEach(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
+    let workers = min(threads, tasks)
+    if workers <= 1 {
+      for task in 0..<max(0, tasks) { body(task, 0) }
+      return
+    }
+    Self.regions.add(1, ordering: .relaxed)
+    withoutActuallyEscaping(body) { body in
+      let region = Region(tasks: tasks, body: body)
+      // An iteration's number is a worker's: no thread runs two iterations at once. Those that find no task left
+      // return at once, so it does not matter how many threads come. Returning orders all their writes.
+      DispatchQueue.concurrentPerform(iterations: workers) { worker in region.work(as: worker) }
+    }
+  }
+}
+
+/// The tasks of one call of `forEach`.
+///
+/// `@unchecked Sendable`: `next` is atomic; `body` is the caller's promise that tasks are independent.
+private final class Region: @unchecked Sendable {
+  private let next = Atomic<Int>(0)
+  private let tasks: Int
+  private let body: (Int, Int) -> Void
+
+  init(tasks: Int, body: @escaping (Int, Int) -> Void) {
+    self.tasks = tasks
+    self.body = body
+  }
+
+  func work(as worker: Int) {
+    // Relaxed: claiming a task publishes nothing but the number itself.
+    while true {
+      let task = next.add(1, ordering: .relaxed).oldValue
+      if task >= tasks { return }
+      body(task, worker)
+    }
+  }
+}

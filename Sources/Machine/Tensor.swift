@@ -1,0 +1,111 @@
+/// A named, shaped range of an arena's Floats, row-major. Copies refer to the same numbers and keep the arena alive.
+///
+/// `Tensor` is Sendable through `Arena`; the numbers behind it are shared and have no lock. What protects them:
+/// operators give concurrent tasks disjoint ranges to write, and nothing else uses a tensor while an operator
+/// that writes it runs; that exclusivity is the caller's to keep.
+public struct Tensor: Sendable {
+  public let name: String
+  public let shape: [Int]
+  /// The product of the dimensions.
+  public let count: Int
+  private let arena: Arena
+  private let offset: Int
+
+  /// `offset` and the shape's product lie within the arena's buffer; its initializer has checked the product.
+  init(arena: Arena, name: String, offset: Int, shape: [Int]) {
+    self.arena = arena
+    self.name = name
+    self.offset = offset
+    self.shape = shape
+    count = shape.reduce(1, *)
+  }
+
+  /// The first element. Valid while this tensor, or another of its arena, is alive.
+  ///
+  /// 64-byte aligned for an arena's own tensors; slices begin where they begin.
+  @unsafe public var pointer: UnsafeMutablePointer<Float> {
+    unsafe arena.buffer.address.assumingMemoryBound(to: Float.self) + offset
+  }
+
+  /// The element at a flat index.
+  /// - Precondition: `index` in `0..<count`.
+  public subscript(_ index: Int) -> Float {
+    get {
+      checkIndex(index)
+      return unsafe pointer[index]
+    }
+    nonmutating set {
+      checkIndex(index)
+      unsafe pointer[index] = newValue
+    }
+  }
+
+  @inline(__always)
+  private func checkIndex(_ index: Int) {
+    precondition(index >= 0 && index < count, "index \(index) of tensor \(name) with \(count) elements")
+  }
+
+  /// All elements, in place, to read.
+  public func withSpan<Result: ~Copyable, Failure: Error>(
+    _ body: (Span<Float>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(unsafe Span(_unsafeStart: pointer, count: count))
+  }
+
+  /// All elements, in place, to change.
+  public func withMutableSpan<Result: ~Copyable, Failure: Error>(
+    _ body: (inout MutableSpan<Float>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    var span = unsafe MutableSpan(_unsafeStart: pointer, count: count)
+    return try body(&span)
+  }
+
+  /// Overwrites all elements.
+  /// - Precondition: `values` has `count` elements.
+  public func copy(from values: [Float]) {
+    precondition(values.count == count, "\(values.count) values for tensor \(name) with \(count) elements")
+    unsafe values.withUnsafeBufferPointer { source in
+      // An empty array may have no address.
+      if let first = source.baseAddress { unsafe pointer.update(from: first, count: count) }
+    }
+  }
+
+  /// Overwrites all elements with another tensor's.
+  /// - Precondition: the counts are equal; the ranges may overlap.
+  public func copy(from other: Tensor) {
+    precondition(
+      other.count == count, "tensor \(other.name) has \(other.count) elements, \(name) has \(count)")
+    unsafe pointer.update(from: other.pointer, count: count)
+  }
+
+  /// A copy of all elements.
+  public func array() -> [Float] {
+    unsafe Array(UnsafeBufferPointer(start: pointer, count: count))
+  }
+
+  public func fill(_ value: Float) {
+    unsafe pointer.update(repeating: value, count: count)
+  }
+
+  /// The elements of a flat range as a tensor of their own, in place.
+  /// - Parameters:
+  ///   - shape: its product is the range's length; by default one dimension.
+  ///   - name: by default this tensor's.
+  public func slice(_ range: Range<Int>, shape: [Int]? = nil, name: String? = nil) -> Tensor {
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= count,
+      "range \(range) of tensor \(self.name) with \(count)")
+    let flat = Tensor(
+      arena: arena, name: name ?? self.name, offset: offset + range.lowerBound, shape: [range.count])
+    return shape.map { flat.reshaped($0) } ?? flat
+  }
+
+  /// The same elements under another shape of the same count.
+  public func reshaped(_ shape: [Int]) -> Tensor {
+    let tensor = Tensor(arena: arena, name: name, offset: offset, shape: shape)
+    precondition(
+      tensor.count == count && shape.allSatisfy { $0 >= 0 }, "shape \(shape) for \(count) elements of \(name)"
+    )
+    return tensor
+  }
+}
