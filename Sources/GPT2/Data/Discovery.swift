@@ -18,7 +18,10 @@ extension DataSet {
   /// - Throws: `DataError.notADirectory`, or `.noDataSet` with the unpaired files where there is no pair.
   public static func discover(in directory: String) throws(DataError) -> [DataSet] {
     let root = URL(fileURLWithPath: directory).resolvingSymlinksInPath().path
-    guard let paths = try? FileManager.default.subpathsOfDirectory(atPath: root) else {
+    // The second gives no paths, and no error, for a file.
+    guard (try? FileManager.default.contentsOfDirectory(atPath: root)) != nil,
+      let paths = try? FileManager.default.subpathsOfDirectory(atPath: root)
+    else {
       throw .notADirectory(path: directory)
     }
     let training = names(of: paths, suffix: trainingSuffix)

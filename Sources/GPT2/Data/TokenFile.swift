@@ -32,8 +32,8 @@ public struct TokenFile: Sendable {
     guard FileMagic.detect(file) != nil else {
       guard file.byteCount.isMultiple(of: 4) else {
         throw .mismatch(
-          path: path, field: "the file's size", expected: "a multiple of 4 bytes, as it holds int32 token ids",
-          found: "\(file.byteCount) bytes")
+          path: path, field: "the file's size",
+          expected: "a multiple of 4 bytes, as it holds int32 token ids", found: "\(file.byteCount) bytes")
       }
       storage = .raw(file)
       count = file.byteCount / 4
@@ -107,23 +107,23 @@ public enum DataError: Error, CustomStringConvertible {
       error.description
     case .tokenOutOfRange(let path, let position, let token, let vocabularySize):
       "\(path): the token at position \(position) should be below the vocabulary size \(vocabularySize)"
-        + " and not negative, but is \(token)"
+        + " and not negative, but is \(token)."
     case .tooFewTokens(let path, let needed, let found):
       "\(path): a batch needs at least \(needed) tokens (batch size × sequence length + 1), but the file has"
-        + " \(found)"
+        + " \(found)."
     case .notPositive(let name, let size):
-      "\(name) should be at least 1, but is \(size)"
+      "\(name) should be at least 1, but is \(size)."
     case .batchTooLarge(let batchSize, let sequenceLength):
-      "a batch of \(batchSize) × \(sequenceLength) tokens should be smaller than the address space"
+      "a batch of \(batchSize) × \(sequenceLength) tokens should be smaller than the address space."
     case .noFiles:
-      "at least one token file should be given, but there is none"
+      "at least one token file should be given, but there is none."
     case .notADirectory(let path):
-      "\(path): the data directory should exist and be readable, but is not"
+      "\(path): the data directory should exist and be readable, but is not."
     case .noDataSet(let directory, let found):
       "\(directory): there should be a pair NAME_train.bin and NAME_val.bin in it or below, but "
-        + (found.isEmpty ? "no such file was found" : "found only \(found.joined(separator: ", "))")
+        + (found.isEmpty ? "no such file was found." : "found only \(found.joined(separator: ", ")).")
     case .unknownDataSet(let name, let directory, let found):
-      "\(directory): the data set should be one of \(found.joined(separator: ", ")), but is '\(name)'"
+      "\(directory): the data set should be one of \(found.joined(separator: ", ")), but is '\(name)'."
     }
   }
 }

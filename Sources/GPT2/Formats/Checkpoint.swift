@@ -41,7 +41,7 @@ public struct Checkpoint: Sendable {
         paddedVocabularySize: version == 1 ? header[3] : header[7], layers: header[4], heads: header[5],
         channels: header[6])
     } catch {
-      throw header.mismatch("the header", expected: "that of a model", found: "not: \(error)")
+      throw .configuration(path: path, error)
     }
     // No overflow: Configuration counts sixteen bytes a parameter.
     let parameterBytes = configuration.parameterCount * precision.byteCount

@@ -96,10 +96,10 @@ public struct DebugState: Sendable {
       var gradient = reader.floats(rows * configuration.channels)
       if gradient.dropFirst(count).contains(where: { $0 != 0 }) {
         throw header.mismatch(
-          "the gradient of wte", expected: "zero beyond the model's \(configuration.paddedVocabularySize) rows",
-          found: "not")
+          "the gradient of wte",
+          expected: "zero beyond the model's \(configuration.paddedVocabularySize) rows", found: "not")
       }
-      gradient = Array(gradient.prefix(count))
+      if gradient.count > count { gradient.removeLast(gradient.count - count) }
       gradient += [Float](repeating: 0, count: count - gradient.count)
       gradients[entry.name] = gradient
     }
@@ -112,7 +112,8 @@ public struct DebugState: Sendable {
     let ids = 0..<Int32(configuration.vocabularySize)
     guard let position = tokens.firstIndex(where: { !ids.contains($0) }) else { return }
     throw header.mismatch(
-      "\(name) token", expected: "in 0..<\(ids.upperBound)", found: "\(tokens[position]) at position \(position)")
+      "\(name) token", expected: "in 0..<\(ids.upperBound)",
+      found: "\(tokens[position]) at position \(position)")
   }
 }
 

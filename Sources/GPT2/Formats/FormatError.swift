@@ -4,14 +4,17 @@ import Machine
 public enum FormatError: Error, CustomStringConvertible {
   /// The operating system refused the file.
   case file(FileError)
+  /// The sizes in the header of the file at `path` make no model.
+  case configuration(path: String, ConfigurationError)
   /// `field` of the file at `path` holds `found` where `expected` is needed.
   case mismatch(path: String, field: String, expected: String, found: String)
 
   public var description: String {
     switch self {
     case .file(let error): error.description
+    case .configuration(let path, let error): "\(path): \(error)"
     case .mismatch(let path, let field, let expected, let found):
-      "\(path): \(field) should be \(expected), but is \(found)"
+      "\(path): \(field) should be \(expected), but is \(found)."
     }
   }
 }
@@ -74,7 +77,7 @@ struct LLMHeader {
       throw .mismatch(
         path: path, field: "the file's size",
         expected: "at least the \(Self.byteCount) bytes of a header of \(magic.kind)",
-        found: "\(file.byteCount) bytes")
+        found: file.byteCount == 0 ? "empty" : "\(file.byteCount) bytes")
     }
     self.path = path
     var fields: [Int32] = []
@@ -101,9 +104,10 @@ struct LLMHeader {
   /// Checks that the file is exactly as long as its header says.
   func checkSize(_ found: Int, expected: Int) throws(FormatError) {
     guard found == expected else {
+      let difference = (found - expected).magnitude
       throw mismatch(
         "the file's size", expected: "the \(expected) bytes that its header says",
-        found: "\(found) bytes, \(found < expected ? "truncated" : "too long") by \((found - expected).magnitude)")
+        found: "\(found) bytes, \(difference) too \(found < expected ? "few" : "many")")
     }
   }
 

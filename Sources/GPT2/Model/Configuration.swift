@@ -30,8 +30,8 @@ public struct Configuration: Sendable, Equatable {
   /// - Parameter paddedVocabularySize: `vocabularySize` rounded up by `paddedVocabulary(for:)` when nil.
   /// - Throws: `ConfigurationError` for the first rule broken, in the order above.
   public init(
-    maximumSequenceLength: Int, vocabularySize: Int, paddedVocabularySize: Int? = nil, layers: Int, heads: Int,
-    channels: Int
+    maximumSequenceLength: Int, vocabularySize: Int, paddedVocabularySize: Int? = nil, layers: Int,
+    heads: Int, channels: Int
   ) throws(ConfigurationError) {
     self.maximumSequenceLength = try Self.checked(maximumSequenceLength, "the maximum sequence length")
     self.vocabularySize = try Self.checked(vocabularySize, "the vocabulary size")
@@ -52,10 +52,10 @@ public struct Configuration: Sendable, Equatable {
     else { throw .tooLarge }
   }
 
-  /// `vocabularySize` rounded up to a multiple of 128, as llm.c pads it: 50257 → 50304.
+  /// `vocabularySize` rounded up to a multiple of 128, as llm.c pads it: 50257 → 50304. A size so large that
+  /// the multiple is no int32 stays as it is.
   public static func paddedVocabulary(for vocabularySize: Int) -> Int {
-    // The mask form cannot overflow on the way to an error of `init`.
-    vocabularySize > Int(Int32.max) ? vocabularySize : (vocabularySize + 127) & ~127
+    vocabularySize > Int(Int32.max) - 127 ? vocabularySize : (vocabularySize + 127) / 128 * 128
   }
 
   private static func checked(_ size: Int, _ name: String) throws(ConfigurationError) -> Int {
@@ -151,17 +151,17 @@ public enum ConfigurationError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .notPositive(let name, let size):
-      "\(name) should be at least 1, but is \(size)"
+      "\(name) should be at least 1, but is \(size)."
     case .sizeTooLarge(let name, let size):
-      "\(name) should be at most \(Int32.max), but is \(size)"
+      "\(name) should be at most \(Int32.max), but is \(size)."
     case .channelsNotDivisible(let channels, let heads):
-      "the number of channels should be a multiple of the number of heads, but is \(channels) with \(heads) heads"
+      "the number of channels should be a multiple of the \(heads) heads, but is \(channels)."
     case .paddedVocabularyTooSmall(let padded, let vocabularySize):
-      "the padded vocabulary size should be at least the vocabulary size \(vocabularySize), but is \(padded)"
+      "the padded vocabulary size should be at least the vocabulary size \(vocabularySize), but is \(padded)."
     case .tooLarge:
-      "a model of these sizes has more parameters than can be addressed"
+      "a model of these sizes has more parameters than can be addressed."
     case .unknownPreset(let name):
-      "the model should be one of \(Configuration.presetNames.joined(separator: ", ")), but is '\(name)'"
+      "the model should be one of \(Configuration.presetNames.joined(separator: ", ")), but is '\(name)'."
     }
   }
 }

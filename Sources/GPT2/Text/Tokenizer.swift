@@ -43,6 +43,17 @@ public struct Tokenizer: Sendable {
     (bytes, offsets) = try Self.tokens(of: file, header: header)
   }
 
+  /// A vocabulary given token by token.
+  ///
+  /// - Precondition: `endOfText` is one of the tokens.
+  public init(tokens: [[UInt8]], endOfText: Int32) {
+    precondition(tokens.indices.contains(Int(endOfText)), "the end of text should be a token")
+    vocabularySize = tokens.count
+    self.endOfText = endOfText
+    bytes = tokens.flatMap { $0 }
+    offsets = tokens.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
+  }
+
   private static func tokens(
     of file: MappedFile, header: LLMHeader
   ) throws(FormatError) -> (bytes: [UInt8], offsets: [Int]) {
