@@ -1,0 +1,129 @@
+import Machine
+
+/// Token ids in a file, memory-mapped, or in memory under a name.
+///
+/// Two formats are told apart by content:
+/// - llm.c's headed uint16: 256 int32 (20240520, version 1, count), then the ids;
+/// - the original's raw int32: ids from the first byte.
+///
+/// Both little-endian. Only a file that opens with one of llm.c's magic numbers is not raw; as a token id
+/// each of those exceeds any vocabulary in use.
+///
+/// - SeeAlso: github.com/karpathy/llm.c, dev/data/data_common.py, `write_datafile`.
+public struct TokenFile: Sendable {
+  /// The path, or the name of tokens in memory: what errors call it.
+  public let path: String
+  /// The number of tokens.
+  public let count: Int
+  private let storage: Storage
+
+  private enum Storage: Sendable {
+    case raw(MappedFile)
+    case headed(MappedFile)
+    case memory([Int32])
+  }
+
+  /// Maps the file and checks its header and size; does not look at the ids.
+  ///
+  /// - Throws: `FormatError`, naming the field that is off.
+  public init(path: String) throws(FormatError) {
+    let file = try mapped(path)
+    self.path = path
+    guard FileMagic.detect(file) != nil else {
+      guard file.byteCount.isMultiple(of: 4) else {
+        throw .mismatch(
+          path: path, field: "the file's size",
+          expected: "a multiple of 4 bytes, as it holds int32 token ids", found: "\(file.byteCount) bytes")
+      }
+      storage = .raw(file)
+      count = file.byteCount / 4
+      return
+    }
+    let header = try LLMHeader(file, path: path, magic: .tokens)
+    try header.checkVersion([1])
+    guard header[2] >= 0 else {
+      throw header.mismatch("the number of tokens", expected: "at least 0", found: "\(header[2])")
+    }
+    try header.checkSize(file.byteCount, expected: LLMHeader.byteCount + 2 * header[2])
+    storage = .headed(file)
+    count = header[2]
+  }
+
+  /// Tokens in memory that loaders can read as if from a file.
+  public init(name: String, tokens: [Int32]) {
+    path = name
+    count = tokens.count
+    storage = .memory(tokens)
+  }
+
+  /// The token at `position`.
+  ///
+  /// - Precondition: `position` is in 0..<count.
+  public func token(at position: Int) -> Int32 {
+    precondition((0..<count).contains(position), "token \(position) of \(count)")
+    return switch storage {
+    case .raw(let file): file.read(Int32.self, at: 4 * position)
+    case .headed(let file): Int32(file.read(UInt16.self, at: LLMHeader.byteCount + 2 * position))
+    case .memory(let tokens): tokens[position]
+    }
+  }
+
+  /// Copies the tokens at `positions`.
+  ///
+  /// - Precondition: `positions` lies in 0..<count.
+  public func tokens(in positions: Range<Int>) -> [Int32] {
+    positions.map(token(at:))
+  }
+
+  /// Checks that every id is in 0..<vocabularySize. Reads the whole file once.
+  ///
+  /// - Throws: `DataError.tokenOutOfRange` for the first that is not.
+  public func validate(vocabularySize: Int) throws(DataError) {
+    for position in 0..<count {
+      let token = token(at: position)
+      guard token >= 0, token < vocabularySize else {
+        throw .tokenOutOfRange(
+          path: path, position: position, token: token, vocabularySize: vocabularySize)
+      }
+    }
+  }
+}
+
+/// Why data cannot be trained on.
+public enum DataError: Error, CustomStringConvertible {
+  case format(FormatError)
+  case tokenOutOfRange(path: String, position: Int, token: Int32, vocabularySize: Int)
+  case tooFewTokens(path: String, needed: Int, found: Int)
+  case notPositive(name: String, size: Int)
+  case batchTooLarge(batchSize: Int, sequenceLength: Int)
+  case noFiles
+  case notADirectory(path: String)
+  case noDataSet(directory: String, found: [String])
+  case unknownDataSet(name: String, directory: String, found: [String])
+
+  public var description: String {
+    switch self {
+    case .format(let error):
+      error.description
+    case .tokenOutOfRange(let path, let position, let token, let vocabularySize):
+      "\(path): the token at position \(position) should be below the vocabulary size \(vocabularySize)"
+        + " and not negative, but is \(token)."
+    case .tooFewTokens(let path, let needed, let found):
+      "\(path): a batch needs at least \(needed) tokens (batch size × sequence length + 1), but the file has"
+        + " \(found)."
+    case .notPositive(let name, let size):
+      "\(name) should be at least 1, but is \(size)."
+    case .batchTooLarge(let batchSize, let sequenceLength):
+      "a batch of \(batchSize) × \(sequenceLength) tokens should be smaller than the address space."
+    case .noFiles:
+      "at least one token file should be given, but there is none."
+    case .notADirectory(let path):
+      "\(path): the data directory should exist and be readable, but is not."
+    case .noDataSet(let directory, let found):
+      "\(directory): there should be a pair NAME_train.bin and NAME_val.bin in it or below, but "
+        + (found.isEmpty ? "no such file was found." : "found only \(found.joined(separator: ", ")).")
+    case .unknownDataSet(let name, let directory, let found):
+      "\(directory): the data set should be one of \(found.joined(separator: ", ")), but is '\(name)'."
+    }
+  }
+}

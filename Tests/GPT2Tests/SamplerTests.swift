@@ -1,0 +1,87 @@
+import Foundation
+import GPT2
+import Testing
+
+@Suite struct SamplerTests {
+  /// Computed by the formula with Python's integers, from state 1337.
+  @Test func generatorIsTheOriginals() {
+    var generator = XorshiftGenerator()
+    let draws: [UInt32] = [989_205_090, 818_269_915, 1_335_155_955, 3_876_892_996]
+    #expect(draws.map { _ in generator.nextUInt32() } == draws)
+    generator = XorshiftGenerator()
+    let floats: [Float] = [3_864_082, 3_196_366, 5_215_452, 15_144_113]
+    #expect(floats.map { _ in generator.nextFloat() * 0x1p24 } == floats)
+    generator = XorshiftGenerator()
+    let upper = UInt64(generator.nextUInt32())
+    let lower = UInt64(generator.nextUInt32())
+    generator = XorshiftGenerator()
+    #expect(generator.next() == upper << 32 | lower)
+  }
+
+  @Test func seedZeroIsNotStuck() {
+    var generator = XorshiftGenerator(seed: 0)
+    #expect(generator.state != 0)
+    #expect(Set((0..<100).map { _ in generator.nextUInt32() }).count == 100)
+  }
+
+  @Test func floatsFillTheUnitInterval() {
+    var generator = XorshiftGenerator(seed: 3)
+    let floats = (0..<10_000).map { _ in generator.nextFloat() }
+    #expect(floats.allSatisfy { $0 >= 0 && $0 < 1 })
+    // The mean of n uniform numbers has the deviation 1 / √(12 n) = 0.0029; five of them.
+    #expect(abs(floats.reduce(0, +) / 10_000 - 0.5) < 0.0145)
+  }
+
+  @Test func exponentialIsAccurate() {
+    var generator = XorshiftGenerator()
+    for _ in 0..<10_000 {
+      let x = -Double(generator.nextFloat()) * (generator.nextFloat() < 0.5 ? 1 : 700)
+      let expected = exp(x)
+      #expect(abs(Sampler.exponential(x) - expected) <= 4 * .ulpOfOne * expected, "x = \(x)")
+    }
+    #expect(Sampler.exponential(0) == 1)
+    #expect(Sampler.exponential(-.infinity) == 0)
+    #expect(Sampler.exponential(-701) == 0)
+    #expect(Sampler.exponential(.nan).isNaN)
+  }
+
+  /// Logits whose probabilities are 1/8, 1/2, 1/8, 1/4, exactly but for the rounding of the logarithms.
+  @Test(
+    arguments: [
+      (0, 0), (0.124, 0), (0.126, 1), (0.624, 1), (0.626, 2), (0.749, 2), (0.751, 3), (0.9999999, 3),
+    ] as [(Float, Int)])
+  func picksByCumulativeProbability(coin: Float, token: Int) {
+    let logits = [1, 4, 1, 2].map { Float(log($0 as Double)) }
+    #expect(Sampler.sample(logits.span, coin: coin) == token)
+    // Adding a constant to every logit changes no probability.
+    #expect(Sampler.sample(logits.map { $0 + 100 }.span, coin: coin) == token)
+  }
+
+  @Test func matchesTheOriginalsWalk() {
+    var generator = XorshiftGenerator(seed: 7)
+    let logits = (0..<500).map { _ in 8 * generator.nextFloat() - 4 }
+    let largest = Double(logits.max()!)
+    let exponentials = logits.map { exp(Double($0) - largest) }
+    let sum = exponentials.reduce(0, +)
+    for _ in 0..<500 {
+      let coin = generator.nextFloat()
+      let token = Sampler.sample(logits.span, coin: coin)
+      // 500 Float additions below 1 are off by at most 500 · 2⁻²⁵ from the sums in Double.
+      let upper = exponentials[...token].reduce(0, +) / sum
+      let lower = exponentials[..<token].reduce(0, +) / sum
+      #expect(lower - 1.5e-5 <= Double(coin) && Double(coin) < upper + 1.5e-5)
+    }
+  }
+
+  @Test func extremesPickWithoutTrapping() {
+    let largestCoin: Float = 1 - 0x1p-24
+    #expect(Sampler.sample([5].span, coin: largestCoin) == 0)
+    #expect(Sampler.sample([-1e30, 1e30, -1e30].span, coin: largestCoin) == 1)
+    #expect(Sampler.sample([-.infinity, 0, -.infinity].span, coin: 0) == 1)
+    #expect(Sampler.sample([.nan, 0, 0].span, coin: 0.5) == 2)
+    #expect(Sampler.sample([0, .infinity, 0].span, coin: 0.5) == 2)
+    #expect(Sampler.sample([-.infinity, -.infinity].span, coin: 0.5) == 1)
+    // Rounded probabilities of 1/3 may sum to less than the largest coin.
+    #expect(Sampler.sample([0, 0, 0].span, coin: largestCoin) == 2)
+  }
+}
