@@ -3,6 +3,7 @@
 
 set -euo pipefail
 script="$(basename "$0")"
+# shellcheck disable=SC2034  # used by the scripts that source this
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
 # Ends the script with one sentence on stderr.
