@@ -6,7 +6,7 @@ import CLinux
 /// kernel ends the process that reads a page which is gone.
 public struct MappedFile: Sendable {
   public let path: String
-  private let mapping: FileMapping
+  @usableFromInline let mapping: FileMapping
 
   /// - Throws: `FileError` when `path` is not a readable regular file. An empty one is fine: `byteCount` is 0.
   public init(path: String) throws(FileError) {
@@ -18,6 +18,7 @@ public struct MappedFile: Sendable {
 
   /// The little-endian integer at `byteOffset`, at any alignment.
   /// - Precondition: it lies within the file.
+  @inlinable  // so that the caller's integer type is known: unspecialized, a read is many calls
   public func read<Integer: FixedWidthInteger & BitwiseCopyable>(
     _ type: Integer.Type, at byteOffset: Int
   ) -> Integer {
@@ -59,7 +60,7 @@ public struct MappedFile: Sendable {
 /// Owns the mapping.
 ///
 /// `@unchecked Sendable`: both fields are constant and the mapped memory is read-only.
-@safe private final class FileMapping: @unchecked Sendable {
+@safe @usableFromInline final class FileMapping: @unchecked Sendable {
   let byteCount: Int
   // Never read when the file is empty: such a file cannot be mapped.
   private let start: UnsafeRawPointer?
@@ -77,7 +78,7 @@ public struct MappedFile: Sendable {
   }
 
   /// Where `count` elements of `stride` bytes begin, after checking that they lie within the file.
-  @unsafe func bytes(at byteOffset: Int, count: Int, stride: Int) -> UnsafeRawPointer {
+  @unsafe @usableFromInline func bytes(at byteOffset: Int, count: Int, stride: Int) -> UnsafeRawPointer {
     let (needed, overflow) = count.multipliedReportingOverflow(by: stride)
     precondition(
       byteOffset >= 0 && count >= 0 && !overflow && byteOffset <= byteCount
