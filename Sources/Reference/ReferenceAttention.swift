@@ -1,0 +1,186 @@
+import RealModule
+
+/// Causal multi-head self-attention.
+///
+/// Sizes: B sequences of T tokens, C channels in NH heads of hs = C / NH. A row of `qkv` holds the query, the
+/// key and the value of one token, C channels each, and in each of the three the heads follow one another.
+///
+/// - SeeAlso: Vaswani et al. 2017, arXiv:1706.03762.
+public enum ReferenceAttention {
+  /// What the forward pass gives; the backward pass needs `attention`.
+  public struct Output<Scalar> {
+    /// (B, T, C), the heads side by side.
+    public var output: [Scalar]
+    /// (B, NH, T, T), scaled scores; zero where s > t.
+    public var preattention: [Scalar]
+    /// (B, NH, T, T), weights: each row of s ≤ t sums to one; zero where s > t.
+    public var attention: [Scalar]
+
+    @inlinable
+    public init(output: [Scalar], preattention: [Scalar], attention: [Scalar]) {
+      self.output = output
+      self.preattention = preattention
+      self.attention = attention
+    }
+  }
+
+  /// The sizes of one call, and where an element lies.
+  public struct Shape: Sendable {
+    public let batchSize, sequenceLength, channels, heads: Int
+
+    @inlinable
+    public init(batchSize: Int, sequenceLength: Int, channels: Int, heads: Int) {
+      precondition(heads > 0 && channels % heads == 0)
+      self.batchSize = batchSize
+      self.sequenceLength = sequenceLength
+      self.channels = channels
+      self.heads = heads
+    }
+
+    /// hs = C / NH.
+    @inlinable public var headSize: Int { channels / heads }
+    /// Elements of (B, T, C).
+    @inlinable public var count: Int { batchSize * sequenceLength * channels }
+    /// Elements of (B, NH, T, T).
+    @inlinable public var scoreCount: Int { batchSize * heads * sequenceLength * sequenceLength }
+
+    /// Start of the head's query (part 0), key (1) or value (2) of token t in (B, T, 3C).
+    @inlinable
+    public func vector(_ b: Int, _ t: Int, head: Int, part: Int) -> Int {
+      ((b * sequenceLength + t) * 3 + part) * channels + head * headSize
+    }
+    /// Start of the head's output of token t in (B, T, C).
+    @inlinable
+    public func output(_ b: Int, _ t: Int, head: Int) -> Int {
+      (b * sequenceLength + t) * channels + head * headSize
+    }
+    /// Start of the row of scores of token t in (B, NH, T, T).
+    @inlinable
+    public func row(_ b: Int, _ t: Int, head: Int) -> Int {
+      ((b * heads + head) * sequenceLength + t) * sequenceLength
+    }
+  }
+
+  /// Each token gathers the values of itself and the tokens before it.
+  ///
+  ///     preatt[b,h,t,s] = Σ_i q[b,t,h,i] · k[b,s,h,i] / √hs            for s ≤ t
+  ///     att[b,h,t,s]    = exp(preatt[t,s] − max_s) / Σ_s exp(preatt[t,s] − max_s)
+  ///     y[b,t,h,i]      = Σ_{s ≤ t} att[b,h,t,s] · v[b,s,h,i]
+  ///
+  /// - Parameter qkv: (B, T, 3C).
+  /// - Precondition: NH divides C.
+  /// - Complexity: ≈ 2·B·T²·C FLOP for the causal half.
+  @inlinable
+  public static func forward<Scalar: Real & BinaryFloatingPoint>(
+    _ qkv: [Scalar], batchSize: Int, sequenceLength: Int, channels: Int, heads: Int
+  ) -> Output<Scalar> {
+    let shape = Shape(
+      batchSize: batchSize, sequenceLength: sequenceLength, channels: channels, heads: heads)
+    precondition(qkv.count == 3 * shape.count)
+    var result = Output(
+      output: [Scalar](repeating: 0, count: shape.count),
+      preattention: [Scalar](repeating: 0, count: shape.scoreCount),
+      attention: [Scalar](repeating: 0, count: shape.scoreCount))
+    for b in 0..<batchSize {
+      for head in 0..<heads {
+        for t in 0..<sequenceLength {
+          forwardToken(qkv, shape, b, t, head: head, result: &result)
+        }
+      }
+    }
+    return result
+  }
+
+  /// One row of scores, weights and output.
+  @inlinable
+  static func forwardToken<Scalar: Real & BinaryFloatingPoint>(
+    _ qkv: [Scalar], _ shape: Shape, _ b: Int, _ t: Int, head: Int, result: inout Output<Scalar>
+  ) {
+    let headSize = shape.headSize
+    let scale = 1 / Scalar(headSize).squareRoot()
+    let query = shape.vector(b, t, head: head, part: 0)
+    let row = shape.row(b, t, head: head)
+    var maximum = -Scalar.infinity
+    for s in 0...t {
+      let key = shape.vector(b, s, head: head, part: 1)
+      var score: Scalar = 0
+      for i in 0..<headSize { score += qkv[query + i] * qkv[key + i] }
+      result.preattention[row + s] = score * scale
+      maximum = max(maximum, score * scale)
+    }
+    var sum: Scalar = 0
+    for s in 0...t {
+      result.attention[row + s] = Scalar.exp(result.preattention[row + s] - maximum)
+      sum += result.attention[row + s]
+    }
+    let output = shape.output(b, t, head: head)
+    for s in 0...t {
+      result.attention[row + s] /= sum
+      let value = shape.vector(b, s, head: head, part: 2)
+      for i in 0..<headSize { result.output[output + i] += result.attention[row + s] * qkv[value + i] }
+    }
+  }
+
+  /// The gradient of queries, keys and values.
+  ///
+  ///     datt[t,s]    = Σ_i dy[t,i] · v[s,i]                      dv[s,i] = Σ_{t ≥ s} att[t,s] · dy[t,i]
+  ///     dpreatt[t,s] = att[t,s] · (datt[t,s] − Σ_u att[t,u] · datt[t,u])
+  ///     dq[t,i]      = Σ_{s ≤ t} dpreatt[t,s] · k[s,i] / √hs
+  ///     dk[s,i]      = Σ_{t ≥ s} dpreatt[t,s] · q[t,i] / √hs
+  ///
+  /// - Parameters:
+  ///   - dout: (B, T, C).
+  ///   - qkv: (B, T, 3C).
+  ///   - attention: (B, NH, T, T), from the forward pass.
+  /// - Returns: dqkv (B, T, 3C).
+  @inlinable
+  public static func backward<Scalar: Real & BinaryFloatingPoint>(
+    _ dout: [Scalar], qkv: [Scalar], attention: [Scalar], batchSize: Int, sequenceLength: Int, channels: Int,
+    heads: Int
+  ) -> [Scalar] {
+    let shape = Shape(
+      batchSize: batchSize, sequenceLength: sequenceLength, channels: channels, heads: heads)
+    precondition(dout.count == shape.count && qkv.count == 3 * shape.count)
+    precondition(attention.count == shape.scoreCount)
+    var dqkv = [Scalar](repeating: 0, count: qkv.count)
+    for b in 0..<batchSize {
+      for head in 0..<heads {
+        for t in 0..<sequenceLength {
+          backwardToken(dout, qkv, attention, shape, b, t, head: head, dqkv: &dqkv)
+        }
+      }
+    }
+    return dqkv
+  }
+
+  /// What token t sends back to its own query and to the keys and values it looked at.
+  @inlinable
+  static func backwardToken<Scalar: Real & BinaryFloatingPoint>(
+    _ dout: [Scalar], _ qkv: [Scalar], _ attention: [Scalar], _ shape: Shape, _ b: Int, _ t: Int, head: Int,
+    dqkv: inout [Scalar]
+  ) {
+    let headSize = shape.headSize
+    let scale = 1 / Scalar(headSize).squareRoot()
+    let query = shape.vector(b, t, head: head, part: 0)
+    let output = shape.output(b, t, head: head)
+    let row = shape.row(b, t, head: head)
+    var dattention = [Scalar](repeating: 0, count: t + 1)
+    var mean: Scalar = 0
+    for s in 0...t {
+      let value = shape.vector(b, s, head: head, part: 2)
+      for i in 0..<headSize {
+        dattention[s] += dout[output + i] * qkv[value + i]
+        dqkv[value + i] += attention[row + s] * dout[output + i]
+      }
+      mean += attention[row + s] * dattention[s]
+    }
+    for s in 0...t {
+      let key = shape.vector(b, s, head: head, part: 1)
+      let dscore = attention[row + s] * (dattention[s] - mean) * scale
+      for i in 0..<headSize {
+        dqkv[query + i] += dscore * qkv[key + i]
+        dqkv[key + i] += dscore * qkv[query + i]
+      }
+    }
+  }
+}
