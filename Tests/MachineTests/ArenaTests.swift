@@ -86,7 +86,8 @@ import Testing
     await #expect(processExitsWith: .success) {
       guard let available = Topology.detect().availableMemoryBytes else { return }
       let entry = Arena.Entry(name: "most", shape: [available / 5 * 3 / 4])
-      let first = try Arena([entry])
+      // A kernel that does not overcommit may refuse the first one.
+      guard let first = try? Arena([entry]) else { return }
       #expect(throws: MemoryError.self) { try Arena([entry]) }
       #expect(first.byteCount >= available / 5 * 3 / 4 * 4)
     }

@@ -1,3 +1,4 @@
+import Foundation
 import Machine
 import Testing
 
@@ -53,15 +54,15 @@ import Testing
   }
 
   @Test func outOfBoundsStops() async {
-    await #expect(processExitsWith: .failure) {
+    await #expect(processExitsWith: trap) {
       let tensor = try Arena([.init(name: "x", shape: [4]), .init(name: "y", shape: [4])])["x"]!
       tensor[4] = 1
     }
-    await #expect(processExitsWith: .failure) {
+    await #expect(processExitsWith: trap) {
       let tensor = try Arena([.init(name: "x", shape: [4])])["x"]!
       _ = tensor.slice(2..<5)
     }
-    await #expect(processExitsWith: .failure) {
+    await #expect(processExitsWith: trap) {
       let tensor = try Arena([.init(name: "x", shape: [4])])["x"]!
       _ = tensor.reshaped([-2, -2])
     }
@@ -79,15 +80,15 @@ import Testing
 
   /// The raw pointer is what kernels get: one element past the guarded edge ends the process, and so the test's.
   @Test func guardPagesCatchOneElementTooMany() async {
-    await #expect(processExitsWith: .failure) {
+    await #expect(processExitsWith: .signal(SIGSEGV)) {
       let tensor = try Arena.guardedTensor(shape: [3, 5], edge: .end)
       unsafe tensor.pointer[15] = 1
     }
-    await #expect(processExitsWith: .failure) {
+    await #expect(processExitsWith: .signal(SIGSEGV)) {
       let tensor = try Arena.guardedTensor(shape: [3, 5], edge: .start)
       unsafe tensor.pointer[-1] = 1
     }
-    await #expect(processExitsWith: .failure) {
+    await #expect(processExitsWith: .signal(SIGSEGV)) {
       let arena = try Arena.guarded([.init(name: "a", shape: [3]), .init(name: "b", shape: [1025])])
       unsafe arena["b"]!.pointer[1025] = 1
     }
