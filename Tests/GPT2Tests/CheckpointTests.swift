@@ -1,6 +1,7 @@
 import Foundation
 import GPT2
 import Machine
+import TestSupport
 import Testing
 
 @Suite struct CheckpointTests {
@@ -25,12 +26,13 @@ import Testing
     #expect(arena.tensors.flatMap { $0.array().map(\.bitPattern) } == expected)
   }
 
-  @Test(.enabled(if: SharedFiles.isPresent), arguments: ["small", "odd", "head64"])
-  func theVersionsOfAReferenceCaseAgree(name: String) throws {
-    let folder = SharedFiles.file("reference/\(name)/")
-    let padded = try load(folder + "model.bin")
-    let exact = try load(folder + "model_v1.bin")
-    let rounded = try load(folder + "model_bf16.bin")
+  @Test(arguments: ReferenceCase.all)
+  func theVersionsOfAReferenceCaseAgree(reference: ReferenceCase) throws {
+    let padded = try load(reference.model.path)
+    let exact = try load(reference.modelVersion1.path)
+    let rounded = try load(reference.modelBFloat16.path)
+    let expected = try reference.parameters()
+    for tensor in padded.tensors { #expect(tensor.array() == expected[tensor.name], "\(tensor.name)") }
     for (tensor, other) in zip(padded.tensors, exact.tensors) {
       #expect(Array(tensor.array().prefix(other.count)) == other.array(), "\(tensor.name)")
       #expect(tensor.array().dropFirst(other.count).allSatisfy { $0 == 0 }, "\(tensor.name)")
@@ -75,16 +77,15 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: SharedFiles.isPresent), arguments: ["small", "odd", "head64"])
-  func writingAReferenceCaseGivesItsBytes(name: String) throws {
-    let folder = SharedFiles.file("reference/\(name)/")
-    for source in ["model.bin", "model_v1.bin"] {
-      let checkpoint = try Checkpoint(path: folder + source)
-      let path = directory.path + "/" + source
-      try Checkpoint.write(load(folder + source), configuration: checkpoint.configuration, to: path)
-      let written = try Data(contentsOf: URL(fileURLWithPath: path))
-      let original = try Data(contentsOf: URL(fileURLWithPath: folder + "model.bin"))
-      #expect(written == original, "from \(source)")
+  @Test(arguments: ReferenceCase.all)
+  func writingAReferenceCaseGivesItsBytes(reference: ReferenceCase) throws {
+    let original = try Data(contentsOf: reference.model)
+    for source in [reference.model, reference.modelVersion1] {
+      let checkpoint = try Checkpoint(path: source.path)
+      let path = directory.path + "/" + source.lastPathComponent
+      try Checkpoint.write(load(source.path), configuration: checkpoint.configuration, to: path)
+      let isSame = try Data(contentsOf: URL(fileURLWithPath: path)) == original
+      #expect(isSame, "from \(source.lastPathComponent)")
     }
   }
 

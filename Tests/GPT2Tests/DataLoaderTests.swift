@@ -1,4 +1,5 @@
 import GPT2
+import TestSupport
 import Testing
 
 @Suite struct DataLoaderTests {
@@ -57,20 +58,19 @@ import Testing
   }
 
   /// The case's files hold exactly steps · B · T + 1 tokens.
-  @Test(.enabled(if: SharedFiles.isPresent))
-  func bothFormatsOfAReferenceCaseGiveTheSameBatches() throws {
-    let folder = SharedFiles.file("reference/odd/")
-    var loaders = try ["tokens_i32.bin", "tokens_u16.bin"].map { name in
-      try DataLoader(paths: [folder + name], batchSize: 3, sequenceLength: 19, vocabularySize: 131)
-    }
-    #expect(loaders.map(\.batchCount) == [10, 10])
-    var first: [Int32] = []
-    for step in 0..<11 {
-      for index in loaders.indices { loaders[index].nextBatch() }
-      #expect(loaders[0].inputs == loaders[1].inputs)
-      #expect(loaders[0].targets == loaders[1].targets)
-      if step == 0 { first = loaders[0].inputs }
-      #expect((loaders[0].inputs == first) == (step % 10 == 0))
+  @Test(arguments: ReferenceCase.all)
+  func bothFormatsOfAReferenceCaseGiveItsBatches(reference: ReferenceCase) throws {
+    for url in [reference.tokensInt32, reference.tokensUInt16] {
+      var loader = try DataLoader(
+        paths: [url.path], batchSize: reference.batchSize, sequenceLength: reference.sequenceLength,
+        vocabularySize: reference.vocabulary)
+      #expect(loader.batchCount == reference.steps)
+      for step in 0...reference.steps {
+        let expected = try reference.batch(step % reference.steps)
+        loader.nextBatch()
+        #expect(loader.inputs == expected.inputs, "step \(step)")
+        #expect(loader.targets == expected.targets, "step \(step)")
+      }
     }
   }
 

@@ -1,6 +1,5 @@
-import Foundation
 import GPT2
-import Machine
+import TestSupport
 import Testing
 
 @Suite struct DebugStateTests {
@@ -48,32 +47,29 @@ import Testing
     #expect(state.gradients["lnfb"] == [-Float(others - 2), -Float(others - 1)])
   }
 
-  @Test(.enabled(if: SharedFiles.isPresent), arguments: ["small", "odd", "head64"])
-  func referenceCasesAreRead(name: String) throws {
-    let folder = SharedFiles.file("reference/\(name)/")
-    let padded = try Checkpoint(path: folder + "model.bin").configuration
-    let exact = try Checkpoint(path: folder + "model_v1.bin").configuration
-    let state = try DebugState(path: folder + "debug_state.bin", configuration: padded)
-    let same = try DebugState(path: folder + "debug_state.bin", configuration: exact)
-    #expect(state.logits == same.logits)
-    #expect(state.gradients["lnfb"] == same.gradients["lnfb"])
-
-    let tokens = try TokenFile(path: folder + "tokens_i32.bin")
-    #expect(state.inputs == tokens.tokens(in: 0..<state.inputs.count))
-    #expect(state.targets == tokens.tokens(in: 1..<state.inputs.count + 1))
-    // Softmax minus one-hot sums to zero over the vocabulary, so that the loss follows from the logits.
-    #expect(abs(meanCrossEntropy(state) - Double(state.loss)) < 1e-5)
-  }
-
-  /// In Double from float32 logits of magnitude below 16: each is off by at most 2⁻²¹, their loss by twice
-  /// that, and the stored loss by 2⁻²² more; together below 1.5e-6.
-  private func meanCrossEntropy(_ state: DebugState) -> Double {
-    let vocabularySize = state.logits.count / state.inputs.count
-    let losses = state.targets.indices.map { position in
-      let row = state.logits[position * vocabularySize..<(position + 1) * vocabularySize].map(Double.init)
-      return log(row.map { exp($0) }.reduce(0, +)) - row[Int(state.targets[position])]
+  /// The file's float32 are the expected values, rounded where those are kept in Double.
+  @Test(arguments: ReferenceCase.all)
+  func referenceCasesAreRead(reference: ReferenceCase) throws {
+    let expected = try reference.expected()
+    let batch = try reference.batch()
+    for model in [reference.model, reference.modelVersion1] {
+      let configuration = try Checkpoint(path: model.path).configuration
+      let state = try DebugState(path: reference.debugState.path, configuration: configuration)
+      #expect(state.batchSize == reference.batchSize)
+      #expect(state.sequenceLength == reference.sequenceLength)
+      #expect(state.inputs == batch.inputs)
+      #expect(state.targets == batch.targets)
+      #expect(try state.logits == expected.values("logits").map { Float($0) })
+      #expect(try [state.loss] == expected.values("loss").map { Float($0) })
+      for entry in configuration.parameterShapes {
+        let gradient = try #require(state.gradients[entry.name])
+        // The expected gradient of wte has no padding.
+        let values = try expected.values("grad.\(entry.name)").map { Float($0) }
+        #expect(Array(gradient.prefix(values.count)) == values, "\(entry.name)")
+        #expect(gradient.dropFirst(values.count).allSatisfy { $0 == 0 }, "\(entry.name)")
+        #expect(gradient.count == entry.shape.reduce(1, *), "\(entry.name)")
+      }
     }
-    return losses.reduce(0, +) / Double(losses.count)
   }
 
   // MARK: - Bad files

@@ -57,20 +57,6 @@ final class ScratchDirectory {
   }
 }
 
-/// The folder of reference files beside the package, where the project has it.
-enum SharedFiles {
-  static let path: String? = {
-    let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let path = package.deletingLastPathComponent().appendingPathComponent("shared").path
-    return FileManager.default.fileExists(atPath: path + "/reference/small/case.json") ? path : nil
-  }()
-
-  static let isPresent = path != nil
-
-  static func file(_ name: String) -> String { (path ?? "") + "/" + name }
-}
-
 /// A model small enough to truncate at every byte.
 enum TinyModel {
   static let maximumSequenceLength = 3

@@ -1,5 +1,5 @@
 import GPT2
-import Machine
+import TestSupport
 import Testing
 
 @Suite struct TokenFileTests {
@@ -35,12 +35,16 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: SharedFiles.isPresent), arguments: ["train", "val"])
-  func tinyShakespeareIsTheSameInBothFormats(part: String) throws {
-    let raw = try TokenFile(path: SharedFiles.file("data/tiny_shakespeare_\(part)_i32.bin"))
-    let headed = try TokenFile(path: SharedFiles.file("data/tiny_shakespeare_\(part)_u16.bin"))
-    #expect(raw.count == (part == "train" ? 305_260 : 32_768))
-    #expect(raw.tokens(in: 0..<raw.count) == headed.tokens(in: 0..<headed.count))
+  @Test(
+    .enabled(if: Fixtures.sharedURL("data") != nil),
+    arguments: [("train", 305_260), ("val", 32_768)])
+  func tinyShakespeareIsTheSameInBothFormats(part: String, count: Int) throws {
+    let url = try #require(Fixtures.sharedURL("data"))
+    let raw = try TokenFile(path: url.path + "/tiny_shakespeare_\(part)_i32.bin")
+    let headed = try TokenFile(path: url.path + "/tiny_shakespeare_\(part)_u16.bin")
+    #expect(raw.count == count)
+    let isSame = raw.tokens(in: 0..<count) == headed.tokens(in: 0..<headed.count)
+    #expect(isSame)
     try raw.validate(vocabularySize: 50257)
   }
 

@@ -1,6 +1,6 @@
 import Foundation
 import GPT2
-import Machine
+import TestSupport
 import Testing
 
 @Suite struct TokenizerTests {
@@ -47,16 +47,17 @@ import Testing
         == "FILE: the id of the end of text should be in 0..<1, but is 50256.")
   }
 
-  @Test(.enabled(if: SharedFiles.isPresent))
+  @Test(.enabled(if: Fixtures.sharedURL("data") != nil))
   func tinyShakespeareIsDecoded() throws {
-    let tokenizer = try Tokenizer(path: SharedFiles.file("data/tokenizer/gpt2_tokenizer.bin"))
+    let data = try #require(Fixtures.sharedURL("data"))
+    let tokenizer = try Tokenizer(path: data.path + "/tokenizer/gpt2_tokenizer.bin")
     #expect(tokenizer.vocabularySize == 50257)
     #expect(tokenizer.endOfText == 50256)
-    let text = try String(contentsOfFile: SharedFiles.file("data/tiny_shakespeare.txt"), encoding: .utf8)
+    let text = try String(contentsOfFile: data.path + "/tiny_shakespeare.txt", encoding: .utf8)
     // The text was cut at its empty lines, each piece opened by the end of text; validation came first.
     var decoded: [UInt8] = []
     for part in ["val", "train"] {
-      let file = try TokenFile(path: SharedFiles.file("data/tiny_shakespeare_\(part)_u16.bin"))
+      let file = try TokenFile(path: data.path + "/tiny_shakespeare_\(part)_u16.bin")
       let tokens = file.tokens(in: 0..<file.count).filter { $0 != tokenizer.endOfText }
       decoded += Array(tokenizer.decode(tokens).utf8)
     }

@@ -72,20 +72,44 @@ public struct TokenFile: Sendable {
   ///
   /// - Precondition: `positions` lies in 0..<count.
   public func tokens(in positions: Range<Int>) -> [Int32] {
-    positions.map(token(at:))
+    precondition(
+      positions.lowerBound >= 0 && positions.upperBound <= count, "tokens \(positions) of \(count)")
+    let start = positions.lowerBound
+    switch storage {
+    case .raw(let file):
+      return file.withIntegers(Int32.self, at: 4 * start, count: positions.count) { tokens in
+        tokens.indices.map { tokens[$0] }
+      }
+    case .headed(let file):
+      let offset = LLMHeader.byteCount + 2 * start
+      return file.withIntegers(UInt16.self, at: offset, count: positions.count) { tokens in
+        tokens.indices.map { Int32(tokens[$0]) }
+      }
+    case .memory(let tokens):
+      return Array(tokens[positions])
+    }
   }
 
   /// Checks that every id is in 0..<vocabularySize. Reads the whole file once.
   ///
   /// - Throws: `DataError.tokenOutOfRange` for the first that is not.
   public func validate(vocabularySize: Int) throws(DataError) {
-    for position in 0..<count {
-      let token = token(at: position)
-      guard token >= 0, token < vocabularySize else {
-        throw .tokenOutOfRange(
-          path: path, position: position, token: token, vocabularySize: vocabularySize)
+    let position: Int? =
+      switch storage {
+      case .raw(let file):
+        file.withIntegers(Int32.self, at: 0, count: count) { tokens in
+          tokens.indices.first { tokens[$0] < 0 || tokens[$0] >= vocabularySize }
+        }
+      case .headed(let file):
+        file.withIntegers(UInt16.self, at: LLMHeader.byteCount, count: count) { tokens in
+          tokens.indices.first { tokens[$0] >= vocabularySize }
+        }
+      case .memory(let tokens):
+        tokens.firstIndex { $0 < 0 || $0 >= vocabularySize }
       }
-    }
+    guard let position else { return }
+    throw .tokenOutOfRange(
+      path: path, position: position, token: token(at: position), vocabularySize: vocabularySize)
   }
 }
 

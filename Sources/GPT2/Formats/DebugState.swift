@@ -125,12 +125,16 @@ private struct Reader {
   mutating func integers(_ count: Int) -> [Int32] {
     let start = offset
     offset += 4 * count
-    return (0..<count).map { file.read(Int32.self, at: start + 4 * $0) }
+    return file.withIntegers(Int32.self, at: start, count: count) { integers in
+      integers.indices.map { integers[$0] }
+    }
   }
 
   mutating func floats(_ count: Int) -> [Float] {
     let start = offset
     offset += 4 * count
-    return (0..<count).map { Float(bitPattern: file.read(UInt32.self, at: start + 4 * $0)) }
+    return file.withIntegers(UInt32.self, at: start, count: count) { patterns in
+      patterns.indices.map { Float(bitPattern: patterns[$0]) }
+    }
   }
 }
