@@ -30,7 +30,9 @@ let package = Package(
       swiftSettings: safe),
     .executableTarget(
       name: "GPT2Bench",
-      dependencies: ["GPT2", "Reference", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "GPT2", "Reference", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       path: "Benchmarks/GPT2Bench", swiftSettings: safe),
     .target(
       name: "TestSupport", dependencies: ["Machine", "GPT2", "Reference"], path: "Tests/TestSupport",

@@ -1,0 +1,120 @@
+import Machine
+import Operators
+
+extension Model {
+  /// Computes the logits of every position and, given targets, the mean loss.
+  ///
+  ///     x = wte[token] + wpe[t];  for each layer: x += attproj(attention(ln1(x))),  x += fcproj(gelu(fc(ln2(x))))
+  ///     logits = lnf(x)·wteᵀ;  loss = mean over B·T of −log softmax(logits)[target]
+  ///
+  /// - Parameters:
+  ///   - inputs: (B·T), row-major, each in 0..<V.
+  ///   - targets: (B·T), or nil for inference.
+  ///   - batchSize, sequenceLength: B and T; T at most the model's context.
+  /// - Throws: `ModelError`: sizes below 1, T too long, counts that differ from B·T, a token outside the vocabulary,
+  ///   or activations that exceed memory. Nothing is computed then.
+  /// - Accuracy: rule 3 of the numerical rules; `ModelTests` enforces it against float64.
+  /// - Complexity: ≈ 2·B·T·(12·L·C² + V·C) + 2·B·L·C·T² FLOP; allocates only when (B, T) grows.
+  public func forward(
+    _ inputs: [Int32], targets: [Int32]? = nil, batchSize: Int, sequenceLength: Int
+  ) throws(ModelError) {
+    try check(inputs, targets: targets, batchSize: batchSize, sequenceLength: sequenceLength)
+    let acts = try prepareActivations(batchSize: batchSize, sequenceLength: sequenceLength)
+    let channels = configuration.channels
+    lastInputs = inputs
+    Encoder.forward(
+      inputs, wte: weights.wte, wpe: weights.wpe, batchSize: batchSize, sequenceLength: sequenceLength,
+      channels: channels, out: acts.tensor("encoded"), context: context)
+    var stream = acts.tensor("encoded")
+    for layer in 0..<configuration.layers {
+      stream = forwardLayer(layer, stream: stream, acts)
+    }
+    let rows = batchSize * sequenceLength
+    let normalised = acts.tensor("lnf")
+    LayerNorm.forward(
+      stream, weight: weights.lnfw, bias: weights.lnfb, rows: rows, channels: channels, y: normalised,
+      mean: acts.tensor("lnf_mean"), rstd: acts.tensor("lnf_rstd"), context: context)
+    Linear.forward(
+      normalised, weight: weights.wte, bias: nil, rows: rows, inputs: channels,
+      outputs: configuration.vocabularySize, rowStride: configuration.paddedVocabularySize,
+      y: acts.tensor("logits"), context: context)
+    forwardLoss(targets, acts)
+  }
+
+  private func forwardLoss(_ targets: [Int32]?, _ acts: Activations) {
+    lastTargets = targets ?? []
+    meanLoss = nil
+    guard let targets else { return }
+    let losses = acts.tensor("losses")
+    CrossEntropy.forward(
+      acts.tensor("logits"), targets: targets, vocabularySize: configuration.vocabularySize,
+      paddedVocabularySize: configuration.paddedVocabularySize, losses: losses,
+      logSumExp: acts.tensor("logits_lse"), context: context)
+    let sum = losses.withSpan { losses in losses.indices.reduce(0.0) { $0 + Double(losses[$1]) } }
+    meanLoss = Float(sum / Double(targets.count))
+  }
+
+  /// One block; returns the stream after it.
+  private func forwardLayer(_ layer: Int, stream: Tensor, _ acts: Activations) -> Tensor {
+    let tensors = weights.layers[layer]
+    func view(_ name: String) -> Tensor { acts.tensor(name).layer(layer) }
+    let (rows, channels) = (acts.batchSize * acts.sequenceLength, configuration.channels)
+    let projection = acts.tensor("projection")
+
+    LayerNorm.forward(
+      stream, weight: tensors.ln1w, bias: tensors.ln1b, rows: rows, channels: channels, y: view("ln1"),
+      mean: view("ln1_mean"), rstd: view("ln1_rstd"), context: context)
+    Linear.forward(
+      view("ln1"), weight: tensors.qkvw, bias: tensors.qkvb, rows: rows, inputs: channels, outputs: 3 * channels,
+      y: view("qkv"), context: context)
+    let kept = keepsAttention ? AttentionWeights(scores: view("preatt"), weights: view("att")) : nil
+    Attention.forward(
+      view("qkv"), shape: attentionShape(acts), out: view("atty"), logSumExp: view("att_lse"), kept: kept,
+      context: context)
+    Linear.forward(
+      view("atty"), weight: tensors.attprojw, bias: tensors.attprojb, rows: rows, inputs: channels,
+      outputs: channels, y: projection, context: context)
+    Residual.forward(stream, projection, count: rows * channels, out: view("residual2"), context: context)
+
+    LayerNorm.forward(
+      view("residual2"), weight: tensors.ln2w, bias: tensors.ln2b, rows: rows, channels: channels, y: view("ln2"),
+      mean: view("ln2_mean"), rstd: view("ln2_rstd"), context: context)
+    Linear.forward(
+      view("ln2"), weight: tensors.fcw, bias: tensors.fcb, rows: rows, inputs: channels, outputs: 4 * channels,
+      y: view("fch"), context: context)
+    activation.forward(view("fch"), count: rows * 4 * channels, y: view("fch_gelu"), context: context)
+    Linear.forward(
+      view("fch_gelu"), weight: tensors.fcprojw, bias: tensors.fcprojb, rows: rows, inputs: 4 * channels,
+      outputs: channels, y: projection, context: context)
+    Residual.forward(
+      view("residual2"), projection, count: rows * channels, out: view("residual3"), context: context)
+    return view("residual3")
+  }
+
+  func attentionShape(_ acts: Activations) -> AttentionShape {
+    AttentionShape(
+      batchSize: acts.batchSize, sequenceLength: acts.sequenceLength, heads: configuration.heads,
+      channels: configuration.channels)
+  }
+
+  private func check(
+    _ inputs: [Int32], targets: [Int32]?, batchSize: Int, sequenceLength: Int
+  ) throws(ModelError) {
+    guard batchSize > 0 else { throw .notPositive(name: "batch size", size: batchSize) }
+    guard sequenceLength > 0 else { throw .notPositive(name: "sequence length", size: sequenceLength) }
+    guard sequenceLength <= configuration.maximumSequenceLength else {
+      throw .sequenceTooLong(sequenceLength: sequenceLength, maximum: configuration.maximumSequenceLength)
+    }
+    let expected = batchSize.multipliedReportingOverflow(by: sequenceLength).partialValue
+    for (name, tokens) in [("inputs", inputs), ("targets", targets ?? inputs)] {
+      guard tokens.count == expected else {
+        throw .wrongCount(name: name, expected: expected, found: tokens.count)
+      }
+      let size = configuration.vocabularySize
+      if let position = tokens.firstIndex(where: { $0 < 0 || Int($0) >= size }) {
+        throw .tokenOutsideVocabulary(
+          name: name, position: position, token: tokens[position], vocabularySize: size)
+      }
+    }
+  }
+}

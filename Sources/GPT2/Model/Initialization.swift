@@ -1,0 +1,66 @@
+import Foundation
+import Machine
+
+extension Model {
+  /// Draws the parameters as GPT-2 does: weights and embeddings N(0, 0.02²), the projections onto the residual stream
+  /// scaled by 1/√(2L), biases 0, layer norms 1 and 0.
+  ///
+  /// - Parameter seed: the same seed gives the same parameters, whatever the number of threads.
+  /// - SeeAlso: Radford et al. 2019, section 2.3.
+  public func initialize(seed: UInt64 = 1337) {
+    let deviation = 0.02
+    let projection = deviation / Double(2 * configuration.layers).squareRoot()
+    for (index, tensor) in parameters.tensors.enumerated() {
+      let key = SplitMix64.mixed(seed) &+ UInt64(index) << 48
+      switch tensor.name {
+      case "wte": fill(tensor.slice(0..<configuration.vocabularySize * configuration.channels), deviation, key: key)
+      case "wpe", "qkvw", "fcw": fill(tensor, deviation, key: key)
+      case "attprojw", "fcprojw": fill(tensor, projection, key: key)
+      case "ln1w", "ln2w", "lnfw": tensor.fill(1)
+      default: tensor.fill(0)
+      }
+    }
+  }
+
+  /// N(0, deviation²), in blocks that each have a generator of their own, so that threads do not matter.
+  private func fill(_ tensor: Tensor, _ deviation: Double, key: UInt64) {
+    let size = 4096
+    context.parallel.forEach((tensor.count + size - 1) / size) { block, _ in
+      var generator = SplitMix64(state: SplitMix64.mixed(key &+ UInt64(block)))
+      tensor.slice(block * size..<min(tensor.count, (block + 1) * size)).withMutableSpan { values in
+        var index = 0
+        while index < values.count {
+          let (first, second) = generator.normals()
+          values[index] = Float(first * deviation)
+          if index + 1 < values.count { values[index + 1] = Float(second * deviation) }
+          index += 2
+        }
+      }
+    }
+  }
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195): streams that may start anywhere.
+private struct SplitMix64 {
+  var state: UInt64
+
+  static func mixed(_ value: UInt64) -> UInt64 {
+    var z = value &+ 0x9E37_79B9_7F4A_7C15
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+
+  /// Uniform in (0, 1]: its logarithm is finite.
+  private mutating func unit() -> Double {
+    defer { state &+= 0x9E37_79B9_7F4A_7C15 }
+    return (Double(Self.mixed(state) >> 11) + 1) / 0x1p53
+  }
+
+  /// Two independent standard normals (Box, Muller 1958, doi:10.1214/aoms/1177706645).
+  mutating func normals() -> (Double, Double) {
+    let radius = (-2 * log(unit())).squareRoot()
+    let angle = 2 * Double.pi * unit()
+    return (radius * cos(angle), radius * sin(angle))
+  }
+}

@@ -1,0 +1,162 @@
+import Machine
+import Operators
+
+/// A GPT-2: parameters, and a forward pass, a backward pass and an update over them.
+///
+///     let model = try Model(checkpoint: Checkpoint(path: "gpt2_124M.bin"), context: ExecutionContext())
+///     try model.forward(inputs, targets: targets, batchSize: 4, sequenceLength: 64)
+///     model.zeroGradients()
+///     try model.backward()
+///     try model.update(AdamW(learningRate: 1e-4))
+///
+/// Parameters, gradients, both moments and activations are arenas of named, shaped tensors that may be read and
+/// written between those calls. One thread of control uses a model at a time; the operators bring their own.
+///
+/// The same inputs give the same bits, whatever the number of threads and the instruction set.
+public final class Model {
+  public let configuration: Configuration
+  public let activation: Activation
+  public let context: ExecutionContext
+  public let placement: Placement
+  /// Whether forward passes keep the attention's scores and weights (`preatt`, `att`) for inspection.
+  public var keepsAttention = false
+  /// The sixteen tensors of `configuration.parameterShapes`.
+  public let parameters: Arena
+  /// What the last forward pass kept, or nil before the first.
+  public internal(set) var activations: Activations?
+  /// The mean loss of the last forward pass that had targets.
+  public internal(set) var meanLoss: Float?
+  /// Updates done so far.
+  public internal(set) var updateCount = 0
+
+  let weights: ParameterTensors
+  var lastInputs: [Int32] = []
+  var lastTargets: [Int32] = []
+  /// Whether the gradients count as zero whatever their memory holds: the next backward pass overwrites them, which
+  /// spares a sweep of writing zeros and one of reading them back.
+  var gradientsAreZero = true
+  var gradientStorage: Arena?
+  var moments: (first: Arena, second: Arena)?
+  private var forwardStorage: Arena?
+  private var backwardStorage: Arena?
+
+  /// Makes a model with all parameters 0.
+  ///
+  /// - Throws: `ModelError.memory` when the parameters exceed the memory at hand.
+  public init(
+    configuration: Configuration, activation: Activation = .gelu, placement: Placement = .automatic,
+    context: ExecutionContext
+  ) throws(ModelError) {
+    self.configuration = configuration
+    self.activation = activation
+    self.context = context
+    self.placement = placement
+    parameters = try Self.arena(configuration.parameterShapes, placement, what: "the model's parameters")
+    weights = ParameterTensors(parameters, configuration: configuration)
+  }
+
+  /// Makes a model with a checkpoint's parameters.
+  ///
+  /// - Throws: `ModelError.memory` when the parameters exceed the memory at hand.
+  public convenience init(
+    checkpoint: Checkpoint, activation: Activation = .gelu, placement: Placement = .automatic,
+    context: ExecutionContext
+  ) throws(ModelError) {
+    try self.init(
+      configuration: checkpoint.configuration, activation: activation, placement: placement, context: context)
+    checkpoint.load(into: parameters)
+  }
+
+  static func arena(_ entries: [Arena.Entry], _ placement: Placement, what: String) throws(ModelError) -> Arena {
+    do { return try Arena(entries, placement: placement, what: what) } catch { throw .memory(error) }
+  }
+
+  // MARK: - Gradients and moments
+
+  /// The gradients: allocated on first use, zero until a backward pass.
+  ///
+  /// Ask again after `zeroGradients()`: memory is only cleared when somebody looks.
+  ///
+  /// - Throws: `ModelError.memory`.
+  public func gradients() throws(ModelError) -> Arena {
+    let arena = try gradientMemory()
+    if gradientsAreZero { Residual.zero(arena.all, context: context) }
+    gradientsAreZero = false
+    return arena
+  }
+
+  func gradientMemory() throws(ModelError) -> Arena {
+    if let gradientStorage { return gradientStorage }
+    let arena = try Self.arena(configuration.parameterShapes, placement, what: "the gradients")
+    gradientStorage = arena
+    return arena
+  }
+
+  /// Both moments of AdamW, allocated on first use.
+  ///
+  /// - Throws: `ModelError.memory`.
+  public func optimizerMoments() throws(ModelError) -> (first: Arena, second: Arena) {
+    if let moments { return moments }
+    let first = try Self.arena(configuration.parameterShapes, placement, what: "the first moments")
+    let second = try Self.arena(configuration.parameterShapes, placement, what: "the second moments")
+    moments = (first, second)
+    return (first, second)
+  }
+
+  /// Makes every gradient count as zero.
+  ///
+  /// - Complexity: none; the next backward pass overwrites instead of adding.
+  public func zeroGradients() { gradientsAreZero = true }
+
+  // MARK: - Memory of a pass
+
+  /// Views for (B, T): over the memory at hand where it is large enough, else over new memory.
+  ///
+  /// - Throws: `ModelError.memory` with the number of bytes, when they exceed memory.
+  func prepareActivations(batchSize: Int, sequenceLength: Int) throws(ModelError) -> Activations {
+    let entries = configuration.activationEntries(
+      batchSize: batchSize, sequenceLength: sequenceLength, keepsAttention: keepsAttention)
+    if let activations, activations.batchSize == batchSize, activations.sequenceLength == sequenceLength,
+      (activations["att"] != nil) == keepsAttention
+    {
+      return activations
+    }
+    activations = nil
+    let views = try Self.views(
+      entries, batchSize: batchSize, sequenceLength: sequenceLength, storage: &forwardStorage, placement,
+      what: "the activations")
+    // Earlier views of the same memory left their numbers in the padding.
+    Residual.zero(views.tensor("logits"), context: context)
+    do {
+      try context.reserve(
+        sequenceLength: sequenceLength,
+        sharedCount: max(
+          LayerNorm.sharedScratchCount(rows: batchSize * sequenceLength, channels: configuration.channels),
+          AdamW.sharedScratchCount(parameters.all.count)))
+    } catch { throw .memory(error) }
+    activations = views
+    return views
+  }
+
+  func prepareBackward(batchSize: Int, sequenceLength: Int) throws(ModelError) -> Activations {
+    try Self.views(
+      configuration.backwardEntries(batchSize: batchSize, sequenceLength: sequenceLength), batchSize: batchSize,
+      sequenceLength: sequenceLength, storage: &backwardStorage, placement,
+      what: "the gradients of the activations")
+  }
+
+  private static func views(
+    _ entries: [Arena.Entry], batchSize: Int, sequenceLength: Int, storage: inout Arena?, _ placement: Placement,
+    what: String
+  ) throws(ModelError) -> Activations {
+    let count = Activations.floatCount(entries) ?? Int.max
+    if storage.map({ $0.all.count < count }) ?? true {
+      // Let go of the old memory first: both need never fit together.
+      storage = nil
+      storage = try arena([Arena.Entry(name: what, shape: [count])], placement, what: what)
+    }
+    guard let storage else { preconditionFailure("just allocated") }
+    return Activations(
+      entries, batchSize: batchSize, sequenceLength: sequenceLength, storage: storage.all)
+  }
+}

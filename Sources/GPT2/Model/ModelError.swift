@@ -1,0 +1,30 @@
+import Machine
+
+/// Why a model could not do what was asked: one sentence.
+public enum ModelError: Error, Equatable, CustomStringConvertible {
+  case memory(MemoryError)
+  case notPositive(name: String, size: Int)
+  case sequenceTooLong(sequenceLength: Int, maximum: Int)
+  case wrongCount(name: String, expected: Int, found: Int)
+  case tokenOutsideVocabulary(name: String, position: Int, token: Int32, vocabularySize: Int)
+  case noForwardPass
+  case noGradients
+  case nonFiniteGradients(step: Int)
+
+  public var description: String {
+    switch self {
+    case .memory(let error): error.description
+    case .notPositive(let name, let size): "the \(name) should be at least 1, but is \(size)."
+    case .sequenceTooLong(let sequenceLength, let maximum):
+      "the sequence length should be at most the model's context of \(maximum), but is \(sequenceLength)."
+    case .wrongCount(let name, let expected, let found):
+      "the \(name) should be \(expected) tokens (batch size × sequence length), but are \(found)."
+    case .tokenOutsideVocabulary(let name, let position, let token, let vocabularySize):
+      "token \(position) of the \(name) should be within the vocabulary 0..<\(vocabularySize), but is \(token)."
+    case .noForwardPass: "the backward pass needs a forward pass with targets before it; there was none."
+    case .noGradients: "the update needs a backward pass before it; there was none."
+    case .nonFiniteGradients(let step):
+      "the gradients of update \(step) should be finite, but their norm is not: the training has diverged."
+    }
+  }
+}
