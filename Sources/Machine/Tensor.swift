@@ -17,7 +17,8 @@ public struct Tensor: Sendable {
     self.name = name
     self.offset = offset
     self.shape = shape
-    count = shape.reduce(1, *)
+    // A zero first: beside one, the other dimensions may be too large to multiply.
+    count = shape.contains(0) ? 0 : shape.reduce(1, *)
   }
 
   /// The first element. Valid while this tensor, or another of its arena, is alive.
