@@ -1,0 +1,80 @@
+import ArgumentParser
+import GPT2
+
+/// The options of the training loop. What is not given depends on whether the built-in corpus is trained on.
+struct LoopOptions: ParsableArguments {
+  @Option(parsing: .unconditional, help: "B: sequences of a batch. (default: 4; built-in corpus: 16)")
+  var batchSize: Int?
+  @Option(parsing: .unconditional, help: "T: tokens of a sequence, at most the model's context. (default: 64)")
+  var sequenceLength: Int?
+  @Option(parsing: .unconditional, help: "Batches whose gradients are averaged into one update.")
+  var gradientAccumulation = 1
+  @Option(parsing: .unconditional, help: "Updates. (default: 40; built-in corpus: 700)")
+  var steps: Int?
+  @Option(
+    parsing: .unconditional, help: "Steps between validations; 0: never. (default: 10; built-in corpus: 100)")
+  var valEvery: Int?
+  @Option(parsing: .unconditional, help: "Batches of a validation.")
+  var valBatches = 10
+  @Option(parsing: .unconditional, help: "Steps between samples; 0: never. (default: 20; built-in corpus: 100)")
+  var sampleEvery: Int?
+  @Option(
+    parsing: .unconditional,
+    help: "Tokens of a sample, its start included. (default: 64; built-in corpus: 32)")
+  var sampleLength: Int?
+  @Option(parsing: .unconditional, help: "Of sampling and of random weights.")
+  var seed: UInt64 = 1337
+
+  @Option(parsing: .unconditional, help: "AdamW's step. (default: 1e-4; built-in corpus: 1e-3)")
+  var learningRate: Double?
+  @Option(parsing: .unconditional, help: "The first moment's decay.")
+  var beta1 = 0.9
+  @Option(parsing: .unconditional, help: "The second moment's decay.")
+  var beta2 = 0.999
+  @Option(parsing: .unconditional, help: "Added to the second moment's root.")
+  var epsilon = 1e-8
+  @Option(parsing: .unconditional, help: "Decoupled, on every tensor.")
+  var weightDecay = 0.0
+  @Option(parsing: .unconditional, help: "The largest norm of the gradients; 0: any.")
+  var gradientClip = 0.0
+  @Option(parsing: .unconditional, help: "The learning rate's way after the warm-up: constant, cosine or linear.")
+  var schedule: LearningRateSchedule.Shape = .constant
+  @Option(parsing: .unconditional, help: "Steps of a linear ascent. (default: 0; built-in corpus: 20)")
+  var warmupSteps: Int?
+  @Option(parsing: .unconditional, help: "Where cosine and linear end.")
+  var minLearningRate = 0.0
+
+  func validate() throws {
+    for (name, size) in [("--batch-size", batchSize), ("--sequence-length", sequenceLength)] {
+      if let size, size < 1 { throw ValidationError("\(name) should be at least 1, but is \(size)") }
+    }
+    // The lowest rate is compared with the largest default: which one holds is known once files are looked for.
+    var defaults = TrainingOptions()
+    defaults.optimizer.learningRate = BuiltInTraining.options(BuiltInCorpus(trainingLines: 0, validationLines: 0))
+      .optimizer.learningRate
+    do { try trainingOptions(defaults: defaults).check() } catch { throw ValidationError("\(error)") }
+  }
+
+  func trainingOptions(defaults: TrainingOptions) -> TrainingOptions {
+    var options = defaults
+    options.steps = steps ?? defaults.steps
+    options.gradientAccumulation = gradientAccumulation
+    options.validationInterval = valEvery ?? defaults.validationInterval
+    options.validationBatches = valBatches
+    options.sampleInterval = sampleEvery ?? defaults.sampleInterval
+    options.sampleLength = sampleLength ?? defaults.sampleLength
+    options.seed = seed
+    options.optimizer.learningRate = learningRate ?? defaults.optimizer.learningRate
+    options.optimizer.beta1 = beta1
+    options.optimizer.beta2 = beta2
+    options.optimizer.epsilon = epsilon
+    options.optimizer.weightDecay = weightDecay
+    options.gradientClip = gradientClip
+    options.schedule.shape = schedule
+    options.schedule.warmupSteps = warmupSteps ?? defaults.schedule.warmupSteps
+    options.schedule.minimum = minLearningRate
+    return options
+  }
+}
+
+extension LearningRateSchedule.Shape: ExpressibleByArgument {}
