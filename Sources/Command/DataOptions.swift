@@ -87,7 +87,8 @@ struct DataOptions: ParsableArguments {
     let size = model.configuration.vocabularySize
     if let tokenizer {
       let given = try Tokenizer(path: tokenizer)
-      let note = given.vocabularySize == size ? "" : ", \(given.vocabularySize) tokens where the model has \(size)"
+      let note =
+        given.vocabularySize == size ? "" : ", \(given.vocabularySize) tokens where the model has \(size)"
       return (given, tokenizer + note)
     }
     var folders = [""]

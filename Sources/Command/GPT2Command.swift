@@ -25,16 +25,28 @@ struct GPT2Command: ParsableCommand {
     }
   }
 
+  /// The parser's message as one sentence that says where to read on.
+  private static func usageSentence(_ message: String) -> String {
+    var sentence = message.replacing(". Did you mean", with: ", did you mean")
+    while let last = sentence.last, ".?".contains(last) { sentence.removeLast() }
+    let command = CommandLine.arguments.dropFirst().first { name in
+      configuration.subcommands.contains { $0._commandName == name }
+    }
+    return "\(sentence) (see gpt2 \(command.map { $0 + " " } ?? "")--help)."
+  }
+
   /// Ends the process: help goes to standard output, an error to standard error in one line.
   private static func fail(_ error: any Error) -> Never {
     let code = exitCode(for: error)
-    let message = message(for: error)
-    guard code != .success else {
+    switch code {
+    case .success:
       // What is asked for, such as help, is a result.
       Console.print(fullMessage(for: error))
-      exit(withError: ExitCode.success)
+    case .validationFailure:
+      Console.printError(usageSentence(message(for: error)))
+    default:
+      Console.printError("\(error)")
     }
-    if !message.isEmpty { Console.printError(message) }
-    exit(withError: code == .validationFailure ? ExitCode(64) : code)
+    exit(withError: code)
   }
 }

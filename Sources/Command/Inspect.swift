@@ -22,7 +22,8 @@ struct Inspect: ParsableCommand {
     case .debugState: describe(try DebugStateHeader(path: path))
     case .tokenizer: describe(try Tokenizer(path: path))
     case .tokens: try describe(try TokenFile(path: path), kind: "llm.c data file, version 1, uint16")
-    case .hellaSwag: Console.print("\(path): \(FileMagic.hellaSwag.kind), which this program does not read yet")
+    case .hellaSwag:
+      Console.print("\(path): \(FileMagic.hellaSwag.kind), which this program does not read yet")
     case nil: try describeRaw()
     }
   }
@@ -87,7 +88,9 @@ struct Inspect: ParsableCommand {
     guard let range = idRange(file), range.lowerBound >= 0, range.upperBound < Self.unlikelyID else {
       let found = file.count == 0 ? "an empty file" : "something else that opens with \(file.token(at: 0))"
       throw InspectionError(
-        description: "\(path): expected llm.c's magic number in the first four bytes or int32 token ids, found \(found).")
+        description:
+          "\(path): expected llm.c's magic number in the first four bytes or int32 token ids, found \(found)."
+      )
     }
     try describe(file, kind: "raw token file, int32")
   }

@@ -2,6 +2,7 @@
 enum JSONText {
   case text(String?)
   case integer(Int)
+  case unsigned(UInt64)
   /// With all digits: the shortest that give the same number back. null where it is not finite.
   case float(Float)
   case double(Double)
@@ -13,6 +14,7 @@ enum JSONText {
     switch self {
     case .text(let text): text.map(Self.quoted) ?? "null"
     case .integer(let number): "\(number)"
+    case .unsigned(let number): "\(number)"
     case .float(let number): number.isFinite ? "\(number)" : "null"
     case .double(let number): number.isFinite ? "\(number)" : "null"
     case .array(let values): "[" + values.map(\.encoded).joined(separator: ",") + "]"

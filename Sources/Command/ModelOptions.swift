@@ -43,15 +43,18 @@ struct ModelOptions: ParsableArguments {
       valueName: "name"))
   var fromScratch: String?
 
-  @Option(parsing: .unconditional, help: "Start a model of these sizes with random weights: L.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Start a model of these sizes with random weights: L.", valueName: "n"))
   var layers: Int?
-  @Option(parsing: .unconditional, help: "NH, which divides the channels.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("NH, which divides the channels.", valueName: "n"))
   var heads: Int?
-  @Option(parsing: .unconditional, help: "C.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("C.", valueName: "n"))
   var channels: Int?
-  @Option(parsing: .unconditional, help: "V; the data's token ids are below it.")
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("V; the data's token ids are below it.", valueName: "n"))
   var vocabulary: Int?
-  @Option(parsing: .unconditional, help: "The longest sequence.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("The longest sequence.", valueName: "n"))
   var context: Int?
 
   @Option(parsing: .unconditional, help: "The feed-forward block's non-linearity; gelu is GPT-2's.")
@@ -66,8 +69,10 @@ struct ModelOptions: ParsableArguments {
 
   func validate() throws {
     let given = sizes.filter { $0.size != nil }.map(\.name)
-    let sources = [checkpoint.map { _ in "--checkpoint" }, fromScratch.map { _ in "--from-scratch" }, given.first]
-      .compactMap { $0 }
+    let sources = [
+      checkpoint.map { _ in "--checkpoint" }, fromScratch.map { _ in "--from-scratch" }, given.first,
+    ]
+    .compactMap { $0 }
     guard sources.count <= 1 else {
       throw ValidationError(
         "expected one of --checkpoint, --from-scratch or sizes, found \(sources.joined(separator: " and "))")

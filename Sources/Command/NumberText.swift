@@ -36,8 +36,11 @@ enum NumberText {
     return hours > 0 ? "\(hours):\(String(format: "%02d", minutes)):\(rest)" : "\(minutes):\(rest)"
   }
 
-  /// "1 layer", "2 layers".
-  static func count(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+  /// "1 layer", "2 layers", "3 batches".
+  static func count(_ count: Int, _ noun: String) -> String {
+    let plural = noun.hasSuffix("h") ? "es" : "s"
+    return "\(count) \(noun)\(count == 1 ? "" : plural)"
+  }
 }
 
 extension String {

@@ -45,7 +45,8 @@ struct Train: ParsableCommand {
     // Last, so that what was refused leaves no empty file behind.
     let log: TrainingLog?
     do { log = try self.log.map { try TrainingLog(path: $0) } } catch FileError.exists(let path) {
-      throw SetupError(description: "\(path): the log should be a new file, but exists: move it or name another.")
+      throw SetupError(
+        description: "\(path): the log should be a new file, but exists: move it or name another.")
     }
     try session.run(log: log)
   }
@@ -54,10 +55,10 @@ struct Train: ParsableCommand {
     switch (try model.source(), try data.files()) {
     case (let source?, let files?):
       return try session(source, files)
-    case (let source?, nil):
+    case (_?, nil):
       throw SetupError(
         description: """
-          expected data to train \(source.summary) on, found no pair NAME_train.bin and NAME_val.bin in \
+          expected data to train on, found no pair NAME_train.bin and NAME_val.bin in \
           \(DataOptions.defaultDirectory): give --data DIR or --train-data FILE.
           """)
     case (nil, let files?):
@@ -69,7 +70,9 @@ struct Train: ParsableCommand {
     case (nil, nil):
       if let tokenizer = data.tokenizer {
         throw SetupError(
-          description: "expected a model and data to use \(tokenizer) with, found neither: give --checkpoint and --data.")
+          description:
+            "expected a model and data to use \(tokenizer) with, found neither: give --checkpoint and --data."
+        )
       }
       return try builtInSession()
     }
@@ -109,7 +112,8 @@ struct Train: ParsableCommand {
   }
 
   private func builtInSession() throws -> TrainingSession {
-    Console.print("No checkpoint and no data found: training a small model on sums that the program makes up.\n")
+    Console.print(
+      "No checkpoint and no data found: training a small model on sums that the program makes up.\n")
     let batchSize = loop.batchSize ?? BuiltInTraining.batchSize
     let sequenceLength = loop.sequenceLength ?? BuiltInTraining.sequenceLength
     let configuration = try BuiltInTraining.configuration()
@@ -126,7 +130,9 @@ struct Train: ParsableCommand {
       options: loop.trainingOptions(defaults: BuiltInTraining.options(corpus)))
     session.questions = corpus.validationSums.prefix(50)
     session.shownInterval = 10
-    session.dataLines = [("data", "built-in corpus of sums"), ("tokenizer", "built-in, one token a character")]
+    session.dataLines = [
+      ("data", "built-in corpus of sums"), ("tokenizer", "built-in, one token a character"),
+    ]
     return session
   }
 }

@@ -16,7 +16,8 @@ struct TrainingLog {
         "train",
         [
           ("step", .integer(step.step)), ("loss", .float(step.loss)),
-          ("milliseconds", .double(step.seconds * 1000)), ("tokens_per_second", .double(step.tokensPerSecond)),
+          ("milliseconds", .double(step.seconds * 1000)),
+          ("tokens_per_second", .double(step.tokensPerSecond)),
           ("learning_rate", .double(step.learningRate)), ("gradient_norm", .double(step.gradientNorm)),
         ])
     case .validation(let step, let loss):
@@ -24,7 +25,10 @@ struct TrainingLog {
     case .sample(let step, let tokens, let text):
       try write(
         "sample",
-        [("step", .integer(step)), ("tokens", .array(tokens.map { .integer(Int($0)) })), ("text", .text(text))])
+        [
+          ("step", .integer(step)), ("tokens", .array(tokens.map { .integer(Int($0)) })),
+          ("text", .text(text)),
+        ])
     }
   }
 
@@ -44,7 +48,7 @@ struct TrainingLog {
         ("batch_size", .integer(session.training.batchSize)),
         ("sequence_length", .integer(session.training.sequenceLength)),
         ("gradient_accumulation", .integer(options.gradientAccumulation)), ("steps", .integer(options.steps)),
-        ("seed", .text("\(options.seed)")), ("learning_rate", .double(optimizer.learningRate)),
+        ("seed", .unsigned(options.seed)), ("learning_rate", .double(optimizer.learningRate)),
         ("schedule", .text(options.schedule.shape.rawValue)),
         ("warmup_steps", .integer(options.schedule.warmupSteps)),
         ("min_learning_rate", .double(options.schedule.minimum)), ("beta1", .double(optimizer.beta1)),

@@ -24,7 +24,8 @@ struct TrainingReport {
       printResult("\(label(step))  val loss \(NumberText.fixed(Double(loss), 6))")
     case .sample(let step, let tokens, let text):
       let body = text?.withoutControlCharacters ?? tokens.map(String.init).joined(separator: " ")
-      printResult("\(label(step))  sample\n---\n\(body.hasSuffix("\n") ? String(body.dropLast()) : body)\n---")
+      printResult(
+        "\(label(step))  sample\n---\n\(body.hasSuffix("\n") ? String(body.dropLast()) : body)\n---")
     }
   }
 

@@ -20,11 +20,11 @@ struct TrainingSession {
   /// Fills the parameters and trains. `log` gets every event, and an end also after an error.
   func run(log: TrainingLog?) throws {
     try log?.writeStart(self)
+    printHeader()
     switch source {
     case .checkpoint(let checkpoint): checkpoint.load(into: model.parameters)
     case .fresh: model.initialize(seed: options.seed)
     }
-    printHeader()
     var summary = TrainingSummary()
     let report = TrainingReport(steps: options.steps, shownInterval: shownInterval)
     let start = ContinuousClock.now
@@ -87,7 +87,8 @@ struct TrainingSession {
   private func printEnd(_ summary: TrainingSummary) {
     let tokens = summary.steps * options.gradientAccumulation * training.batchSize * training.sequenceLength
     Console.print(
-      "\n\(NumberText.count(summary.steps, "step")), \(tokens) tokens in \(NumberText.fixed(summary.seconds, 1)) s")
+      "\n\(NumberText.count(summary.steps, "step")), \(tokens) tokens in \(NumberText.fixed(summary.seconds, 1)) s"
+    )
     if let (right, asked) = summary.answers {
       Console.print("\(right) of \(asked) sums that are not in the training data answered right")
     }

@@ -72,9 +72,10 @@ struct Verify: ParsableCommand {
     let published = losses.contains { $0.expected != nil }
     Console.print(
       "step".padded(to: 12) + "loss".aligned(to: 12)
-        + (published ? "published" : "lower").aligned(to: 12))
+        + (published ? "published" : "expected").aligned(to: 12))
     for loss in losses {
-      let expected = loss.expected.map { NumberText.fixed(Double($0), 6) } ?? (loss.step == 0 ? "-" : "than before")
+      let expected =
+        loss.expected.map { NumberText.fixed(Double($0), 6) } ?? (loss.step == 0 ? "finite" : "lower")
       Console.print(
         "\(loss.step)".padded(to: 12) + NumberText.fixed(Double(loss.loss), 6).aligned(to: 12)
           + expected.aligned(to: 12) + "  " + verdict(loss.passes))

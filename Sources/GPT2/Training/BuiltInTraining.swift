@@ -12,7 +12,8 @@ public enum BuiltInTraining {
   /// - Throws: never in practice; the sizes are constants.
   public static func configuration() throws(ConfigurationError) -> Configuration {
     try Configuration(
-      maximumSequenceLength: 64, vocabularySize: BuiltInCorpus.vocabularySize, layers: 2, heads: 4, channels: 128)
+      maximumSequenceLength: 64, vocabularySize: BuiltInCorpus.vocabularySize, layers: 2, heads: 4,
+      channels: 128)
   }
 
   /// The options: samples start from sums that are in no line of the training data.

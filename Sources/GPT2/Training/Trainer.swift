@@ -83,7 +83,8 @@ public final class Trainer {
       throw TrainingError(error, step: step)
     }
     return TrainingStep(
-      step: step, loss: Float(sum / Double(batches)), learningRate: optimizer.learningRate, gradientNorm: norm,
+      step: step, loss: Float(sum / Double(batches)), learningRate: optimizer.learningRate,
+      gradientNorm: norm,
       tokens: batches * training.batchSize * training.sequenceLength, duration: .now - start)
   }
 
@@ -112,7 +113,8 @@ public final class Trainer {
 
   private func sample(step: Int) throws(TrainingError) -> TrainingEvent {
     let prompts = options.samplePrompts
-    let prompt = prompts.isEmpty ? [model.startToken(tokenizer: tokenizer)] : prompts[sampleCount % prompts.count]
+    let prompt =
+      prompts.isEmpty ? [model.startToken(tokenizer: tokenizer)] : prompts[sampleCount % prompts.count]
     sampleCount += 1
     do {
       let tokens = try model.sample(after: prompt, length: options.sampleLength, generator: &generator)

@@ -96,6 +96,10 @@ public enum TrainingError: Error, CustomStringConvertible {
   }
 
   init(_ error: ModelError, step: Int) {
-    if case .nonFiniteGradients = error { self = .nonFiniteGradients(step: step) } else { self = .model(error) }
+    if case .nonFiniteGradients = error {
+      self = .nonFiniteGradients(step: step)
+    } else {
+      self = .model(error)
+    }
   }
 }

@@ -32,7 +32,8 @@ public struct Verification: Sendable {
 
   /// The names of what is off.
   public var failures: [String] {
-    rows.filter { !$0.passes }.map(\.name) + losses.filter { !$0.passes }.map { "the loss of step \($0.step)" }
+    rows.filter { !$0.passes }.map(\.name)
+      + losses.filter { !$0.passes }.map { "the loss of step \($0.step)" }
   }
 
   /// As llm.c's test: learning rate 1e-4, weight decay 0.01.
