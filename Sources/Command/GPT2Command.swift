@@ -28,6 +28,7 @@ struct GPT2Command: ParsableCommand {
   /// The parser's message as one sentence that says where to read on.
   private static func usageSentence(_ message: String) -> String {
     var sentence = message.replacing(". Did you mean", with: ", did you mean")
+      .replacing(". Please provide one of", with: ": it is one of")
     while let last = sentence.last, ".?".contains(last) { sentence.removeLast() }
     let command = CommandLine.arguments.dropFirst().first { name in
       configuration.subcommands.contains { $0._commandName == name }
