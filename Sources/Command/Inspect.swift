@@ -84,13 +84,16 @@ struct Inspect: ParsableCommand {
   private static let unlikelyID: Int32 = 1 << 24
 
   private func describeRaw() throws {
-    let file = try TokenFile(path: path)
-    guard let range = idRange(file), range.lowerBound >= 0, range.upperBound < Self.unlikelyID else {
-      let found = file.count == 0 ? "an empty file" : "something else that opens with \(file.token(at: 0))"
+    // A size that is no multiple of four bytes makes no token file.
+    guard let file = try? TokenFile(path: path), let range = idRange(file), range.lowerBound >= 0,
+      range.upperBound < Self.unlikelyID
+    else {
+      let byteCount = try MappedFile(path: path).byteCount
+      let found =
+        byteCount == 0 ? "an empty file" : "\(NumberText.count(byteCount, "byte")) of something else"
       throw InspectionError(
         description:
-          "\(path): expected llm.c's magic number in the first four bytes or int32 token ids, found \(found)."
-      )
+          "\(path): expected one of llm.c's magic numbers at its start, or int32 token ids, found \(found).")
     }
     try describe(file, kind: "raw token file, int32")
   }

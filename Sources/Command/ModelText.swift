@@ -13,9 +13,17 @@ enum ModelText {
       + " context \(configuration.maximumSequenceLength)"
   }
 
-  /// "124475904, 474.8 MiB in float32"
+  /// "124439808, with the padding 474.8 MiB in float32"
   static func parameters(_ configuration: Configuration) -> String {
-    let count = configuration.parameterCount
-    return "\(count), \(NumberText.bytes(count * MemoryLayout<Float>.size)) in float32"
+    let used = usedParameterCount(configuration)
+    let padding = used == configuration.parameterCount ? "" : "with the padding "
+    let bytes = NumberText.bytes(configuration.parameterCount * MemoryLayout<Float>.size)
+    return "\(used), \(padding)\(bytes) in float32"
+  }
+
+  /// Without the rows that pad the vocabulary.
+  static func usedParameterCount(_ configuration: Configuration) -> Int {
+    let padding = configuration.paddedVocabularySize - configuration.vocabularySize
+    return configuration.parameterCount - padding * configuration.channels
   }
 }

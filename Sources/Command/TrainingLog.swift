@@ -42,7 +42,7 @@ struct TrainingLog {
         ("heads", .integer(configuration.heads)), ("channels", .integer(configuration.channels)),
         ("vocabulary", .integer(configuration.vocabularySize)),
         ("context", .integer(configuration.maximumSequenceLength)),
-        ("parameters", .integer(configuration.parameterCount)),
+        ("parameters", .integer(ModelText.usedParameterCount(configuration))),
         ("training_tokens", .integer(session.training.tokenCount)),
         ("validation_tokens", .integer(session.validation?.tokenCount ?? 0)),
         ("batch_size", .integer(session.training.batchSize)),

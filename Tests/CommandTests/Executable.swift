@@ -23,7 +23,7 @@ enum Executable {
   ///   - isa: the value of GPT2_ISA; nil: not set.
   ///   - timeout: seconds after which the process is ended and the test fails.
   static func run(
-    _ arguments: [String], in directory: URL, isa: String? = nil, timeout: Double = 60
+    _ arguments: [String], in directory: URL, isa: String? = nil, program: URL = url, timeout: Double = 60
   ) throws -> Run {
     let files = try ["out", "err"].map { name in
       // Files and not pipes: nothing waits for a reader. Hidden, so that they are no data.
@@ -33,7 +33,7 @@ enum Executable {
     }
     defer { for file in files { try? FileManager.default.removeItem(at: file) } }
     let process = Process()
-    process.executableURL = url
+    process.executableURL = program
     process.arguments = arguments
     process.currentDirectoryURL = directory
     var environment = ProcessInfo.processInfo.environment

@@ -141,6 +141,17 @@ import Testing
     }
   }
 
+  /// A reader that leaves early, as head does, ends the run without a word about it.
+  @Test func aClosedPipeIsNoError() throws {
+    try TemporaryDirectory.with { directory in
+      let run = try Executable.run(
+        ["-c", "'\(Executable.url.path)' train --steps 20 --val-every 0 --sample-every 0 | head -n 1"],
+        in: directory,
+        program: URL(filePath: "/bin/sh"))
+      #expect(run.exitCode == 0 && run.errors.isEmpty && run.lines.count == 1, "\(run.errors)")
+    }
+  }
+
   @Test func divergenceEndsTheRun() throws {
     try TemporaryDirectory.with { directory in
       let log = directory.appending(path: "log.jsonl")
