@@ -21,7 +21,8 @@ struct BenchCommand: ParsableCommand {
       drifts for all of them. Rates come from the median. Fractions are of the peak that the same run measures, \
       with the same kernels and threads: the median of samples taken before and after every suite and, for \
       arithmetic, in every round and between steps. An operator's rate is that of the resource that bounds it: \
-      arithmetic or memory. Data that fits the caches is read faster than memory: such fractions exceed 100 %.
+      arithmetic or memory. Data that fits the caches is faster than memory, and some machines write while they \
+      read: such fractions exceed 100 %.
 
       GPT2_ISA names the instruction set where --isa does not. Exit codes: 0 success, 1 failed, 64 usage.
       """)

@@ -116,12 +116,12 @@ struct PlainEncoder {
       _ = ReferenceEncoder.forward(
         tokens, wte: wte, wpe: wpe, batchSize: 1, sequenceLength: rows, channels: channels)
     }
-    let gradients = Mutable((wte, wpe))
+    let (dwte, dwpe) = (Mutable(wte), Mutable(wpe))
     backward = PlainLoops(share: share) {
       ReferenceEncoder.backward(
         dout, tokens: tokens, batchSize: 1, sequenceLength: rows, channels: channels,
-        dwte: &gradients.value.0,
-        dwpe: &gradients.value.1)
+        dwte: &dwte.value,
+        dwpe: &dwpe.value)
     }
   }
 }
@@ -137,11 +137,11 @@ enum PlainStream {
     let count = min(fullCount, 1 << 20)
     let gradients = numbers(count)
     let zeros = [Float](repeating: 0, count: count)
-    let state = Mutable((parameters: gradients, first: zeros, second: zeros))
+    let (parameters, first, second) = (Mutable(gradients), Mutable(zeros), Mutable(zeros))
     return PlainLoops(share: Double(count) / Double(fullCount)) {
       ReferenceAdamW<Float>().update(
-        gradients: gradients, step: 1, parameters: &state.value.parameters, firstMoment: &state.value.first,
-        secondMoment: &state.value.second)
+        gradients: gradients, step: 1, parameters: &parameters.value, firstMoment: &first.value,
+        secondMoment: &second.value)
     }
   }
 }
