@@ -120,6 +120,14 @@ struct Settings {
 extension BenchCommand {
   private func settings() throws(ValidationError) -> Settings {
     let (name, configuration) = try modelChoice()
+    try checkBatch(configuration)
+    return Settings(
+      suites: try suiteChoice(), modelName: name, configuration: configuration, batchSize: batchSize,
+      sequenceLength: sequenceLength, steps: steps ?? (quick ? 3 : 10), threads: try threadChoice(),
+      instructionSet: try instructionSetChoice(), quick: quick)
+  }
+
+  private func checkBatch(_ configuration: Configuration) throws(ValidationError) {
     for (option, value) in [
       ("--batch-size", batchSize), ("--sequence-length", sequenceLength), ("--steps", steps ?? 1),
     ] {
@@ -137,16 +145,16 @@ extension BenchCommand {
       throw ValidationError(
         "--batch-size \(batchSize) × --sequence-length \(sequenceLength) is too large to count.")
     }
-    // More threads than processors never come: the report would be of fewer than it says.
+  }
+
+  /// More threads than processors never come: the report would be of fewer than it says.
+  private func threadChoice() throws(ValidationError) -> Int {
     let most = max(1, Topology.current.affinity.count)
     let threads = threads ?? Topology.current.defaultThreads
     guard (1...most).contains(threads) else {
       throw ValidationError("--threads should be 1...\(most), the processors at hand, but is \(threads).")
     }
-    return Settings(
-      suites: try suiteChoice(), modelName: name, configuration: configuration, batchSize: batchSize,
-      sequenceLength: sequenceLength, steps: steps ?? (quick ? 3 : 10), threads: threads,
-      instructionSet: try instructionSetChoice(), quick: quick)
+    return threads
   }
 
   /// In the order that the program runs them, whatever the order asked for.
@@ -162,21 +170,8 @@ extension BenchCommand {
   }
 
   private func modelChoice() throws(ValidationError) -> (String, Configuration) {
-    let sizes = [layers, heads, channels, vocabulary, context]
     do {
-      if let layers, let heads, let channels, let vocabulary, let context, model == nil {
-        return (
-          "L\(layers)-NH\(heads)-C\(channels)-V\(vocabulary)",
-          try Configuration(
-            maximumSequenceLength: context, vocabularySize: vocabulary, layers: layers, heads: heads,
-            channels: channels)
-        )
-      }
-      guard sizes.allSatisfy({ $0 == nil }) else {
-        throw ValidationError(
-          "a model should be --model alone or all of --layers, --heads, --channels, --vocabulary and --context, "
-            + "but \(sizes.count { $0 != nil }) of these are given\(model == nil ? "" : " beside --model").")
-      }
+      if let own = try ownModel() { return own }
       if quick && model == nil {
         // Small enough for seconds, large enough that the products are not all overhead.
         return (
@@ -187,13 +182,26 @@ extension BenchCommand {
       }
       let name = model ?? "gpt2-124M"
       return (name, try Configuration.preset(named: name))
-    } catch let error as ConfigurationError {
-      throw ValidationError(error.description)
     } catch let error as ValidationError {
       throw error
     } catch {
       throw ValidationError("\(error)")
     }
+  }
+
+  /// The model of the five sizes; nil where none is given.
+  private func ownModel() throws -> (String, Configuration)? {
+    if let layers, let heads, let channels, let vocabulary, let context, model == nil {
+      let configuration = try Configuration(
+        maximumSequenceLength: context, vocabularySize: vocabulary, layers: layers, heads: heads,
+        channels: channels)
+      return ("L\(layers)-NH\(heads)-C\(channels)-V\(vocabulary)", configuration)
+    }
+    let given = [layers, heads, channels, vocabulary, context].count { $0 != nil }
+    if given == 0 { return nil }
+    throw ValidationError(
+      "a model should be --model alone or all of --layers, --heads, --channels, --vocabulary and --context, "
+        + "but \(given) of these are given\(model == nil ? "" : " beside --model").")
   }
 
   private func instructionSetChoice() throws(ValidationError) -> InstructionSet {

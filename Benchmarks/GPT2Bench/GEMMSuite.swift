@@ -92,7 +92,7 @@ extension Session {
   func gemmSection() throws -> Section {
     let layers = Layer.all(configuration)
     let arena = try Arena(
-      layers.flatMap { Operands.entries($0, rows: rows) }, what: "the operands of the matrix products")
+      layers.flatMap { Operands.entries($0, rows: rows) }, what: "the arena of the matrix products")
     for tensor in arena.tensors { randomize(tensor, scale: 0.1) }
     let cases = layers.flatMap { layer in
       Pass.allCases.map { (Operands(layer, rows: rows, arena: arena), $0) }

@@ -35,9 +35,8 @@ struct OperatorTensors {
       ("dwpe", [configuration.maximumSequenceLength, channels]),
       ("logits", [rows, configuration.paddedVocabularySize]),
     ]
-    arena = try Arena(
-      (stream + wide + vectors + perRow + update + others).map { Arena.Entry(name: $0.0, shape: $0.1) },
-      what: "the operands of the operators")
+    let shapes = stream + wide + vectors + perRow + update + others
+    arena = try Arena(shapes.map { .init(name: $0.0, shape: $0.1) }, what: "the arena of the operators")
     for tensor in arena.tensors { session.randomize(tensor) }
     // A second moment is a mean of squares.
     Residual.zero(self["secondMoment"], context: session.context)

@@ -44,7 +44,8 @@ final class Session {
     progress("initialising \(settings.modelName) …")
     // A batch that cannot fit is refused before its tokens are drawn, which take less than its logits.
     _ = try Arena(
-      [.init(name: "logits", shape: [rows, configuration.paddedVocabularySize])], what: "the logits")
+      [.init(name: "logits", shape: [rows, configuration.paddedVocabularySize])],
+      what: "the tensor of the logits")
     let model = try Model(configuration: configuration, context: context)
     model.initialize()
     sharedModel = model
