@@ -37,7 +37,7 @@ private struct Operands {
   let rows: Int
   /// y becomes dout of the passes back.
   let x, weight, y, dx, dweight: Tensor
-  let bias, dbias: Tensor?
+  let bias: Tensor?
 
   init(_ layer: Layer, rows: Int, arena: Arena) {
     self.layer = layer
@@ -49,7 +49,7 @@ private struct Operands {
     (x, weight, y, dx, dweight) = (
       tensor("x"), tensor("weight"), tensor("y"), tensor("dx"), tensor("dweight")
     )
-    (bias, dbias) = layer.hasBias ? (tensor("bias"), tensor("dbias")) : (nil, nil)
+    bias = layer.hasBias ? tensor("bias") : nil
   }
 
   static func entries(_ layer: Layer, rows: Int) -> [Arena.Entry] {
@@ -57,34 +57,37 @@ private struct Operands {
     let shapes = [
       ("x", [rows, layer.inputs]), ("weight", weight), ("bias", [layer.outputs]),
       ("y", [rows, layer.rowStride]),
-      ("dx", [rows, layer.inputs]), ("dweight", weight), ("dbias", [layer.outputs]),
+      ("dx", [rows, layer.inputs]), ("dweight", weight),
     ]
     return shapes.map { Arena.Entry(name: "\(layer.name) \($0.0)", shape: $0.1) }
   }
 
   func run(_ pass: Pass, _ context: ExecutionContext) {
     let (rows, inputs, outputs) = (rows, layer.inputs, layer.outputs)
+    let dout = Matrix(y, rowStride: layer.rowStride)
     switch pass {
     case .forward:
       Linear.forward(
         x, weight: weight, bias: bias, rows: rows, inputs: inputs, outputs: outputs,
         rowStride: layer.rowStride,
         y: y, context: context)
-    case .backward:
-      Linear.backward(
-        y, x: x, weight: weight, rows: rows, inputs: inputs, outputs: outputs, rowStride: layer.rowStride,
-        accumulate: false, dx: dx, dweight: dweight, dbias: dbias, context: context)
+    case .dinput:
+      context.perform(
+        GEMM.work(
+          dout, Matrix(weight, rowStride: inputs), rows: rows, columns: inputs, depth: outputs,
+          into: Matrix(dx, rowStride: inputs), context: context))
+    case .dweight:
+      context.perform(
+        GEMM.work(
+          dout.transposed, Matrix(x, rowStride: inputs), rows: outputs, columns: inputs, depth: rows,
+          into: Matrix(dweight, rowStride: inputs), context: context))
     }
   }
 }
 
+/// The passes as `Linear` runs them; its backward pass has the last two in one parallel region, with the bias.
 private enum Pass: String, CaseIterable {
-  case forward
-  /// dx, dweight and dbias in the one parallel region that training runs them in.
-  case backward
-
-  /// Products of size M·N·K.
-  var products: Double { self == .forward ? 1 : 2 }
+  case forward, dinput, dweight
 }
 
 extension Session {
@@ -106,8 +109,8 @@ extension Session {
     let (m, n, k) = (rows, operands.layer.outputs, operands.layer.inputs)
     return Row(
       suite: .gemm, name: "\(operands.layer.name) \(pass.rawValue)", timing: timing,
-      // A multiplication and an addition for each of M·N·K triples, in each product.
-      cost: .arithmetic(2 * pass.products * Double(m) * Double(n) * Double(k)),
+      // A multiplication and an addition for each of M·N·K triples, whatever the pass.
+      cost: .arithmetic(2 * Double(m) * Double(n) * Double(k)),
       fields: [("m", .integer(m)), ("n", .integer(n)), ("k", .integer(k)), ("pass", .string(pass.rawValue))],
       cells: ["\(m)", "\(n)", "\(k)"])
   }
