@@ -116,7 +116,20 @@ import Testing
     #expect(firstDifference(scaled, once.mapValues { $0.map { $0 / 4 } }) == nil)
   }
 
-  /// Gradients that the user wrote are enough for an update: no pass comes before it.
+  /// No pass has made room for what the update needs, here more than a context has from the start: a float for each
+  /// 65536 parameters.
+  @Test func updateNeedsNoPass() throws {
+    let configuration = try Configuration(
+      maximumSequenceLength: 1, vocabularySize: 20000, layers: 1, heads: 1, channels: 64)
+    let model = try Model(configuration: configuration, context: ExecutionContext(threads: 1))
+    let tensor = try #require(try model.gradients()["lnfb"])
+    tensor.fill(0.5)
+    #expect(try model.update(AdamW(learningRate: 0.25)) == 4)
+    #expect(try #require(model.parameters["lnfb"]).array().allSatisfy { abs($0 + 0.25) < 0x1p-20 })
+    #expect(try #require(model.parameters["wte"]).array().allSatisfy { $0 == 0 })
+  }
+
+  /// Gradients that the user wrote are enough for an update.
   @Test(arguments: ReferenceCase.all)
   func updateTakesWhatTheUserWrote(_ reference: ReferenceCase) throws {
     let model = try reference.model()
