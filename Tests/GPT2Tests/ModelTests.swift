@@ -39,15 +39,21 @@ import Testing
   func lossesOfTraining(_ reference: ReferenceCase, _ instructionSet: InstructionSet) throws {
     let expected = try reference.expected()
     let optimizer = AdamW(learningRate: 1e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01)
-    // The portable kernels have no fused multiply-add to use and take seconds: one format will do for them.
-    for format in Self.formats.prefix(instructionSet == .portable ? 1 : 2) {
+    try #require(reference.steps == 10)
+    // Portable kernels call a function for every fused multiply-add: where a step takes them a second, the first two
+    // losses of one format will do. `ModelBitsTests` shows that they compute what the others do.
+    let slow = instructionSet == .portable && reference.sequenceLength > 20
+    let steps = slow ? 2 : reference.steps
+    for format in Self.formats.prefix(slow ? 1 : 2) {
       let model = try reference.model(format, instructionSet: instructionSet)
-      let losses = try (0..<reference.steps).map { step in
+      let losses = try (0..<steps).map { step in
         try model.train(try reference.testBatch(step), optimizer).loss
       }
-      #expect(losses.count == 10)
-      #expect(model.updateCount == losses.count)
-      try check(losses, expected, "losses")
+      #expect(model.updateCount == steps)
+      let tolerance = try expected.float32Tolerance("losses")
+      let difference = try maximumDifference(losses, Array(try expected.values("losses").prefix(steps)))
+      print("MARGIN", expected.tensors["logits"]!.shape, "losses", difference.magnitude / tolerance)
+      #expect(difference.magnitude <= tolerance, "losses: \(difference), allowed \(tolerance)")
     }
   }
 
