@@ -49,6 +49,11 @@ extension Model {
       logits, x: acts.tensor("lnf"), weight: weights.wte, rows: rows, inputs: configuration.channels,
       outputs: configuration.vocabularySize, rowStride: configuration.paddedVocabularySize, accumulate: accumulate,
       dx: dnormalised, dweight: dwte, dbias: nil, context: context)
+    if !accumulate {
+      // Nothing else writes the padded rows: what a user left there would outlive `zeroGradients`.
+      let real = configuration.vocabularySize * configuration.channels
+      Residual.zero(dwte.slice(real..<dwte.count), context: context)
+    }
   }
 
   private func backwardFeedForward(

@@ -105,7 +105,8 @@ extension Model {
     guard sequenceLength <= configuration.maximumSequenceLength else {
       throw .sequenceTooLong(sequenceLength: sequenceLength, maximum: configuration.maximumSequenceLength)
     }
-    let expected = batchSize.multipliedReportingOverflow(by: sequenceLength).partialValue
+    let (product, overflow) = batchSize.multipliedReportingOverflow(by: sequenceLength)
+    let expected = overflow ? Int.max : product
     for (name, tokens) in [("inputs", inputs), ("targets", targets ?? inputs)] {
       guard tokens.count == expected else {
         throw .wrongCount(name: name, expected: expected, found: tokens.count)

@@ -24,7 +24,7 @@ public final class Model {
   public let parameters: Arena
   /// What the last forward pass kept, or nil before the first.
   public internal(set) var activations: Activations?
-  /// The mean loss of the last forward pass that had targets.
+  /// The mean loss of the last forward pass, or nil when it had no targets.
   public internal(set) var meanLoss: Float?
   /// Updates done so far.
   public internal(set) var updateCount = 0

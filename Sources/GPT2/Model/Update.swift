@@ -16,6 +16,10 @@ extension Model {
     guard gradientStorage != nil else { throw .noGradients }
     let gradients = gradientsAreZero ? try self.gradients() : try gradientMemory()
     let (first, second) = try optimizerMoments()
+    // Gradients may come from the user alone, without a forward pass that made room.
+    do {
+      try context.reserve(sequenceLength: 1, sharedCount: AdamW.sharedScratchCount(parameters.all.count))
+    } catch { throw .memory(error) }
     updateCount += 1
     var scale = 1.0
     if clip > 0 {

@@ -1,0 +1,70 @@
+import GPT2
+import Operators
+import TestSupport
+import Testing
+
+/// Rule 2 of the numerical rules: the same bits, whatever the instruction set and the number of threads.
+@Suite struct ModelBitsTests {
+  /// No size is a multiple of a vector or a tile, and each is past the block in which something is summed: 280
+  /// positions (128 rows of a bias gradient, 256 products of GEMM, 32 rows of a layer norm), 70 queries (64 of
+  /// attention), 288 hidden channels (256 products), parameters beyond 65536 (a block of the gradients' norm).
+  private static let batch = TestBatch(seed: 5, vocabulary: 301, batchSize: 4, sequenceLength: 70)
+
+  private static func model(
+    threads: Int, instructionSet: InstructionSet = .best, activation: Activation = .gelu
+  ) throws -> Model {
+    let configuration = try Configuration(
+      maximumSequenceLength: 75, vocabularySize: 301, layers: 2, heads: 3, channels: 72)
+    let context = try ExecutionContext(threads: threads, instructionSet: instructionSet)
+    let model = try Model(configuration: configuration, activation: activation, context: context)
+    model.initialize(seed: 11)
+    return model
+  }
+
+  /// All that three steps of training compute.
+  private static func trace(_ model: Model) throws -> [String: [Float]] {
+    model.keepsAttention = true
+    var trace: [String: [Float]] = [:]
+    for step in 0..<3 {
+      try model.forward(batch)
+      trace["\(step) loss"] = [try #require(model.meanLoss)]
+      for tensor in try #require(model.activations).tensors { trace["\(step) \(tensor.name)"] = tensor.array() }
+      model.zeroGradients()
+      try model.backward()
+      for tensor in try model.gradients().tensors { trace["\(step) gradient \(tensor.name)"] = tensor.array() }
+      let norm = try model.update(AdamW(learningRate: 1e-3, weightDecay: 0.01), clip: step == 1 ? 0.1 : 0)
+      trace["\(step) norm"] = [Float(norm)]
+    }
+    let (first, second) = try model.optimizerMoments()
+    for (name, arena) in [("parameter", model.parameters), ("first moment", first), ("second moment", second)] {
+      for tensor in arena.tensors { trace["\(name) \(tensor.name)"] = tensor.array() }
+    }
+    return trace
+  }
+
+  @Test(arguments: InstructionSet.available, Activation.allCases)
+  func instructionSets(_ instructionSet: InstructionSet, _ activation: Activation) throws {
+    let expected = try Self.trace(try Self.model(threads: 1, activation: activation))
+    let model = try Self.model(threads: 2, instructionSet: instructionSet, activation: activation)
+    #expect(model.context.instructionSet == instructionSet)
+    #expect(firstDifference(try Self.trace(model), expected) == nil)
+  }
+
+  @Test(arguments: InstructionSet.available.filter { $0 > .portable || $0 == .best }, [1, 2, 3, 5])
+  func threads(_ instructionSet: InstructionSet, _ threads: Int) throws {
+    let expected = try Self.trace(try Self.model(threads: 1))
+    let model = try Self.model(threads: threads, instructionSet: instructionSet)
+    #expect(model.context.threads == threads)
+    #expect(firstDifference(try Self.trace(model), expected) == nil)
+  }
+
+  /// What the comparison would say of one bit.
+  @Test func oneBitIsADifference() {
+    let one: [String: [Float]] = ["a": [1, 2], "b": [0]]
+    #expect(firstDifference(one, one) == nil)
+    #expect(firstDifference(one, ["a": [1, Float(2).nextUp], "b": [0]]) != nil)
+    #expect(firstDifference(one, ["a": [1, 2], "b": [-0.0]]) != nil)
+    #expect(firstDifference(one, ["a": [1, 2]]) != nil)
+    #expect(firstDifference(one, ["a": [1, 2], "b": []]) != nil)
+  }
+}
