@@ -7,20 +7,35 @@ import Testing
 typealias Outputs = [String: [Float]]
 
 /// One instruction set and number of threads, with operands against inaccessible pages.
-struct Place {
+final class Place {
   let context: ExecutionContext
-  let edge: GuardEdge
+  private let edge: GuardEdge
+  private var pages: [Tensor] = []
 
-  /// A tensor of its own with these values.
+  init(_ context: ExecutionContext, edge: GuardEdge) {
+    self.context = context
+    self.edge = edge
+  }
+
+  /// Ends the use of all this place's operands.
+  func giveBack() {
+    Pool.giveBack(pages)
+    pages = []
+  }
+
+  /// A tensor with these values.
   func input(_ values: [Float]) throws -> Tensor {
-    let tensor = try Arena.guardedTensor(shape: [values.count], name: "input", edge: edge)
+    let tensor = try output(values.count)
     tensor.copy(from: values)
     return tensor
   }
 
-  /// A tensor of its own that holds NaN, so that an operator that reads what it should overwrite shows it.
+  /// A tensor that holds NaN, so that an operator that reads what it should overwrite shows it.
   func output(_ count: Int) throws -> Tensor {
-    let tensor = try Arena.guardedTensor(shape: [count], name: "output", edge: edge)
+    let whole = try Pool.takePages(count)
+    pages.append(whole)
+    let start = edge == .end ? whole.count - count : 0
+    let tensor = whole.slice(start..<start + count, name: "operand")
     tensor.fill(.nan)
     return tensor
   }
@@ -28,8 +43,8 @@ struct Place {
 
 /// Runs `body` with every available instruction set on 1, 2 and 3 threads and expects the same bits of all of them.
 ///
-/// Before each run all scratch holds NaN. An even number of threads has its operands right after an inaccessible
-/// page, an odd one right before it.
+/// Before each run all scratch holds NaN. Operands begin right after an inaccessible page where the number of
+/// threads is even, and end right before one where it is odd.
 ///
 /// - Returns: each instruction set's outputs, to be compared with the reference.
 func everywhere(
@@ -39,11 +54,13 @@ func everywhere(
   var results: [(set: InstructionSet, outputs: Outputs)] = []
   for set in InstructionSet.available {
     for threads in 1...3 {
-      let context = try ExecutionContext(threads: threads, instructionSet: set)
-      try context.reserve(sequenceLength: sequenceLength, sharedCount: sharedCount)
-      for worker in 0..<threads { context.scratch(worker).fill(.nan) }
-      context.shared(0..<sharedCount).fill(.nan)
-      let outputs = try body(Place(context: context, edge: threads % 2 == 0 ? .start : .end))
+      let outputs = try Pool.withContext(
+        set, threads: threads, sequenceLength: sequenceLength, sharedCount: sharedCount
+      ) { context in
+        let place = Place(context, edge: threads % 2 == 0 ? .start : .end)
+        defer { place.giveBack() }
+        return try body(place)
+      }
       for (name, expected) in results.first?.outputs ?? [:] {
         let difference = firstDifferentBits(try #require(outputs[name]), expected)
         #expect(
