@@ -28,7 +28,8 @@ import Testing
       logits = [Float](repeating: .nan, count: size.rows * size.padded)
       for row in 0..<size.rows {
         let deviation = row % 8 == 3 ? 60.0 : row % 8 == 4 ? 0 : 3
-        let values: [Float] = random.normal(size.vocabulary, deviation: deviation, mean: row % 8 == 5 ? 1000 : -30)
+        let values: [Float] = random.normal(
+          size.vocabulary, deviation: deviation, mean: row % 8 == 5 ? 1000 : -30)
         logits.replaceSubrange(row * size.padded..<row * size.padded + size.vocabulary, with: values)
       }
     }
@@ -137,7 +138,8 @@ import Testing
       defer { place.giveBack() }
       let (losses, logSumExp) = (try place.output(1), try place.output(1))
       try CrossEntropy.forward(
-        place.input([1, 2, value, 3]), targets: [2], vocabularySize: 4, paddedVocabularySize: 4, losses: losses,
+        place.input([1, 2, value, 3]), targets: [2], vocabularySize: 4, paddedVocabularySize: 4,
+        losses: losses,
         logSumExp: logSumExp, context: context)
       #expect(!losses[0].isFinite, "on \(set)")
     }

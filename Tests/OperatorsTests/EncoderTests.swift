@@ -58,26 +58,20 @@ import Testing
         channels: size.channels, accumulate: accumulate, dwte: dwte, dwpe: dwpe, context: place.context)
       return ["dwte": dwte.array(), "dwpe": dwpe.array()]
     }
-    func reference<Scalar: BinaryFloatingPoint>(
-      _ convert: ([Float]) -> [Scalar], _ backward: ([Scalar], inout [Scalar], inout [Scalar]) -> Void
-    ) -> (dwte: [Scalar], dwpe: [Scalar]) {
+    func reference(_ convert: ([Float]) -> [Double]) -> (dwte: [Double], dwpe: [Double]) {
       var dwte = convert(dwteBefore)
-      var dwpe = accumulate ? convert(dwpeBefore) : [Scalar](repeating: 0, count: dwpeBefore.count)
-      backward(convert(dout), &dwte, &dwpe)
+      var dwpe = accumulate ? convert(dwpeBefore) : [Double](repeating: 0, count: dwpeBefore.count)
+      ReferenceEncoder.backward(
+        convert(dout), tokens: tokens, batchSize: size.batchSize, sequenceLength: size.sequenceLength,
+        channels: size.channels, dwte: &dwte, dwpe: &dwpe)
       return (dwte, dwpe)
     }
-    let inDouble: ([Double], inout [Double], inout [Double]) -> Void = {
-      ReferenceEncoder.backward(
-        $0, tokens: tokens, batchSize: size.batchSize, sequenceLength: size.sequenceLength,
-        channels: size.channels, dwte: &$1, dwpe: &$2)
-    }
-    let (expected, sums) = (reference(doubles, inDouble), reference(magnitudes, inDouble))
+    let (expected, sums) = (reference(doubles), reference(magnitudes))
     // The order of the sum is promised, positions ascending: the plain loops in float give the same bits.
-    let inFloat = reference({ $0 }) {
-      ReferenceEncoder.backward(
-        $0, tokens: tokens, batchSize: size.batchSize, sequenceLength: size.sequenceLength,
-        channels: size.channels, dwte: &$1, dwpe: &$2)
-    }
+    var inFloat = (dwte: dwteBefore, dwpe: accumulate ? dwpeBefore : dwpeBefore.map { _ in 0 })
+    ReferenceEncoder.backward(
+      dout, tokens: tokens, batchSize: size.batchSize, sequenceLength: size.sequenceLength,
+      channels: size.channels, dwte: &inFloat.dwte, dwpe: &inFloat.dwpe)
     let error = rounded(size.rows)
     for (set, outputs) in results {
       expect(outputs["dwte"], near: expected.dwte, within: sums.dwte.map { error * $0 }, "dwte on \(set)")

@@ -25,7 +25,8 @@ import Testing
         let exact = exp(Double(x))
         if !(Float(exact).isFinite && y.isFinite) {
           // Within 1.1 ulp of the border either is right.
-          #expect(exact > 0x1.fffffcp127 && (y == .infinity || y == Float.greatestFiniteMagnitude), "exp(\(x))")
+          #expect(
+            exact > 0x1.fffffcp127 && (y == .infinity || y == Float.greatestFiniteMagnitude), "exp(\(x))")
           continue
         }
         let normal = exact >= Double(Float.leastNormalMagnitude)

@@ -80,7 +80,9 @@ import Testing
       }
       for (set, outputs) in results {
         let c = try #require(outputs["c"])
-        let wrong = c.indices.first { i in c[i] != product.values[i] && !(c[i].isNaN && product.values[i].isNaN) }
+        let wrong = c.indices.first { i in
+          c[i] != product.values[i] && !(c[i].isNaN && product.values[i].isNaN)
+        }
         #expect(wrong == nil, "M \(rows), N \(columns), K \(depth) on \(set)")
       }
     }

@@ -77,7 +77,8 @@ import Testing
         for c in 0..<size.channels {
           let normalised = abs(x[c] - exact.mean[row]) * rstd
           let factor = (1 + rounded(2)) * (1 + relative)
-          let error = abs(Double(operands.weight[c])) * (normalised * (factor - 1) + meanError * rstd * factor)
+          let error =
+            abs(Double(operands.weight[c])) * (normalised * (factor - 1) + meanError * rstd * factor)
           y.append(error + epsilon * (abs(exact.output[row * size.channels + c]) + error))
         }
       }
@@ -126,7 +127,8 @@ import Testing
       func start(_ values: [Float]) -> [Double] { values.isEmpty ? zeros : doubles(values) }
       (dweight, dbias) = (start(before[1]), start(before[2]))
       let through = ReferenceLayerNorm.backward(
-        doubles(operands.dout), input: doubles(operands.x), weight: doubles(operands.weight), mean: doubles(mean),
+        doubles(operands.dout), input: doubles(operands.x), weight: doubles(operands.weight),
+        mean: doubles(mean),
         rstd: doubles(rstd), rows: rows, channels: channels, dweight: &dweight, dbias: &dbias)
       dx = zip(through, before[0]).map { $0 + Double($1) }
       var (weightSums, biasSums) = (start(before[1]).map(abs), start(before[2]).map(abs))
@@ -147,7 +149,9 @@ import Testing
       dbiasBound = biasSums.map { rounded(overRows) * $0 }
     }
 
-    private static func rowBound(_ g: [Double], _ n: [Double], scale: Double, dx: ArraySlice<Double>) -> [Double] {
+    private static func rowBound(_ g: [Double], _ n: [Double], scale: Double, dx: ArraySlice<Double>)
+      -> [Double]
+    {
       let count = Double(g.count)
       let average = g.reduce(0, +) / count
       let averageOfProduct = zip(g, n).reduce(0) { $0 + $1.0 * $1.1 } / count

@@ -34,7 +34,8 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
     LinearSize(11, 2, 63), LinearSize(12, 131, 65), LinearSize(13, 97, 131, padding: 125),
     LinearSize(63, 65, 64), LinearSize(64, 255, 48), LinearSize(65, 257, 131), LinearSize(131, 63, 19),
     LinearSize(2, 521, 1), LinearSize(127, 15, 16), LinearSize(128, 16, 15), LinearSize(129, 17, 5),
-    LinearSize(255, 3, 2), LinearSize(256, 33, 13), LinearSize(257, 13, 7, padding: 9), LinearSize(521, 5, 31),
+    LinearSize(255, 3, 2), LinearSize(256, 33, 13), LinearSize(257, 13, 7, padding: 9),
+    LinearSize(521, 5, 31),
     LinearSize(19, 31, 255), LinearSize(1, 32, 256), LinearSize(19, 31, 257), LinearSize(3, 7, 521),
     LinearSize(197, 131, 263, padding: 3), LinearSize(263, 271, 61),
   ]
@@ -83,7 +84,9 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
     let dout: [Float] = random.normal(size.rows * size.outputs)
     let x: [Float] = random.normal(size.rows * size.inputs)
     let weight: [Float] = random.normal(size.outputs * size.inputs)
-    let before: (dweight: [Float], dbias: [Float]) = (random.normal(weight.count), random.normal(size.outputs))
+    let before: (dweight: [Float], dbias: [Float]) = (
+      random.normal(weight.count), random.normal(size.outputs)
+    )
     let results = try everywhere { place in
       let dx = try place.output(x.count)
       let dweight = try accumulate ? place.input(before.dweight) : place.output(weight.count)
@@ -98,7 +101,8 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
       var dweight = accumulate ? convert(before.dweight) : [Double](repeating: 0, count: weight.count)
       var dbias = accumulate ? convert(before.dbias) : [Double](repeating: 0, count: size.outputs)
       let dx = ReferenceLinear.backward(
-        convert(dout), input: convert(x), weight: convert(weight), rows: size.rows, inputChannels: size.inputs,
+        convert(dout), input: convert(x), weight: convert(weight), rows: size.rows,
+        inputChannels: size.inputs,
         outputChannels: size.outputs, dweight: &dweight, dbias: &dbias)
       return (dx, dweight, dbias)
     }
@@ -108,8 +112,10 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
     for (set, outputs) in results {
       expect(outputs["dx"], near: expected.dx, within: sums.dx.map { ofOutputs * $0 }, "dx on \(set)")
       expect(
-        outputs["dweight"], near: expected.dweight, within: sums.dweight.map { ofRows * $0 }, "dweight on \(set)")
-      expect(outputs["dbias"], near: expected.dbias, within: sums.dbias.map { ofColumns * $0 }, "dbias on \(set)")
+        outputs["dweight"], near: expected.dweight, within: sums.dweight.map { ofRows * $0 },
+        "dweight on \(set)")
+      expect(
+        outputs["dbias"], near: expected.dbias, within: sums.dbias.map { ofColumns * $0 }, "dbias on \(set)")
     }
   }
 

@@ -33,7 +33,8 @@ import Testing
   @Test func partOfATensor() throws {
     _ = try everywhere { place in
       let out = try place.input([7, 7, 7, 7])
-      try Residual.forward(place.input([1, 2, 9]), place.input([3, 4, 9]), count: 2, out: out, context: place.context)
+      try Residual.forward(
+        place.input([1, 2, 9]), place.input([3, 4, 9]), count: 2, out: out, context: place.context)
       #expect(out.array() == [4, 6, 7, 7])
       return [:]
     }
