@@ -26,8 +26,20 @@ public struct AtomicFile: ~Copyable, Sendable {
     }
     let serial = Self.serial.add(1, ordering: .relaxed).newValue
     let temporaryPath = "\(path).temporary-\(clinux_process_id())-\(serial)"
-    let file = try FileDescriptor(path: temporaryPath, mode: CLINUX_CREATE)
+    let file: FileDescriptor
+    do { file = try FileDescriptor(path: temporaryPath, mode: CLINUX_CREATE) } catch {
+      throw Self.error(error, at: path)
+    }
     self.init(path: path, temporaryPath: temporaryPath, file: file, overwrite: overwrite)
+  }
+
+  /// Names the destination, which the user gave, where the temporary could not be made.
+  private static func error(_ error: FileError, at path: String) -> FileError {
+    switch error {
+    case .permissionDenied: .permissionDenied(path: path)
+    case .openFailed(_, let errno), .writeFailed(_, let errno): .writeFailed(path: path, errno: errno)
+    default: .noDirectory(path: path)
+    }
   }
 
   // Nothing here throws: a type with a deinit is initialized whole or not at all.

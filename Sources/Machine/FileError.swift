@@ -2,6 +2,8 @@
 public enum FileError: Error, Equatable, Sendable {
   case notFound(path: String)
   case isDirectory(path: String)
+  /// A file was to be made in a directory that is not there.
+  case noDirectory(path: String)
   /// A pipe, a device or a socket, where a file of known size is needed.
   case notRegularFile(path: String)
   case permissionDenied(path: String)
@@ -17,6 +19,7 @@ extension FileError: CustomStringConvertible {
     switch self {
     case .notFound(let path): "Expected a file at \(path), found nothing."
     case .isDirectory(let path): "Expected a file at \(path), found a directory."
+    case .noDirectory(let path): "Expected a directory to make \(path) in, found none."
     case .notRegularFile(let path): "Expected a regular file at \(path), found a pipe, device or socket."
     case .permissionDenied(let path): "The system denies permission for \(path)."
     case .exists(let path): "\(path) exists already and is not overwritten unless asked."

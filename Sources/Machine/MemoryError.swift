@@ -12,7 +12,7 @@ extension MemoryError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .exceedsMemory(let requested, let available, let what):
-      "\(what) needs \(byteText(requested)), but only \(byteText(available)) of memory are available."
+      "\(what): \(byteText(requested)) of memory needed, but only \(byteText(available)) available."
     case .mappingFailed(let byteCount, let errno):
       "The system does not map \(byteText(byteCount)) of memory: \(systemErrorText(errno))."
     case .placementFailed(let placement, let errno):

@@ -19,7 +19,8 @@ public struct AttentionShape: Sendable {
 
   func check(qkv: Tensor, out: Tensor, logSumExp: Tensor) {
     let rows = batchSize * sequenceLength
-    precondition(qkv.count >= rows * 3 * channels && out.count >= rows * channels && logSumExp.count >= rows * heads)
+    precondition(
+      qkv.count >= rows * 3 * channels && out.count >= rows * channels && logSumExp.count >= rows * heads)
   }
 
   fileprivate func head(_ index: Int) -> AttentionHead {
@@ -66,7 +67,8 @@ public enum Attention {
         // The longest blocks first: what is left at the end is short, and nobody waits for it long.
         let first = (blocks - 1 - task / heads) * size
         context.kernels.attentionForward(
-          qkv, head: shape.head(task % heads), queries: first..<min(shape.sequenceLength, first + size), out: out,
+          qkv, head: shape.head(task % heads), queries: first..<min(shape.sequenceLength, first + size),
+          out: out,
           logSumExp: logSumExp, kept: kept, scratch: context.scratch(worker))
       })
   }

@@ -15,11 +15,13 @@ public enum CrossEntropy {
     _ logits: Tensor, targets: [Int32], vocabularySize: Int, paddedVocabularySize: Int, losses: Tensor,
     logSumExp: Tensor, context: ExecutionContext
   ) {
-    precondition(targets.allSatisfy { $0 >= 0 && Int($0) < vocabularySize }, "a target lies outside the vocabulary")
+    precondition(
+      targets.allSatisfy { $0 >= 0 && Int($0) < vocabularySize }, "a target lies outside the vocabulary")
     context.perform(
       .blocks(of: context.blockSize(targets.count, least: 1), in: targets.count) { rows, _ in
         context.kernels.crossEntropyForward(
-          logits, targets: targets, rows: rows, vocabularySize: vocabularySize, rowStride: paddedVocabularySize,
+          logits, targets: targets, rows: rows, vocabularySize: vocabularySize,
+          rowStride: paddedVocabularySize,
           losses: losses, logSumExp: logSumExp)
       })
   }
@@ -35,11 +37,13 @@ public enum CrossEntropy {
     _ logits: Tensor, targets: [Int32], logSumExp: Tensor, scale: Float, vocabularySize: Int,
     paddedVocabularySize: Int, dlogits: Tensor, context: ExecutionContext
   ) {
-    precondition(targets.allSatisfy { $0 >= 0 && Int($0) < vocabularySize }, "a target lies outside the vocabulary")
+    precondition(
+      targets.allSatisfy { $0 >= 0 && Int($0) < vocabularySize }, "a target lies outside the vocabulary")
     context.perform(
       .blocks(of: context.blockSize(targets.count, least: 1), in: targets.count) { rows, _ in
         context.kernels.crossEntropyBackward(
-          logits, targets: targets, logSumExp: logSumExp, scale: scale, rows: rows, vocabularySize: vocabularySize,
+          logits, targets: targets, logSumExp: logSumExp, scale: scale, rows: rows,
+          vocabularySize: vocabularySize,
           rowStride: paddedVocabularySize, dlogits: dlogits)
       })
   }

@@ -11,15 +11,18 @@ public enum Encoder {
   /// - Accuracy: rounded once.
   /// - Complexity: B·T·C FLOP, 12 bytes an element.
   public static func forward(
-    _ tokens: [Int32], wte: Tensor, wpe: Tensor, batchSize: Int, sequenceLength: Int, channels: Int, out: Tensor,
+    _ tokens: [Int32], wte: Tensor, wpe: Tensor, batchSize: Int, sequenceLength: Int, channels: Int,
+    out: Tensor,
     context: ExecutionContext
   ) {
-    check(tokens, wte: wte, wpe: wpe, batchSize: batchSize, sequenceLength: sequenceLength, channels: channels)
+    check(
+      tokens, wte: wte, wpe: wpe, batchSize: batchSize, sequenceLength: sequenceLength, channels: channels)
     let rows = batchSize * sequenceLength
     context.perform(
       .blocks(of: context.blockSize(rows, least: 16), in: rows) { range, _ in
         context.kernels.encoderForward(
-          tokens, wte: wte, wpe: wpe, rows: range, sequenceLength: sequenceLength, channels: channels, out: out)
+          tokens, wte: wte, wpe: wpe, rows: range, sequenceLength: sequenceLength, channels: channels,
+          out: out)
       })
   }
 
@@ -36,12 +39,14 @@ public enum Encoder {
     _ dout: Tensor, tokens: [Int32], batchSize: Int, sequenceLength: Int, channels: Int, accumulate: Bool,
     dwte: Tensor, dwpe: Tensor, context: ExecutionContext
   ) {
-    check(tokens, wte: dwte, wpe: dwpe, batchSize: batchSize, sequenceLength: sequenceLength, channels: channels)
+    check(
+      tokens, wte: dwte, wpe: dwpe, batchSize: batchSize, sequenceLength: sequenceLength, channels: channels)
     if !accumulate { Residual.zero(dwpe, context: context) }
     context.perform(
       .blocks(of: context.blockSize(channels, least: 32, multipleOf: 16), in: channels) { columns, _ in
         context.kernels.encoderBackward(
-          tokens, dout, batchSize: batchSize, sequenceLength: sequenceLength, channels: channels, columns: columns,
+          tokens, dout, batchSize: batchSize, sequenceLength: sequenceLength, channels: channels,
+          columns: columns,
           dwte: dwte, dwpe: dwpe)
       })
   }

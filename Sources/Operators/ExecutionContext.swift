@@ -78,7 +78,9 @@ package struct Work {
   let body: (_ task: Int, _ worker: Int) -> Void
 
   /// One task for every block of `size` elements of 0..<total.
-  static func blocks(of size: Int, in total: Int, _ body: @escaping (_ range: Range<Int>, _ worker: Int) -> Void)
+  static func blocks(
+    of size: Int, in total: Int, _ body: @escaping (_ range: Range<Int>, _ worker: Int) -> Void
+  )
     -> Work
   {
     Work(count: (total + size - 1) / size) { task, worker in

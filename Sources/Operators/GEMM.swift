@@ -15,7 +15,8 @@ package enum GEMM {
   /// - Accuracy: |error| ≤ (256 + K/256 + 2)·ε·Σ|a·b| + ε·|c|, ε = 2⁻²⁴.
   /// - Complexity: 2·M·N·K FLOP. Every block of rows packs B anew, so columns are split first.
   package static func work(
-    _ a: Matrix, _ b: Matrix, bias: Tensor? = nil, rows: Int, columns: Int, depth: Int, accumulate: Bool = false,
+    _ a: Matrix, _ b: Matrix, bias: Tensor? = nil, rows: Int, columns: Int, depth: Int,
+    accumulate: Bool = false,
     into c: Matrix, context: ExecutionContext
   ) -> Work {
     let kernels = context.kernels

@@ -54,7 +54,8 @@ package struct Matrix {
   fileprivate func pointer(_ rows: Range<Int>, _ columns: Range<Int>) -> UnsafeMutablePointer<Float> {
     let first = offset + rows.lowerBound * rowStride + columns.lowerBound * columnStride
     let last = offset + (rows.upperBound - 1) * rowStride + (columns.upperBound - 1) * columnStride
-    precondition(first >= 0 && last < tensor.count && !rows.isEmpty && !columns.isEmpty, "matrix leaves \(tensor.name)")
+    precondition(
+      first >= 0 && last < tensor.count && !rows.isEmpty && !columns.isEmpty, "matrix leaves \(tensor.name)")
     return unsafe tensor.pointer + first
   }
 }
@@ -62,7 +63,8 @@ package struct Matrix {
 extension Tensor {
   /// The address of elements `range`, which must lie inside.
   fileprivate func pointer(_ range: Range<Int>) -> UnsafeMutablePointer<Float> {
-    precondition(range.lowerBound >= 0 && range.upperBound <= count, "range \(range) leaves \(name) of \(count)")
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= count, "range \(range) leaves \(name) of \(count)")
     return unsafe pointer + range.lowerBound
   }
 
@@ -74,7 +76,8 @@ extension Tensor {
 extension Kernels {
   /// C[rows, columns] (+)= A·B + bias; A is (M, K), B is (K, N).
   func gemm(
-    _ a: Matrix, _ b: Matrix, bias: Tensor?, rows: Range<Int>, columns: Range<Int>, depth: Int, accumulate: Bool,
+    _ a: Matrix, _ b: Matrix, bias: Tensor?, rows: Range<Int>, columns: Range<Int>, depth: Int,
+    accumulate: Bool,
     into c: Matrix, scratch: Tensor
   ) {
     precondition(c.columnStride == 1 && (a.rowStride == 1 || a.columnStride == 1))
@@ -98,10 +101,12 @@ extension Kernels {
   }
 
   func layerNormForward(
-    _ x: Tensor, weight: Tensor, bias: Tensor, rows: Range<Int>, channels: Int, y: Tensor, mean: Tensor, rstd: Tensor
+    _ x: Tensor, weight: Tensor, bias: Tensor, rows: Range<Int>, channels: Int, y: Tensor, mean: Tensor,
+    rstd: Tensor
   ) {
     unsafe table.layer_norm_forward(
-      x.rows(rows, of: channels), weight.pointer(0..<channels), bias.pointer(0..<channels), rows.count, channels,
+      x.rows(rows, of: channels), weight.pointer(0..<channels), bias.pointer(0..<channels), rows.count,
+      channels,
       y.rows(rows, of: channels), mean.pointer(rows), rstd.pointer(rows))
   }
 
@@ -111,9 +116,11 @@ extension Kernels {
     block: Int, dx: Tensor, dweightPartial: Tensor, dbiasPartial: Tensor
   ) {
     unsafe table.layer_norm_backward(
-      dout.rows(rows, of: channels), x.rows(rows, of: channels), weight.pointer(0..<channels), mean.pointer(rows),
+      dout.rows(rows, of: channels), x.rows(rows, of: channels), weight.pointer(0..<channels),
+      mean.pointer(rows),
       rstd.pointer(rows), rows.count, channels, dx.rows(rows, of: channels),
-      dweightPartial.rows(block..<block + 1, of: channels), dbiasPartial.rows(block..<block + 1, of: channels))
+      dweightPartial.rows(block..<block + 1, of: channels), dbiasPartial.rows(block..<block + 1, of: channels)
+    )
   }
 
   func activationForward(_ activation: Activation, _ x: Tensor, range: Range<Int>, y: Tensor) {
@@ -121,7 +128,9 @@ extension Kernels {
     unsafe kernel!(x.pointer(range), range.count, y.pointer(range))
   }
 
-  func activationBackward(_ activation: Activation, _ x: Tensor, _ dout: Tensor, range: Range<Int>, dx: Tensor) {
+  func activationBackward(
+    _ activation: Activation, _ x: Tensor, _ dout: Tensor, range: Range<Int>, dx: Tensor
+  ) {
     let kernel = unsafe activation == .gelu ? table.gelu_backward : table.gelu_quintic_backward
     unsafe kernel!(x.pointer(range), dout.pointer(range), range.count, dx.pointer(range))
   }
@@ -142,7 +151,8 @@ extension Kernels {
   }
 
   func encoderForward(
-    _ tokens: [Int32], wte: Tensor, wpe: Tensor, rows: Range<Int>, sequenceLength: Int, channels: Int, out: Tensor
+    _ tokens: [Int32], wte: Tensor, wpe: Tensor, rows: Range<Int>, sequenceLength: Int, channels: Int,
+    out: Tensor
   ) {
     precondition(rows.upperBound <= tokens.count && out.count >= rows.upperBound * channels)
     unsafe tokens.withUnsafeBufferPointer { tokens in
@@ -153,14 +163,17 @@ extension Kernels {
   }
 
   func encoderBackward(
-    _ tokens: [Int32], _ dout: Tensor, batchSize: Int, sequenceLength: Int, channels: Int, columns: Range<Int>,
+    _ tokens: [Int32], _ dout: Tensor, batchSize: Int, sequenceLength: Int, channels: Int,
+    columns: Range<Int>,
     dwte: Tensor, dwpe: Tensor
   ) {
-    precondition(tokens.count >= batchSize * sequenceLength && dout.count >= batchSize * sequenceLength * channels)
+    precondition(
+      tokens.count >= batchSize * sequenceLength && dout.count >= batchSize * sequenceLength * channels)
     precondition(columns.upperBound <= channels)
     unsafe tokens.withUnsafeBufferPointer { tokens in
       unsafe table.encoder_backward(
-        tokens.baseAddress, dout.pointer, batchSize, sequenceLength, channels, columns.lowerBound, columns.count,
+        tokens.baseAddress, dout.pointer, batchSize, sequenceLength, channels, columns.lowerBound,
+        columns.count,
         dwte.pointer, dwpe.pointer)
     }
   }
@@ -178,13 +191,15 @@ extension Kernels {
   }
 
   func crossEntropyBackward(
-    _ logits: Tensor, targets: [Int32], logSumExp: Tensor, scale: Float, rows: Range<Int>, vocabularySize: Int,
+    _ logits: Tensor, targets: [Int32], logSumExp: Tensor, scale: Float, rows: Range<Int>,
+    vocabularySize: Int,
     rowStride: Int, dlogits: Tensor
   ) {
     precondition(rows.upperBound <= targets.count && vocabularySize <= rowStride)
     unsafe targets.withUnsafeBufferPointer { targets in
       unsafe table.cross_entropy_backward(
-        logits.rows(rows, of: rowStride), targets.baseAddress! + rows.lowerBound, logSumExp.pointer(rows), scale,
+        logits.rows(rows, of: rowStride), targets.baseAddress! + rows.lowerBound, logSumExp.pointer(rows),
+        scale,
         rows.count, vocabularySize, rowStride, dlogits.rows(rows, of: rowStride))
     }
   }
@@ -196,11 +211,13 @@ extension Kernels {
   ) -> Double {
     var arguments = ck_adamw(
       learning_rate: step.learningRate, beta1: step.beta1, beta2: step.beta2, epsilon: step.epsilon,
-      weight_decay: step.weightDecay, one_minus_beta1: step.oneMinusBeta1, one_minus_beta2: step.oneMinusBeta2,
+      weight_decay: step.weightDecay, one_minus_beta1: step.oneMinusBeta1,
+      one_minus_beta2: step.oneMinusBeta2,
       first_correction: step.firstCorrection, second_correction: step.secondCorrection,
       gradient_scale: step.gradientScale)
     return unsafe table.adamw(
-      parameters.pointer(range), gradients.pointer(range), firstMoment.pointer(range), secondMoment.pointer(range),
+      parameters.pointer(range), gradients.pointer(range), firstMoment.pointer(range),
+      secondMoment.pointer(range),
       range.count, &arguments)
   }
 
@@ -227,14 +244,17 @@ struct AttentionHead {
   let batch: Int
   let head: Int
 
-  fileprivate var inputOffset: Int { batch * shape.sequenceLength * 3 * shape.channels + head * shape.headSize }
+  fileprivate var inputOffset: Int {
+    batch * shape.sequenceLength * 3 * shape.channels + head * shape.headSize
+  }
   fileprivate var outputOffset: Int { batch * shape.sequenceLength * shape.channels + head * shape.headSize }
   fileprivate var rowsOffset: Int { (batch * shape.heads + head) * shape.sequenceLength }
 }
 
 extension Kernels {
   func attentionForward(
-    _ qkv: Tensor, head: AttentionHead, queries: Range<Int>, out: Tensor, logSumExp: Tensor, kept: AttentionWeights?,
+    _ qkv: Tensor, head: AttentionHead, queries: Range<Int>, out: Tensor, logSumExp: Tensor,
+    kept: AttentionWeights?,
     scratch: Tensor
   ) {
     let shape = head.shape
@@ -263,7 +283,8 @@ extension Kernels {
   }
 
   func attentionBackward(
-    _ dout: Tensor, qkv: Tensor, out: Tensor, logSumExp: Tensor, head: AttentionHead, dqkv: Tensor, scratch: Tensor
+    _ dout: Tensor, qkv: Tensor, out: Tensor, logSumExp: Tensor, head: AttentionHead, dqkv: Tensor,
+    scratch: Tensor
   ) {
     let shape = head.shape
     shape.check(qkv: qkv, out: out, logSumExp: logSumExp)

@@ -19,7 +19,8 @@ public enum LayerNorm {
   /// - Complexity: ≈ 8·R·C FLOP; 8·R·C bytes moved.
   /// - SeeAlso: Ba, Kiros, Hinton 2016, arXiv:1607.06450.
   public static func forward(
-    _ x: Tensor, weight: Tensor, bias: Tensor, rows: Int, channels: Int, y: Tensor, mean: Tensor, rstd: Tensor,
+    _ x: Tensor, weight: Tensor, bias: Tensor, rows: Int, channels: Int, y: Tensor, mean: Tensor,
+    rstd: Tensor,
     context: ExecutionContext
   ) {
     let kernels = context.kernels
@@ -59,7 +60,8 @@ public enum LayerNorm {
       .blocks(of: rowsPerBlock, in: rows) { range, _ in
         kernels.layerNormBackward(
           dout, x, weight: weight, mean: mean, rstd: rstd, rows: range, channels: channels,
-          block: range.lowerBound / rowsPerBlock, dx: dx, dweightPartial: partials.0, dbiasPartial: partials.1)
+          block: range.lowerBound / rowsPerBlock, dx: dx, dweightPartial: partials.0, dbiasPartial: partials.1
+        )
       })
     func sum(_ partial: Tensor, into gradient: Tensor) -> Work {
       .blocks(of: context.blockSize(channels, least: 64, multipleOf: 64), in: channels) { columns, _ in

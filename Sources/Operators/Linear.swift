@@ -53,7 +53,8 @@ public enum Linear {
       of: context.blockSize(outputs, least: 64, multipleOf: 64), in: dbias == nil ? 0 : outputs
     ) { columns, _ in
       guard let dbias else { return }
-      kernels.columnSum(dout, rows: rows, columns: columns, rowStride: stride, accumulate: accumulate, out: dbias)
+      kernels.columnSum(
+        dout, rows: rows, columns: columns, rowStride: stride, accumulate: accumulate, out: dbias)
     }
     context.perform(inputGradient, weightGradient, biasGradient)
   }

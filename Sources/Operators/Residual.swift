@@ -19,7 +19,8 @@ public enum Residual {
   /// Sets all of a tensor to 0, on all threads.
   public static func zero(_ tensor: Tensor, context: ExecutionContext) {
     context.perform(
-      .blocks(of: context.blockSize(tensor.count, least: 65536, multipleOf: 16), in: tensor.count) { range, _ in
+      .blocks(of: context.blockSize(tensor.count, least: 65536, multipleOf: 16), in: tensor.count) {
+        range, _ in
         context.kernels.zero(tensor, range: range)
       })
   }

@@ -64,7 +64,9 @@ import Testing
       if embeddings.contains(tensor.name) {
         // At most 24 additions of positions to a row, each rounding a sum below 1.
         let difference = try maximumDifference(tensor.array(), sums)
-        #expect(difference.magnitude <= (try tolerance(tensor.name)) + 24 * 0x1p-24, "\(tensor.name): \(difference)")
+        #expect(
+          difference.magnitude <= (try tolerance(tensor.name)) + 24 * 0x1p-24, "\(tensor.name): \(difference)"
+        )
       } else {
         #expect(firstDifference(tensor.array(), sums) == nil, "\(tensor.name)")
       }
@@ -136,7 +138,9 @@ import Testing
     let before = model.parameters.arrays
     var random = TestRandom(seed: 9)
     for tensor in try model.gradients().tensors {
-      tensor.copy(from: (0..<tensor.count).map { _ in Float(random.unit() < 0.5 ? -1 : 1) * Float(0.5 + random.unit()) })
+      tensor.copy(
+        from: (0..<tensor.count).map { _ in Float(random.unit() < 0.5 ? -1 : 1) * Float(0.5 + random.unit()) }
+      )
     }
     let gradients = try model.gradients().arrays
     try model.update(AdamW(learningRate: 1e-3, weightDecay: 0.1))

@@ -18,7 +18,8 @@ extension Model {
     let (rows, channels) = (acts.batchSize * acts.sequenceLength, configuration.channels)
     let (dresidual, dbranch) = (scratch.tensor("dresidual"), scratch.tensor("dbranch"))
 
-    backwardHead(acts, lossScale: lossScale, accumulate: accumulate, dwte: gradients.wte, dnormalised: dbranch)
+    backwardHead(
+      acts, lossScale: lossScale, accumulate: accumulate, dwte: gradients.wte, dnormalised: dbranch)
     Residual.zero(dresidual, context: context)
     let last = configuration.layers - 1
     LayerNorm.backward(
@@ -47,7 +48,8 @@ extension Model {
       dlogits: logits, context: context)
     Linear.backward(
       logits, x: acts.tensor("lnf"), weight: weights.wte, rows: rows, inputs: configuration.channels,
-      outputs: configuration.vocabularySize, rowStride: configuration.paddedVocabularySize, accumulate: accumulate,
+      outputs: configuration.vocabularySize, rowStride: configuration.paddedVocabularySize,
+      accumulate: accumulate,
       dx: dnormalised, dweight: dwte, dbias: nil, context: context)
     if !accumulate {
       // Nothing else writes the padded rows: what a user left there would outlive `zeroGradients`.
@@ -65,8 +67,10 @@ extension Model {
     let (dresidual, dbranch) = (scratch.tensor("dresidual"), scratch.tensor("dbranch"))
     let dhidden = scratch.tensor("dfch")
     Linear.backward(
-      dresidual, x: view("fch_gelu"), weight: tensors.fcprojw, rows: rows, inputs: 4 * channels, outputs: channels,
-      accumulate: accumulate, dx: dhidden, dweight: gradients.fcprojw, dbias: gradients.fcprojb, context: context)
+      dresidual, x: view("fch_gelu"), weight: tensors.fcprojw, rows: rows, inputs: 4 * channels,
+      outputs: channels,
+      accumulate: accumulate, dx: dhidden, dweight: gradients.fcprojw, dbias: gradients.fcprojb,
+      context: context)
     activation.backward(dhidden, x: view("fch"), count: rows * 4 * channels, dx: dhidden, context: context)
     Linear.backward(
       dhidden, x: view("ln2"), weight: tensors.fcw, rows: rows, inputs: channels, outputs: 4 * channels,
@@ -98,7 +102,8 @@ extension Model {
     let stream = layer == 0 ? acts.tensor("encoded") : acts.tensor("residual3").layer(layer - 1)
     LayerNorm.backward(
       dbranch, x: stream, weight: tensors.ln1w, mean: view("ln1_mean"), rstd: view("ln1_rstd"), rows: rows,
-      channels: channels, accumulate: accumulate, dx: dresidual, dweight: gradients.ln1w, dbias: gradients.ln1b,
+      channels: channels, accumulate: accumulate, dx: dresidual, dweight: gradients.ln1w,
+      dbias: gradients.ln1b,
       context: context)
   }
 }

@@ -65,7 +65,8 @@ extension Model {
       stream, weight: tensors.ln1w, bias: tensors.ln1b, rows: rows, channels: channels, y: view("ln1"),
       mean: view("ln1_mean"), rstd: view("ln1_rstd"), context: context)
     Linear.forward(
-      view("ln1"), weight: tensors.qkvw, bias: tensors.qkvb, rows: rows, inputs: channels, outputs: 3 * channels,
+      view("ln1"), weight: tensors.qkvw, bias: tensors.qkvb, rows: rows, inputs: channels,
+      outputs: 3 * channels,
       y: view("qkv"), context: context)
     let kept = keepsAttention ? AttentionWeights(scores: view("preatt"), weights: view("att")) : nil
     Attention.forward(
@@ -77,10 +78,12 @@ extension Model {
     Residual.forward(stream, projection, count: rows * channels, out: view("residual2"), context: context)
 
     LayerNorm.forward(
-      view("residual2"), weight: tensors.ln2w, bias: tensors.ln2b, rows: rows, channels: channels, y: view("ln2"),
+      view("residual2"), weight: tensors.ln2w, bias: tensors.ln2b, rows: rows, channels: channels,
+      y: view("ln2"),
       mean: view("ln2_mean"), rstd: view("ln2_rstd"), context: context)
     Linear.forward(
-      view("ln2"), weight: tensors.fcw, bias: tensors.fcb, rows: rows, inputs: channels, outputs: 4 * channels,
+      view("ln2"), weight: tensors.fcw, bias: tensors.fcb, rows: rows, inputs: channels,
+      outputs: 4 * channels,
       y: view("fch"), context: context)
     activation.forward(view("fch"), count: rows * 4 * channels, y: view("fch_gelu"), context: context)
     Linear.forward(

@@ -13,7 +13,8 @@ extension Model {
     for (index, tensor) in parameters.tensors.enumerated() {
       let key = SplitMix64.mixed(seed) &+ UInt64(index) << 48
       switch tensor.name {
-      case "wte": fill(tensor.slice(0..<configuration.vocabularySize * configuration.channels), deviation, key: key)
+      case "wte":
+        fill(tensor.slice(0..<configuration.vocabularySize * configuration.channels), deviation, key: key)
       case "wpe", "qkvw", "fcw": fill(tensor, deviation, key: key)
       case "attprojw", "fcprojw": fill(tensor, projection, key: key)
       case "ln1w", "ln2w", "lnfw": tensor.fill(1)

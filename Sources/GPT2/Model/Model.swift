@@ -67,7 +67,9 @@ public final class Model {
     checkpoint.load(into: parameters)
   }
 
-  static func arena(_ entries: [Arena.Entry], _ placement: Placement, what: String) throws(ModelError) -> Arena {
+  static func arena(_ entries: [Arena.Entry], _ placement: Placement, what: String) throws(ModelError)
+    -> Arena
+  {
     do { return try Arena(entries, placement: placement, what: what) } catch { throw .memory(error) }
   }
 
@@ -140,13 +142,15 @@ public final class Model {
 
   func prepareBackward(batchSize: Int, sequenceLength: Int) throws(ModelError) -> Activations {
     try Self.views(
-      configuration.backwardEntries(batchSize: batchSize, sequenceLength: sequenceLength), batchSize: batchSize,
+      configuration.backwardEntries(batchSize: batchSize, sequenceLength: sequenceLength),
+      batchSize: batchSize,
       sequenceLength: sequenceLength, storage: &backwardStorage, placement,
       what: "the gradients of the activations")
   }
 
   private static func views(
-    _ entries: [Arena.Entry], batchSize: Int, sequenceLength: Int, storage: inout Arena?, _ placement: Placement,
+    _ entries: [Arena.Entry], batchSize: Int, sequenceLength: Int, storage: inout Arena?,
+    _ placement: Placement,
     what: String
   ) throws(ModelError) -> Activations {
     let count = Activations.floatCount(entries) ?? Int.max
