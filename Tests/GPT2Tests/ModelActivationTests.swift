@@ -43,9 +43,11 @@ import Testing
     let activations = try #require(model.activations)
     var expected: [(String, [Int])] = [
       ("encoded", [4, 7, 24]), ("ln1", [2, 4, 7, 24]), ("ln1_mean", [2, 4, 7]), ("ln1_rstd", [2, 4, 7]),
-      ("qkv", [2, 4, 7, 72]), ("atty", [2, 4, 7, 24]), ("att_lse", [2, 4, 3, 7]), ("residual2", [2, 4, 7, 24]),
+      ("qkv", [2, 4, 7, 72]), ("atty", [2, 4, 7, 24]), ("att_lse", [2, 4, 3, 7]),
+      ("residual2", [2, 4, 7, 24]),
       ("ln2", [2, 4, 7, 24]), ("ln2_mean", [2, 4, 7]), ("ln2_rstd", [2, 4, 7]), ("fch", [2, 4, 7, 96]),
-      ("fch_gelu", [2, 4, 7, 96]), ("residual3", [2, 4, 7, 24]), ("projection", [4, 7, 24]), ("lnf", [4, 7, 24]),
+      ("fch_gelu", [2, 4, 7, 96]), ("residual3", [2, 4, 7, 24]), ("projection", [4, 7, 24]),
+      ("lnf", [4, 7, 24]),
       ("lnf_mean", [4, 7]), ("lnf_rstd", [4, 7]), ("logits", [4, 7, 128]), ("losses", [4, 7]),
       ("logits_lse", [4, 7]),
     ]
@@ -63,12 +65,15 @@ import Testing
     let batch = Self.batch(2, 5)
     try model.forward(batch)
     let (wte, wpe) = (try #require(model.parameters["wte"]), try #require(model.parameters["wpe"]))
-    let expected = (0..<240).map { i in wte[Int(batch.inputs[i / 24]) * 24 + i % 24] + wpe[i / 24 % 5 * 24 + i % 24] }
+    let expected = (0..<240).map { index in
+      let (row, channel) = (index / 24, index % 24)
+      return wte[Int(batch.inputs[row]) * 24 + channel] + wpe[row % 5 * 24 + channel]
+    }
     #expect(firstDifference(try model.activation("encoded").array(), expected) == nil)
     // The stream after the last block is the one before it plus the last projection.
     let after = try model.activation("residual3").array()
-    let sums = zip(try model.activation("residual2").array().suffix(240), try model.activation("projection").array())
-      .map { $0 + $1 }
+    let before = try model.activation("residual2").array().suffix(240)
+    let sums = zip(before, try model.activation("projection").array()).map { $0 + $1 }
     #expect(firstDifference(Array(after.suffix(240)), sums) == nil)
     // loss = log Σ exp − logit of the target, rounded once; logits are below 1 here, their log-sum-exp below 5.
     let (losses, lse) = (try model.activation("losses"), try model.activation("logits_lse"))
@@ -134,7 +139,8 @@ import Testing
   @Test func moreThanMemoryIsRefused() throws {
     let length = 1 << 20
     let configuration = try Configuration(
-      maximumSequenceLength: length, vocabularySize: 4, paddedVocabularySize: 4, layers: 1, heads: 1, channels: 1)
+      maximumSequenceLength: length, vocabularySize: 4, paddedVocabularySize: 4, layers: 1, heads: 1,
+      channels: 1)
     let model = try Model(configuration: configuration, context: ExecutionContext(threads: 2))
     model.initialize()
     let batch = TestBatch(seed: 1, vocabulary: 4, batchSize: 1, sequenceLength: 8)
@@ -145,7 +151,9 @@ import Testing
     #expect {
       try model.forward(tokens, targets: tokens, batchSize: 1, sequenceLength: length)
     } throws: { error in
-      guard case .memory(.exceedsMemory(let requested, let available, _)) = error as? ModelError else { return false }
+      guard case .memory(.exceedsMemory(let requested, let available, _)) = error as? ModelError else {
+        return false
+      }
       // Beside attention, fewer than 64 numbers a position.
       return requested > available && (8 << 40..<8 << 40 + length * 64 * 4).contains(requested)
         && "\(error)".contains("(\(requested) bytes)") && "\(error)".contains("the activations needs")

@@ -31,7 +31,8 @@ import Testing
     Request(name: "a negative batch", batchSize: -2, error: .notPositive(name: "batch size", size: -2)),
     Request(name: "no position", sequenceLength: 0, error: .notPositive(name: "sequence length", size: 0)),
     Request(
-      name: "negative positions", sequenceLength: .min, error: .notPositive(name: "sequence length", size: .min)),
+      name: "negative positions", sequenceLength: .min,
+      error: .notPositive(name: "sequence length", size: .min)),
     Request(
       name: "beyond the context", inputs: .init(repeating: 3, count: 17), batchSize: 1, sequenceLength: 17,
       error: .sequenceTooLong(sequenceLength: 17, maximum: 16)),

@@ -17,7 +17,8 @@ import Testing
   @Test func aSeedFixesEveryBit() throws {
     let expected = try Self.model(threads: 1).parameters.arrays
     for threads in [1, 2, 3, 5] {
-      #expect(firstDifference(try Self.model(threads: threads).parameters.arrays, expected) == nil, "\(threads)")
+      #expect(
+        firstDifference(try Self.model(threads: threads).parameters.arrays, expected) == nil, "\(threads)")
     }
     // The same model again, after training.
     let model = try Self.model()
@@ -67,7 +68,8 @@ import Testing
     }
     #expect(abs(mean { values[$0] }) <= 5 / root)
     #expect(abs(mean { values[$0] * values[$0] } - 1) <= 5 * 2.0.squareRoot() / root)
-    #expect(abs(mean { values[$0] * values[$0] * values[$0] * values[$0] } - 3) <= 5 * 96.0.squareRoot() / root)
+    #expect(
+      abs(mean { values[$0] * values[$0] * values[$0] * values[$0] } - 3) <= 5 * 96.0.squareRoot() / root)
     for apart in [1, 2, 3, 63, 4096] {
       let count = Double(real - apart).squareRoot()
       #expect(abs(mean({ values[$0] * values[$0 + apart] }, apart: apart)) <= 5 / count, "\(apart) apart")
@@ -101,7 +103,9 @@ import Testing
       #expect(try model.paddingIsZero(), "after the update")
     }
     // The rows inside the vocabulary have moved, each of them: softmax reaches all tokens.
-    let (now, start) = (try #require(model.parameters["wte"]), try #require(try Self.model().parameters["wte"]))
+    let (now, start) = (
+      try #require(model.parameters["wte"]), try #require(try Self.model().parameters["wte"])
+    )
     for row in 0..<301 {
       #expect((0..<63).contains { now[row * 63 + $0] != start[row * 63 + $0] }, "row \(row)")
     }

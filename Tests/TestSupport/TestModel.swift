@@ -28,14 +28,16 @@ public struct TestBatch: Sendable {
   public func sequence(_ index: Int) -> TestBatch {
     let range = index * sequenceLength..<(index + 1) * sequenceLength
     return TestBatch(
-      inputs: Array(inputs[range]), targets: Array(targets[range]), batchSize: 1, sequenceLength: sequenceLength)
+      inputs: Array(inputs[range]), targets: Array(targets[range]), batchSize: 1,
+      sequenceLength: sequenceLength)
   }
 }
 
 extension ReferenceCase {
   /// A model with the parameters of one of the case's checkpoints.
   public func model(
-    _ checkpoint: (ReferenceCase) -> URL = { $0.model }, threads: Int = 2, instructionSet: InstructionSet = .best
+    _ checkpoint: (ReferenceCase) -> URL = { $0.model }, threads: Int = 2,
+    instructionSet: InstructionSet = .best
   ) throws -> Model {
     try Model(
       checkpoint: Checkpoint(path: checkpoint(self).path),
