@@ -26,7 +26,9 @@ let package = Package(
     .target(name: "GPT2", dependencies: ["Operators", "Machine"], swiftSettings: safe),
     .executableTarget(
       name: "Command",
-      dependencies: ["GPT2", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "GPT2", "Operators", "Machine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: safe),
     .executableTarget(
       name: "GPT2Bench",

@@ -12,7 +12,8 @@ public enum Activation: String, CaseIterable, Sendable {
   /// - Parameters:
   ///   - x: (count).
   ///   - y: (count), overwritten; may be x.
-  /// - Accuracy: a few ulp of |y|; `ActivationTests` derives and enforces the bound.
+  /// - Accuracy: a few ulp of |y| where x > −1; for GELU 6ε·2|u| of |y| more towards the negative tail, where y → 0.
+  ///   `ActivationTests` derives and enforces the bound.
   /// - Complexity: ≈ 30 FLOP and 8 bytes an element.
   /// - SeeAlso: Hendrycks, Gimpel 2016, arXiv:1606.08415.
   public func forward(_ x: Tensor, count: Int, y: Tensor, context: ExecutionContext) {

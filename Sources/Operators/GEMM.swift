@@ -14,7 +14,7 @@ package enum GEMM {
   ///   - c: rows contiguous.
   /// - Accuracy: |error| ≤ (256 + K/256 + 2)·ε·Σ|a·b| + ε·|c|, ε = 2⁻²⁴.
   /// - Complexity: 2·M·N·K FLOP. Every block of rows packs B anew, so columns are split first.
-  static func work(
+  package static func work(
     _ a: Matrix, _ b: Matrix, bias: Tensor? = nil, rows: Int, columns: Int, depth: Int, accumulate: Bool = false,
     into c: Matrix, context: ExecutionContext
   ) -> Work {

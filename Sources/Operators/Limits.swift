@@ -18,8 +18,9 @@ public enum Limits {
   ///
   /// - Returns: its sum in no useful order: a value that depends on every element, so that nothing is skipped.
   public static func read(_ tensor: Tensor, context: ExecutionContext) -> Double {
-    let sums = context.shared(0..<context.threads)
-    let size = (tensor.count + context.threads - 1) / context.threads
+    let size = max(1, (tensor.count + context.threads - 1) / context.threads)
+    // A short tensor has fewer ranges than there are threads.
+    let sums = context.shared(0..<(tensor.count + size - 1) / size)
     context.perform(
       .blocks(of: size, in: tensor.count) { range, _ in
         sums[range.lowerBound / size] = context.kernels.read(tensor, range: range)

@@ -36,3 +36,35 @@ public struct ComparisonError: Error, CustomStringConvertible {
   public let description: String
   public init(_ description: String) { self.description = description }
 }
+
+/// The element that exceeds its own bound by the largest factor, as a sentence; nil when all stay within theirs.
+///
+/// Values that are not finite exceed every bound, and so does a bound that is not a number.
+public func worstExcess(_ actual: [Float], _ expected: [Double], bounds: [Double]) -> String? {
+  guard actual.count == expected.count, bounds.count == expected.count else {
+    return "expected \(expected.count) values and bounds, found \(actual.count) and \(bounds.count)"
+  }
+  var worst: (ratio: Double, index: Int)?
+  for index in actual.indices {
+    let error = abs(Double(actual[index]) - expected[index])
+    if error <= bounds[index] { continue }
+    let ratio = error / bounds[index]
+    if !ratio.isFinite { return sentence(index, ratio) }
+    if ratio > worst?.ratio ?? 0 { worst = (ratio, index) }
+  }
+  func sentence(_ index: Int, _ ratio: Double) -> String {
+    "|\(actual[index]) − \(expected[index])| is \(ratio) times its bound \(bounds[index]) at \(index)"
+  }
+  return worst.map { sentence($0.index, $0.ratio) }
+}
+
+/// The first element whose bits differ, as a sentence; nil when there is none.
+public func firstDifferentBits(_ actual: [Float], _ expected: [Float]) -> String? {
+  guard actual.count == expected.count else {
+    return "expected \(expected.count) values, found \(actual.count)"
+  }
+  guard let index = actual.indices.first(where: { actual[$0].bitPattern != expected[$0].bitPattern }) else {
+    return nil
+  }
+  return "expected the bits of \(expected[index]) at \(index), found those of \(actual[index])"
+}

@@ -14,7 +14,9 @@ INLINE vf v_gelu_exp(vf x, vf square) {
 
 INLINE vf v_gelu(vf x) { return v_div(x, v_add(v_set1(1.0f), v_gelu_exp(x, v_mul(x, x)))); }
 
+// Beyond ±12 σ is 0 or 1 to the bit, and so is the slope; there x³ could overflow and ∞·0 make a NaN of it.
 INLINE vf v_gelu_derivative(vf x) {
+  x = v_max(v_set1(-12.0f), v_min(v_set1(12.0f), x));  // in this order NaN stays NaN
   vf square = v_mul(x, x), one = v_set1(1.0f);
   vf sigmoid = v_div(one, v_add(one, v_gelu_exp(x, square)));
   vf slope = v_mul(v_set1(GELU_SCALE), v_fma(v_set1(3.0f * GELU_CUBE), square, one));

@@ -39,11 +39,22 @@ static void pack_b(const ck_gemm *g, long k0, long k, long n0, long n, float *pa
   }
 }
 
-// Each row of k is stored as whole vectors; the next one overwrites the excess, so the scratch is a vector longer.
+// Panels lie a vector further apart than they are long: each row of k is stored as a whole vector, whose excess the next
+// row overwrites, and panels 12 KB apart would share one set of L1.
+#define PACKED_A_STRIDE(k) ((k) * MR + LANES)
+
+// All panels advance together along k, PACK_A_ROWS at a time: rows of A may be far apart (200 KB in the gradient of the
+// logits), so each page and line is read while it is at hand.
+#define PACK_A_ROWS 8
+
 static void pack_a(const ck_gemm *g, long m0, long m, long k0, long k, float *packed) {
-  for (long r = 0; r < m; r += MR) {
-    const float *a = g->a + (m0 + r) + k0 * g->a_k;
-    vm rows = v_tail(m - r < MR ? m - r : MR);
-    for (long p = 0; p < k; p++) v_store(packed + r * k + p * MR, v_load_tail(a + p * g->a_k, rows));
+  for (long start = 0; start < k; start += PACK_A_ROWS) {
+    long end = k - start < PACK_A_ROWS ? k : start + PACK_A_ROWS;
+    for (long r = 0; r < m; r += MR) {
+      const float *a = g->a + (m0 + r) + k0 * g->a_k;
+      float *to = packed + r / MR * PACKED_A_STRIDE(k);
+      vm rows = v_tail(m - r < MR ? m - r : MR);
+      for (long p = start; p < end; p++) v_store(to + p * MR, v_load_tail(a + p * g->a_k, rows));
+    }
   }
 }

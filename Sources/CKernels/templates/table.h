@@ -21,7 +21,7 @@
 #define TABLE_NAME(x) TABLE_STRING(x)
 
 const ck_kernels ISA_NAME(ck_table) = {
-    .name = TABLE_NAME(ISA_NAME()),
+    .name = &TABLE_NAME(ISA_NAME())[1],  // without the underscore
     .mr = MR,
     .nr = NR,
     .gemm_scratch = GEMM_SCRATCH,

@@ -1,0 +1,215 @@
+import ArgumentParser
+import GPT2
+import Machine
+import Operators
+
+@main
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "gpt2-bench",
+    abstract:
+      "Measures what this machine gives and how much of it GPT-2's operators and training steps take.",
+    discussion: """
+      Suites:
+        peak       multiply-adds and memory reads on all threads and on one; what a parallel region costs
+        gemm       the model's five matrix products in each pass
+        operators  everything else that a step is made of, forward and backward
+        step       whole training steps: forward, backward, update
+        memory     bytes of every tensor, and the time to read it
+
+      Rows are warmed up, then timed in rounds that visit every row of a suite once, so that a machine that drifts \
+      drifts for all of them. Rates come from the median. Fractions are of the peak that the same run measures, \
+      with the same kernels and threads: the median of samples taken before and after every suite and, for \
+      arithmetic, in every round and between steps. An operator's rate is that of the resource that bounds it: \
+      arithmetic or memory. Data that fits the caches is faster than memory, and some machines write while they \
+      read: such fractions exceed 100 %.
+
+      GPT2_ISA names the instruction set where --isa does not. Exit codes: 0 success, 1 failed, 64 usage.
+      """)
+
+  @Option(help: "Suites to run, with commas between: \(SuiteName.list).")
+  var suite = SuiteName.list
+
+  @Option(
+    help: "A published size: \(Configuration.presetNames.joined(separator: ", ")). (default: gpt2-124M)")
+  var model: String?
+
+  @Option(help: "Layers of a model of your own; with --heads, --channels, --vocabulary and --context.")
+  var layers: Int?
+
+  @Option(help: "Attention heads of it.")
+  var heads: Int?
+
+  @Option(help: "Channels of it, a multiple of the heads.")
+  var channels: Int?
+
+  @Option(help: "Vocabulary size of it.")
+  var vocabulary: Int?
+
+  @Option(help: "Longest sequence of it.")
+  var context: Int?
+
+  @Option(help: "Sequences in a batch.")
+  var batchSize = 4
+
+  @Option(help: "Tokens in a sequence.")
+  var sequenceLength = 64
+
+  @Option(help: "Training steps to time. (default: 10, quick: 3)")
+  var steps: Int?
+
+  @Option(help: "Threads. (default: \(Topology.current.defaultThreads), the physical cores at hand)")
+  var threads: Int?
+
+  @Option(help: "Instruction set: auto, \(InstructionSet.available.map(\.rawValue).joined(separator: ", ")).")
+  var isa: String?
+
+  @Option(help: "Write the results there, too; a file that exists is refused.")
+  var json: String?
+
+  @Flag(help: "A small model unless you name one, and few rounds: the whole run takes some seconds.")
+  var quick = false
+
+  func validate() throws {
+    _ = try settings()
+  }
+
+  func run() throws {
+    let settings = try settings()
+    // A place that cannot be written is better known before the measuring than after it.
+    if let json { _ = try AtomicFile(path: json) }
+    let session = try Session(settings)
+    var report = Report(session: session)
+    do {
+      try session.run { report.sections.append($0) }
+    } catch {
+      // What was measured so far is worth showing.
+      if !report.sections.isEmpty { report.print() }
+      throw error
+    }
+    report.print()
+    if let json {
+      var file = try AtomicFile(path: json)
+      try file.write(Array((report.json.text + "\n").utf8))
+      try file.commit()
+    }
+  }
+}
+
+// MARK: - What was asked for
+
+enum SuiteName: String, CaseIterable {
+  case peak, gemm, operators, step, memory
+
+  static var list: String { allCases.map(\.rawValue).joined(separator: ",") }
+}
+
+/// The options, checked.
+struct Settings {
+  let suites: [SuiteName]
+  let modelName: String
+  let configuration: Configuration
+  let batchSize: Int
+  let sequenceLength: Int
+  let steps: Int
+  let threads: Int
+  let instructionSet: InstructionSet
+  let quick: Bool
+}
+
+extension BenchCommand {
+  private func settings() throws(ValidationError) -> Settings {
+    let (name, configuration) = try modelChoice()
+    try checkBatch(configuration)
+    return Settings(
+      suites: try suiteChoice(), modelName: name, configuration: configuration, batchSize: batchSize,
+      sequenceLength: sequenceLength, steps: steps ?? (quick ? 3 : 10), threads: try threadChoice(),
+      instructionSet: try instructionSetChoice(), quick: quick)
+  }
+
+  private func checkBatch(_ configuration: Configuration) throws(ValidationError) {
+    for (option, value) in [
+      ("--batch-size", batchSize), ("--sequence-length", sequenceLength), ("--steps", steps ?? 1),
+    ] {
+      guard value >= 1 else { throw ValidationError("\(option) should be at least 1, but is \(value).") }
+    }
+    guard sequenceLength <= configuration.maximumSequenceLength else {
+      throw ValidationError(
+        "--sequence-length should be at most the model's context of \(configuration.maximumSequenceLength), "
+          + "but is \(sequenceLength).")
+    }
+    // Everything that is counted below is a small multiple of this product.
+    let widest = max(configuration.paddedVocabularySize, 4 * configuration.channels)
+    let (rows, overflow) = batchSize.multipliedReportingOverflow(by: sequenceLength)
+    guard !overflow, rows <= Int.max >> 10 / widest else {
+      throw ValidationError(
+        "--batch-size \(batchSize) × --sequence-length \(sequenceLength) is too large to count.")
+    }
+  }
+
+  /// More threads than processors never come: the report would be of fewer than it says.
+  private func threadChoice() throws(ValidationError) -> Int {
+    let most = max(1, Topology.current.affinity.count)
+    let threads = threads ?? Topology.current.defaultThreads
+    guard (1...most).contains(threads) else {
+      throw ValidationError("--threads should be 1...\(most), the processors at hand, but is \(threads).")
+    }
+    return threads
+  }
+
+  /// In the order that the program runs them, whatever the order asked for.
+  private func suiteChoice() throws(ValidationError) -> [SuiteName] {
+    var chosen: Set<SuiteName> = []
+    for name in suite.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let suite = SuiteName(rawValue: String(name)) else {
+        throw ValidationError("--suite should name some of \(SuiteName.list), but has '\(name)'.")
+      }
+      chosen.insert(suite)
+    }
+    return SuiteName.allCases.filter { chosen.contains($0) }
+  }
+
+  private func modelChoice() throws(ValidationError) -> (String, Configuration) {
+    do {
+      if let own = try ownModel() { return own }
+      if quick && model == nil {
+        // Small enough for seconds, large enough that the products are not all overhead.
+        return (
+          "quick",
+          try Configuration(
+            maximumSequenceLength: 1024, vocabularySize: 5000, layers: 4, heads: 6, channels: 384)
+        )
+      }
+      let name = model ?? "gpt2-124M"
+      return (name, try Configuration.preset(named: name))
+    } catch let error as ValidationError {
+      throw error
+    } catch {
+      throw ValidationError("\(error)")
+    }
+  }
+
+  /// The model of the five sizes; nil where none is given.
+  private func ownModel() throws -> (String, Configuration)? {
+    if let layers, let heads, let channels, let vocabulary, let context, model == nil {
+      let configuration = try Configuration(
+        maximumSequenceLength: context, vocabularySize: vocabulary, layers: layers, heads: heads,
+        channels: channels)
+      return ("L\(layers)-NH\(heads)-C\(channels)-V\(vocabulary)", configuration)
+    }
+    let given = [layers, heads, channels, vocabulary, context].count { $0 != nil }
+    if given == 0 { return nil }
+    throw ValidationError(
+      "a model should be --model alone or all of --layers, --heads, --channels, --vocabulary and --context, "
+        + "but \(given) of these are given\(model == nil ? "" : " beside --model").")
+  }
+
+  private func instructionSetChoice() throws(ValidationError) -> InstructionSet {
+    let environment = Environment.value(of: InstructionSet.environmentVariable)
+    do {
+      return try InstructionSet(named: isa ?? environment ?? "auto")
+    } catch {
+      throw ValidationError("\(isa == nil ? InstructionSet.environmentVariable : "--isa"): \(error).")
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import GPT2
+import Machine
+import Operators
+
+/// A linear layer of the model: y(M, N) = x(M, K)·Wᵀ.
+private struct Layer {
+  let name: String
+  let outputs: Int
+  let inputs: Int
+  /// Floats between rows of y: the logits have padding.
+  let rowStride: Int
+  let hasBias: Bool
+
+  init(_ name: String, outputs: Int, inputs: Int, rowStride: Int? = nil, hasBias: Bool = true) {
+    (self.name, self.outputs, self.inputs) = (name, outputs, inputs)
+    self.rowStride = rowStride ?? outputs
+    self.hasBias = hasBias
+  }
+
+  static func all(_ configuration: Configuration) -> [Layer] {
+    let channels = configuration.channels
+    return [
+      Layer("qkv", outputs: 3 * channels, inputs: channels),
+      Layer("attproj", outputs: channels, inputs: channels),
+      Layer("fc", outputs: 4 * channels, inputs: channels),
+      Layer("fcproj", outputs: channels, inputs: 4 * channels),
+      Layer(
+        "LM head", outputs: configuration.vocabularySize, inputs: channels,
+        rowStride: configuration.paddedVocabularySize, hasBias: false),
+    ]
+  }
+}
+
+/// A layer's tensors.
+private struct Operands {
+  let layer: Layer
+  let rows: Int
+  /// y becomes dout of the passes back.
+  let x, weight, y, dx, dweight: Tensor
+  let bias: Tensor?
+
+  init(_ layer: Layer, rows: Int, arena: Arena) {
+    self.layer = layer
+    self.rows = rows
+    func tensor(_ name: String) -> Tensor {
+      guard let tensor = arena["\(layer.name) \(name)"] else { preconditionFailure("no \(name)") }
+      return tensor
+    }
+    (x, weight, y, dx, dweight) = (
+      tensor("x"), tensor("weight"), tensor("y"), tensor("dx"), tensor("dweight")
+    )
+    bias = layer.hasBias ? tensor("bias") : nil
+  }
+
+  static func entries(_ layer: Layer, rows: Int) -> [Arena.Entry] {
+    let weight = [layer.outputs, layer.inputs]
+    let shapes = [
+      ("x", [rows, layer.inputs]), ("weight", weight), ("bias", [layer.outputs]),
+      ("y", [rows, layer.rowStride]),
+      ("dx", [rows, layer.inputs]), ("dweight", weight),
+    ]
+    return shapes.map { Arena.Entry(name: "\(layer.name) \($0.0)", shape: $0.1) }
+  }
+
+  func run(_ pass: Pass, _ context: ExecutionContext) {
+    let (rows, inputs, outputs) = (rows, layer.inputs, layer.outputs)
+    let dout = Matrix(y, rowStride: layer.rowStride)
+    switch pass {
+    case .forward:
+      Linear.forward(
+        x, weight: weight, bias: bias, rows: rows, inputs: inputs, outputs: outputs,
+        rowStride: layer.rowStride,
+        y: y, context: context)
+    case .dinput:
+      context.perform(
+        GEMM.work(
+          dout, Matrix(weight, rowStride: inputs), rows: rows, columns: inputs, depth: outputs,
+          into: Matrix(dx, rowStride: inputs), context: context))
+    case .dweight:
+      context.perform(
+        GEMM.work(
+          dout.transposed, Matrix(x, rowStride: inputs), rows: outputs, columns: inputs, depth: rows,
+          into: Matrix(dweight, rowStride: inputs), context: context))
+    }
+  }
+}
+
+/// The passes as `Linear` runs them; its backward pass has the last two in one parallel region, with the bias.
+private enum Pass: String, CaseIterable {
+  case forward, dinput, dweight
+}
+
+extension Session {
+  /// Every layer has tensors of its own and the rows take turns, so weights come from memory as they do in a step.
+  func gemmSection() throws -> Section {
+    let layers = Layer.all(configuration)
+    let arena = try Arena(
+      layers.flatMap { Operands.entries($0, rows: rows) }, what: "the arena of the matrix products")
+    for tensor in arena.tensors { randomize(tensor, scale: 0.1) }
+    let cases = layers.flatMap { layer in
+      Pass.allCases.map { (Operands(layer, rows: rows, arena: arena), $0) }
+    }
+    let timings = rotate("gemm", cases.map { operands, pass in { [context] in operands.run(pass, context) } })
+    let results = zip(cases, timings).map { row($0.0, $0.1, $1) }
+    return Section(title: "gemm", columns: ["M", "N", "K"], rows: { results })
+  }
+
+  private func row(_ operands: Operands, _ pass: Pass, _ timing: Timing) -> Row {
+    let (m, n, k) = (rows, operands.layer.outputs, operands.layer.inputs)
+    return Row(
+      suite: .gemm, name: "\(operands.layer.name) \(pass.rawValue)", timing: timing,
+      // A multiplication and an addition for each of M·N·K triples, whatever the pass.
+      cost: .arithmetic(2 * Double(m) * Double(n) * Double(k)),
+      fields: [("m", .integer(m)), ("n", .integer(n)), ("k", .integer(k)), ("pass", .string(pass.rawValue))],
+      cells: ["\(m)", "\(n)", "\(k)"])
+  }
+}

@@ -1,0 +1,232 @@
+import GPT2
+import Machine
+import Operators
+
+/// One operator in one direction at the model's sizes.
+struct OperatorCase {
+  let name: String
+  let cost: Cost
+  let run: () -> Void
+  let plain: PlainLoops
+}
+
+/// The tensors that the operators of one block, the loss and the update work on.
+struct OperatorTensors {
+  private let arena: Arena
+
+  /// Parameters of the update: all, or as many as exceed the caches where the model is larger.
+  let parameterCount: Int
+
+  init(_ session: Session) throws {
+    let configuration = session.configuration
+    let (rows, channels) = (session.rows, configuration.channels)
+    let parameterCount = min(configuration.parameterCount, session.peak.streamingCount)
+    self.parameterCount = parameterCount
+    let stream = ["x", "y", "dout", "dx", "att", "datt"].map { ($0, [rows, channels]) }
+    let wide = ["hidden", "activated", "dhidden"].map { ($0, [rows, 4 * channels]) }
+    let vectors = ["weight", "bias", "dweight", "dbias"].map { ($0, [channels]) }
+    let perRow = ["mean", "rstd", "losses", "logitsLSE"].map { ($0, [rows]) }
+    let update = ["parameters", "gradients", "firstMoment", "secondMoment"].map { ($0, [parameterCount]) }
+    let others = [
+      ("qkv", [rows, 3 * channels]), ("dqkv", [rows, 3 * channels]), ("attLSE", [rows, configuration.heads]),
+      ("wte", [configuration.paddedVocabularySize, channels]),
+      ("dwte", [configuration.paddedVocabularySize, channels]),
+      ("wpe", [configuration.maximumSequenceLength, channels]),
+      ("dwpe", [configuration.maximumSequenceLength, channels]),
+      ("logits", [rows, configuration.paddedVocabularySize]),
+    ]
+    let shapes = stream + wide + vectors + perRow + update + others
+    arena = try Arena(shapes.map { .init(name: $0.0, shape: $0.1) }, what: "the arena of the operators")
+    for tensor in arena.tensors { session.randomize(tensor) }
+    // A second moment is a mean of squares.
+    Residual.zero(self["secondMoment"], context: session.context)
+    try session.context.reserve(
+      sequenceLength: session.settings.sequenceLength,
+      sharedCount: max(
+        LayerNorm.sharedScratchCount(rows: rows, channels: channels), AdamW.sharedScratchCount(parameterCount)
+      ))
+  }
+
+  subscript(_ name: String) -> Tensor {
+    guard let tensor = arena[name] else { preconditionFailure("no operand is named \(name)") }
+    return tensor
+  }
+}
+
+extension Session {
+  func operatorsSection() throws -> Section {
+    let tensors = try OperatorTensors(self)
+    let cases =
+      normCases(tensors) + activationCases(tensors) + attentionCases(tensors) + lossCases(tensors)
+      + encoderCases(tensors) + streamCases(tensors)
+    let timings = rotate("operators", cases.map(\.run))
+    let rows = zip(cases, timings).map { operatorCase, timing in
+      progress("plain loops: \(operatorCase.name)")
+      let plain = operatorCase.plain.fullMilliseconds()
+      let ratio = plain / timing.median
+      return Row(
+        suite: .operators, name: operatorCase.name, timing: timing, cost: operatorCase.cost,
+        fields: [("times_plain_loops", .number(ratio))], cells: [significant(ratio)])
+    }
+    return Section(
+      title: "operators", columns: ["× plain"], rows: { rows },
+      notes: [
+        "× plain: the time of the readable reference in float on one thread, measured at a reduced size and scaled "
+          + "to this one, over ours"
+      ])
+  }
+
+  private var channels: Int { configuration.channels }
+
+  /// A cost of so many FLOP and bytes for each of `count` elements.
+  private func cost(_ count: Int, flop: Double, bytes: Double) -> Cost {
+    .either(flop: Double(count) * flop, bytes: Double(count) * bytes)
+  }
+
+  private func normCases(_ tensors: OperatorTensors) -> [OperatorCase] {
+    let (context, rows, channels) = (context, rows, channels)
+    let plain = PlainNorm(rows: rows, channels: channels)
+    return [
+      OperatorCase(
+        // Reads x, writes y.
+        name: "layer norm forward", cost: cost(rows * channels, flop: 8, bytes: 8),
+        run: {
+          LayerNorm.forward(
+            tensors["x"], weight: tensors["weight"], bias: tensors["bias"], rows: rows, channels: channels,
+            y: tensors["y"], mean: tensors["mean"], rstd: tensors["rstd"], context: context)
+        }, plain: plain.forward),
+      OperatorCase(
+        // Reads dout, x and dx, writes dx.
+        name: "layer norm backward", cost: cost(rows * channels, flop: 16, bytes: 16),
+        run: {
+          LayerNorm.backward(
+            tensors["dout"], x: tensors["x"], weight: tensors["weight"], mean: tensors["mean"],
+            rstd: tensors["rstd"], rows: rows, channels: channels, accumulate: false, dx: tensors["dx"],
+            dweight: tensors["dweight"], dbias: tensors["dbias"], context: context)
+        }, plain: plain.backward),
+    ]
+  }
+
+  private func activationCases(_ tensors: OperatorTensors) -> [OperatorCase] {
+    let (context, count) = (context, rows * 4 * channels)
+    let plain = PlainActivation(count: count)
+    return [
+      OperatorCase(
+        // Reads x, writes y.
+        name: "gelu forward", cost: cost(count, flop: 30, bytes: 8),
+        run: {
+          Activation.gelu.forward(tensors["hidden"], count: count, y: tensors["activated"], context: context)
+        }, plain: plain.forward),
+      OperatorCase(
+        // Reads x and dout, writes dx.
+        name: "gelu backward", cost: cost(count, flop: 40, bytes: 12),
+        run: {
+          Activation.gelu.backward(
+            tensors["activated"], x: tensors["hidden"], count: count, dx: tensors["dhidden"], context: context
+          )
+        }, plain: plain.backward),
+    ]
+  }
+
+  private func attentionCases(_ tensors: OperatorTensors) -> [OperatorCase] {
+    let shape = AttentionShape(
+      batchSize: settings.batchSize, sequenceLength: settings.sequenceLength, heads: configuration.heads,
+      channels: channels)
+    let context = context
+    // C multiply-adds for each of two products of T(T+1)/2 pairs; five products in the backward pass, which computes
+    // the scores again. Softmax is not counted.
+    let (batch, sequence) = (Double(settings.batchSize), Double(settings.sequenceLength))
+    let product = batch * Double(channels) * sequence * (sequence + 1)
+    let elements = Double(rows * channels)
+    let plain = PlainAttention(shape)
+    return [
+      OperatorCase(
+        // Reads q, k and v, writes out.
+        name: "attention forward", cost: .either(flop: 2 * product, bytes: 16 * elements),
+        run: {
+          Attention.forward(
+            tensors["qkv"], shape: shape, out: tensors["att"], logSumExp: tensors["attLSE"], context: context)
+        }, plain: plain.forward),
+      OperatorCase(
+        // Reads q, k, v, out and dout, writes dq, dk and dv.
+        name: "attention backward", cost: .either(flop: 5 * product, bytes: 32 * elements),
+        run: {
+          Attention.backward(
+            tensors["datt"], qkv: tensors["qkv"], out: tensors["att"], logSumExp: tensors["attLSE"],
+            shape: shape,
+            dqkv: tensors["dqkv"], context: context)
+        }, plain: plain.backward),
+    ]
+  }
+
+  private func lossCases(_ tensors: OperatorTensors) -> [OperatorCase] {
+    let (context, rows, targets) = (context, rows, tokens(seed: 2))
+    let (size, padded) = (configuration.vocabularySize, configuration.paddedVocabularySize)
+    let plain = PlainLoss(rows: rows, vocabularySize: size, paddedVocabularySize: padded)
+    return [
+      OperatorCase(
+        // Reads the logits: the second time from cache.
+        name: "cross-entropy forward", cost: cost(rows * size, flop: 25, bytes: 4),
+        run: {
+          CrossEntropy.forward(
+            tensors["logits"], targets: targets, vocabularySize: size, paddedVocabularySize: padded,
+            losses: tensors["losses"], logSumExp: tensors["logitsLSE"], context: context)
+        }, plain: plain.forward),
+      OperatorCase(
+        // Reads the logits, writes their gradient in their place.
+        name: "cross-entropy backward", cost: cost(rows * size, flop: 20, bytes: 8),
+        run: {
+          CrossEntropy.backward(
+            tensors["logits"], targets: targets, logSumExp: tensors["logitsLSE"], scale: 1 / Float(rows),
+            vocabularySize: size, paddedVocabularySize: padded, dlogits: tensors["logits"], context: context)
+        }, plain: plain.backward),
+    ]
+  }
+
+  private func encoderCases(_ tensors: OperatorTensors) -> [OperatorCase] {
+    let (context, settings, channels, inputs) = (context, settings, channels, tokens(seed: 1))
+    let plain = PlainEncoder(rows: rows, channels: channels)
+    return [
+      OperatorCase(
+        // Reads wte and wpe, writes out.
+        name: "encoder forward", cost: cost(rows * channels, flop: 1, bytes: 12),
+        run: {
+          Encoder.forward(
+            inputs, wte: tensors["wte"], wpe: tensors["wpe"], batchSize: settings.batchSize,
+            sequenceLength: settings.sequenceLength, channels: channels, out: tensors["x"], context: context)
+        }, plain: plain.forward),
+      OperatorCase(
+        // Reads dout, reads and writes dwte and dwpe.
+        name: "encoder backward", cost: cost(rows * channels, flop: 2, bytes: 20),
+        run: {
+          Encoder.backward(
+            tensors["dout"], tokens: inputs, batchSize: settings.batchSize,
+            sequenceLength: settings.sequenceLength, channels: channels, accumulate: true,
+            dwte: tensors["dwte"],
+            dwpe: tensors["dwpe"], context: context)
+        }, plain: plain.backward),
+    ]
+  }
+
+  /// What only streams: the residual, whose gradient needs no work, and the update.
+  private func streamCases(_ tensors: OperatorTensors) -> [OperatorCase] {
+    let (context, count) = (context, rows * channels)
+    return [
+      OperatorCase(
+        // Reads both addends, writes the sum.
+        name: "residual forward", cost: cost(count, flop: 1, bytes: 12),
+        run: {
+          Residual.forward(tensors["x"], tensors["att"], count: count, out: tensors["y"], context: context)
+        },
+        plain: PlainStream.residual(count: count)),
+      OperatorCase(
+        // Reads parameters, gradients and both moments, writes all but the gradients.
+        name: "AdamW", cost: cost(tensors.parameterCount, flop: 20, bytes: 28),
+        run: {
+          _ = AdamW().update(
+            gradients: tensors["gradients"], step: 1, parameters: tensors["parameters"],
+            firstMoment: tensors["firstMoment"], secondMoment: tensors["secondMoment"], context: context)
+        }, plain: PlainStream.adamW(count: tensors.parameterCount)),
+    ]
+  }
+}

@@ -1,0 +1,162 @@
+import Machine
+
+/// What a row's work costs, from formulas: the numerator of its rate.
+enum Cost {
+  case none
+  /// FLOP.
+  case arithmetic(Double)
+  /// Bytes that must come from or go to memory at least once.
+  case traffic(Double)
+  /// FLOP and bytes: the one that takes longer at the machine's peak counts.
+  case either(flop: Double, bytes: Double)
+}
+
+struct Row {
+  let suite: SuiteName
+  let name: String
+  let timing: Timing
+  let cost: Cost
+  /// Fields of the JSON result beside those that every result has.
+  var fields: [(name: String, value: JSON)] = []
+  /// What the section's own columns show.
+  var cells: [String] = []
+  /// A part of the row above it, printed and not written.
+  var isPart = false
+}
+
+struct Section {
+  let title: String
+  var columns: [String] = []
+  let rows: () -> [Row]
+  var notes: [String] = []
+}
+
+/// A row's rate, 10⁹ FLOP or bytes a second, and its fraction of the peak.
+struct Rate {
+  let value: Double
+  let isArithmetic: Bool
+  let fraction: Double
+
+  init?(_ row: Row, peak: Peak) {
+    let seconds = row.timing.median / 1e3
+    func flop(_ count: Double) -> (Double, Bool, Double) {
+      (count / seconds / 1e9, true, count / seconds / 1e9 / peak.gigaflops)
+    }
+    func bytes(_ count: Double) -> (Double, Bool, Double) {
+      (count / seconds / 1e9, false, count / seconds / 1e9 / peak.gigabytes)
+    }
+    switch row.cost {
+    case .none: return nil
+    case .arithmetic(let count): (value, isArithmetic, fraction) = flop(count)
+    case .traffic(let count): (value, isArithmetic, fraction) = bytes(count)
+    case .either(let operations, let traffic):
+      let arithmeticBounds = operations / peak.gigaflops > traffic / peak.gigabytes
+      (value, isArithmetic, fraction) = arithmeticBounds ? flop(operations) : bytes(traffic)
+    }
+  }
+}
+
+/// Everything that was measured, as tables and as JSON.
+struct Report {
+  let session: Session
+  var sections: [Section] = []
+
+  // MARK: - Tables
+
+  func print() {
+    Swift.print(header)
+    for section in sections { Swift.print("\n" + text(section)) }
+  }
+
+  private var header: String {
+    let settings = session.settings
+    let model = settings.configuration
+    return """
+      \(Topology.current)
+      this run   \(settings.threads) thread\(settings.threads == 1 ? "" : "s"), \
+      \(settings.instructionSet.rawValue) kernels: \(significant(session.peak.gigaflops)) GFLOP/s, \
+      reads \(significant(session.peak.gigabytes)) GB/s
+      model      \(settings.modelName): \(model.layers) layers, \(model.heads) heads, \(model.channels) channels, \
+      vocabulary \(model.vocabularySize); batch size \(settings.batchSize), sequence length \(settings.sequenceLength)
+      """
+  }
+
+  private func text(_ section: Section) -> String {
+    var table = [[section.title] + section.columns + ["min ms", "median ms", "max ms", "rate", "of peak"]]
+    for row in section.rows() {
+      let rate = Rate(row, peak: session.peak)
+      let cells = row.cells + [row.timing.least, row.timing.median, row.timing.most].map { significant($0) }
+      let rateText = rate.map { "\(significant($0.value)) \($0.isArithmetic ? "GFLOP/s" : "GB/s")" } ?? "–"
+      let fraction = rate.map { "\(Int(min(($0.fraction * 100).rounded(), 1e9))) %" } ?? "–"
+      table.append([row.name] + cells + [rateText, fraction])
+    }
+    return aligned(table) + section.notes.map { "\n" + $0 }.joined()
+  }
+
+  // MARK: - JSON
+
+  /// `{"machine": …, "results": […]}`.
+  var json: JSON {
+    let topology = Topology.current
+    let machine: [(name: String, value: JSON)] = [
+      ("cpu", .string(topology.modelName)), ("threads", .integer(session.settings.threads)),
+      ("isa", .string(session.settings.instructionSet.rawValue)),
+      ("peak_gflops", .number(session.peak.gigaflops)),
+      ("read_gigabytes_per_second", .number(session.peak.gigabytes)),
+      ("sockets", .integer(topology.sockets.count)), ("nodes", .integer(topology.nodes.count)),
+      ("cores", .integer(topology.cores.count)),
+    ]
+    let results = sections.flatMap { $0.rows() }.filter { !$0.isPart }.map(result)
+    return .object([("machine", .object(machine)), ("results", .array(results))])
+  }
+
+  private func result(_ row: Row) -> JSON {
+    var fields: [(name: String, value: JSON)] = [
+      ("suite", .string(row.suite.rawValue)), ("name", .string(row.name)),
+      (
+        "milliseconds",
+        .object([
+          ("min", .number(row.timing.least)), ("median", .number(row.timing.median)),
+          ("max", .number(row.timing.most)),
+        ])
+      ),
+    ]
+    fields += row.fields
+    if let rate = Rate(row, peak: session.peak) {
+      fields.append((rate.isArithmetic ? "gflops" : "gigabytes_per_second", .number(rate.value)))
+      fields.append(("fraction_of_peak", .number(rate.fraction)))
+    }
+    return .object(fields)
+  }
+}
+
+// MARK: - Text
+
+/// Lines of a table: the first column to the left, the others to the right.
+private func aligned(_ table: [[String]]) -> String {
+  let widths = table[0].indices.map { column in table.map { $0[column].count }.max() ?? 0 }
+  return table.map { line in
+    line.indices.map { column in
+      let padding = String(repeating: " ", count: widths[column] - line[column].count)
+      return column == 0 ? line[column] + padding : padding + line[column]
+    }.joined(separator: "  ")
+  }.joined(separator: "\n")
+}
+
+/// A positive number with about four significant digits, never in scientific notation.
+func significant(_ value: Double) -> String {
+  guard value.isFinite, value < 1e15 else { return "–" }
+  var decimals = 0
+  while decimals < 6, value * power(10, decimals) < 1000 { decimals += 1 }
+  let scaled = Int((value * power(10, decimals)).rounded())
+  if decimals == 0 { return "\(scaled)" }
+  let digits = String(repeating: "0", count: max(0, decimals + 1 - String(scaled).count)) + String(scaled)
+  return digits.dropLast(decimals) + "." + digits.suffix(decimals)
+}
+
+private func power(_ base: Double, _ exponent: Int) -> Double {
+  (0..<exponent).reduce(1) { product, _ in product * base }
+}
+
+/// Bytes in mebibytes.
+func mebibytes(_ byteCount: Int) -> String { "\(significant(Double(byteCount) / 0x1p20)) MiB" }

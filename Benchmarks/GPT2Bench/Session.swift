@@ -1,0 +1,137 @@
+import Foundation
+import GPT2
+import Machine
+import Operators
+
+/// One run of the program: what was asked for, where operators run, and the limits measured so far.
+final class Session {
+  let settings: Settings
+  let context: ExecutionContext
+  let peak: Peak
+  private var sharedModel: Model?
+
+  var configuration: Configuration { settings.configuration }
+  /// M of every matrix product: B·T.
+  var rows: Int { settings.batchSize * settings.sequenceLength }
+
+  init(_ settings: Settings) throws {
+    self.settings = settings
+    context = try ExecutionContext(threads: settings.threads, instructionSet: settings.instructionSet)
+    peak = try Peak(context: context, quick: settings.quick)
+  }
+
+  /// Runs the suites and hands over each one's section as it is done.
+  func run(_ finished: (Section) -> Void) throws {
+    try peak.sample()
+    for suite in settings.suites {
+      progress("\(suite.rawValue) …")
+      switch suite {
+      case .peak: finished(try peakSection())
+      case .gemm: finished(try gemmSection())
+      case .operators: finished(try operatorsSection())
+      case .step: finished(try stepSection())
+      case .memory: finished(try memorySection())
+      }
+      // Where the suites left no room for the read buffer, the earlier reads have to do.
+      do { try peak.sample() } catch { peak.sampleArithmetic() }
+    }
+    progress("")
+  }
+
+  /// The model of the step and memory suites, with random parameters.
+  func model() throws -> Model {
+    if let sharedModel { return sharedModel }
+    progress("initialising \(settings.modelName) …")
+    // A batch that cannot fit is refused before its tokens are drawn, which take less than its logits.
+    _ = try Arena(
+      [.init(name: "logits", shape: [rows, configuration.paddedVocabularySize])],
+      what: "the tensor of the logits")
+    let model = try Model(configuration: configuration, context: context)
+    model.initialize()
+    sharedModel = model
+    return model
+  }
+
+  /// B·T tokens of the vocabulary, in no order.
+  func tokens(seed: UInt64) -> [Int32] {
+    var generator = Generator(seed: seed)
+    return (0..<rows).map { _ in Int32(generator.next() % UInt64(configuration.vocabularySize)) }
+  }
+
+  /// Fills a tensor with numbers in −scale..<scale, on all threads.
+  func randomize(_ tensor: Tensor, scale: Float = 1) {
+    let size = 1 << 16
+    context.parallel.forEach((tensor.count + size - 1) / size) { block, _ in
+      var generator = Generator(seed: UInt64(block) + 1)
+      tensor.slice(block * size..<min(tensor.count, (block + 1) * size)).withMutableSpan { values in
+        for index in values.indices { values[index] = generator.nextFloat() * scale }
+      }
+    }
+  }
+
+  // MARK: - Timing
+
+  /// Times every job once a round, in turns, with a sample of the peak in each round.
+  ///
+  /// The first, untimed round warms up: pages are touched, clocks rise.
+  func rotate(_ label: String, _ jobs: [() -> Void]) -> [Timing] {
+    let (least, most, seconds) = settings.quick ? (3, 10, 1.0) : (5, 50, 10.0)
+    for job in jobs { job() }
+    var samples = jobs.map { _ in [Double]() }
+    let start = ContinuousClock.now
+    for round in 1...most {
+      progress("\(label): round \(round)")
+      peak.sampleArithmetic()
+      for (index, job) in jobs.enumerated() { samples[index].append(milliseconds(of: job)) }
+      if round >= least, ContinuousClock.now - start > .seconds(seconds) { break }
+    }
+    return samples.map { Timing($0) }
+  }
+
+  /// One line on standard error that the next one replaces; nothing unless a person looks.
+  func progress(_ text: String) {
+    guard isatty(FileHandle.standardError.fileDescriptor) == 1 else { return }
+    FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
+  }
+}
+
+func milliseconds(of job: () throws -> Void) rethrows -> Double {
+  try ContinuousClock().measure(job) / .milliseconds(1)
+}
+
+/// The least, the middle and the most of several times, in milliseconds.
+struct Timing {
+  let least, median, most: Double
+
+  /// - Precondition: at least one sample.
+  init(_ samples: [Double]) {
+    let sorted = samples.sorted()
+    (least, most) = (sorted[0], sorted[sorted.count - 1])
+    let middle = sorted.count / 2
+    median = sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
+  }
+}
+
+/// Numbers to compute with, whose values do not matter (Marsaglia 2003, doi:10.18637/jss.v008.i14).
+struct Generator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
+
+  mutating func next() -> UInt64 {
+    state ^= state << 13
+    state ^= state >> 7
+    state ^= state << 17
+    return state
+  }
+
+  /// In −1..<1.
+  mutating func nextFloat() -> Float { Float(next() >> 40) / 0x1p23 - 1 }
+}
+
+enum Environment {
+  /// nil where it is unset or empty.
+  static func value(of name: String) -> String? {
+    ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
+  }
+}

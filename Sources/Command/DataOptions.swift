@@ -1,0 +1,117 @@
+import ArgumentParser
+import Foundation
+import GPT2
+
+/// The files to train on.
+struct DataFiles {
+  /// The name of the data set, or of nothing where files were given one by one.
+  var name: String?
+  var training: [String]
+  var validation: [String]
+  /// All data sets that were found.
+  var found: [String] = []
+  var directory = ""
+}
+
+/// The options that choose data and tokenizer.
+struct DataOptions: ParsableArguments {
+  static let tokenizerName = "gpt2_tokenizer.bin"
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      """
+      Where to look, subdirectories included, for pairs NAME_train.bin and NAME_val.bin. \
+      (default: data where the working directory has it, else the working directory)
+      """,
+      valueName: "dir"))
+  var data: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The NAME of the pair. (default: the first in order)", valueName: "name"))
+  var dataset: String?
+
+  @Option(
+    name: .customLong("train-data"), parsing: .upToNextOption,
+    help: ArgumentHelp("Token files to train on, in this order, instead of a pair.", valueName: "file"))
+  var trainingData: [String] = []
+
+  @Option(
+    name: .customLong("val-data"), parsing: .upToNextOption,
+    help: ArgumentHelp("Token files to validate on, beside --train-data.", valueName: "file"))
+  var validationData: [String] = []
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      """
+      Turns samples into text. (default: \(tokenizerName) beside the checkpoint or in the working directory, where \
+      it has the model's vocabulary)
+      """,
+      valueName: "file"))
+  var tokenizer: String?
+
+  func validate() throws {
+    if !trainingData.isEmpty, data != nil || dataset != nil {
+      throw ValidationError(
+        "expected --train-data or a data set, found --train-data and \(data != nil ? "--data" : "--dataset")")
+    }
+    if trainingData.isEmpty, !validationData.isEmpty {
+      throw ValidationError("--val-data needs --train-data beside it, found none")
+    }
+  }
+
+  /// The files asked for, else those found; nil where nothing was asked for and nothing found.
+  func files() throws -> DataFiles? {
+    if !trainingData.isEmpty { return DataFiles(training: trainingData, validation: validationData) }
+    let directory = data ?? Self.defaultDirectory
+    do {
+      let chosen = try DataSet.choose(dataset, in: directory)
+      let found = try DataSet.discover(in: directory).map(\.name)
+      return DataFiles(
+        name: chosen.name, training: chosen.training, validation: chosen.validation, found: found,
+        directory: directory)
+    } catch {
+      if data == nil, dataset == nil { return nil }
+      throw error
+    }
+  }
+
+  static var defaultDirectory: String {
+    (try? FileManager.default.contentsOfDirectory(atPath: "data")) == nil ? "." : "data"
+  }
+
+  /// The tokenizer, and a line about it that says why where there is none.
+  func tokenizer(for model: ModelSource) throws -> (Tokenizer?, summary: String) {
+    let size = model.configuration.vocabularySize
+    if let tokenizer {
+      let given = try Tokenizer(path: tokenizer)
+      let note =
+        given.vocabularySize == size ? "" : ", \(given.vocabularySize) tokens where the model has \(size)"
+      return (given, tokenizer + note)
+    }
+    var folders = [""]
+    if case .checkpoint(let checkpoint) = model {
+      let slash = checkpoint.path.lastIndex(of: "/")
+      folders.insert(slash.map { String(checkpoint.path[...$0]) } ?? "", at: 0)
+    }
+    let paths = folders.map { $0 + Self.tokenizerName }
+    guard let path = paths.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
+      return (nil, Self.none("there is no \(Self.tokenizerName) beside the checkpoint or here"))
+    }
+    do {
+      let found = try Tokenizer(path: path)
+      guard found.vocabularySize == size else {
+        return (nil, Self.none("\(path) has \(found.vocabularySize) tokens, the model \(size)"))
+      }
+      return (found, path)
+    } catch {
+      return (nil, Self.none("\(error)"))
+    }
+  }
+
+  private static func none(_ reason: String) -> String {
+    "none, samples are printed as ids: \(reason)"
+  }
+}

@@ -1,0 +1,152 @@
+import ArgumentParser
+import Foundation
+import GPT2
+import Machine
+
+/// `gpt2 inspect`: tells what a file is, by its content.
+struct Inspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Tells what a file is and what is in it.",
+    discussion: """
+      Knows llm.c's checkpoints (versions 1, 3, 5), data files, tokenizers and debug states, and raw int32 token \
+      files: by their content, whatever their names. Of a checkpoint it prints the sizes and a table of the \
+      sixteen tensors; the rows that pad the vocabulary are not in its statistics.
+      """)
+
+  @Argument(help: "The file.")
+  var path: String
+
+  func run() throws {
+    switch try FileMagic.detect(path: path) {
+    case .checkpoint: try describeCheckpoint(try Checkpoint(path: path))
+    case .debugState: describe(try DebugStateHeader(path: path))
+    case .tokenizer: describe(try Tokenizer(path: path))
+    case .tokens: try describe(try TokenFile(path: path), kind: "llm.c data file, version 1, uint16")
+    case .hellaSwag:
+      Console.print("\(path): \(FileMagic.hellaSwag.kind), which this program does not read yet")
+    case nil: try describeRaw()
+    }
+  }
+
+  private func describeCheckpoint(_ checkpoint: Checkpoint) throws {
+    let configuration = checkpoint.configuration
+    printLines([
+      ("file", path),
+      ("kind", "llm.c checkpoint, version \(checkpoint.version), \(checkpoint.precision.rawValue)"),
+      ("size", sizeText(checkpoint.byteCount)),
+      ("model", ModelText.sizes(configuration)), ("parameters", ModelText.parameters(configuration)),
+    ])
+    let parameters = try Arena(configuration.parameterShapes, what: "The parameters")
+    checkpoint.load(into: parameters)
+    Console.print()
+    Console.print(
+      row("tensor", "shape", ["min", "max", "mean", "deviation"].map { $0.aligned(to: 12) }))
+    for tensor in parameters.tensors {
+      let used =
+        tensor.name == "wte"
+        ? tensor.slice(0..<configuration.vocabularySize * configuration.channels) : tensor
+      let statistics = used.withSpan { Statistics($0) }
+      let shape = tensor.shape.map(String.init).joined(separator: " × ")
+      Console.print(row(tensor.name, shape, statistics.columns))
+    }
+  }
+
+  private func row(_ name: String, _ shape: String, _ columns: [String]) -> String {
+    name.padded(to: 10) + shape.padded(to: 20) + columns.joined(separator: " ")
+  }
+
+  private func describe(_ state: DebugStateHeader) {
+    printLines([
+      ("file", path), ("kind", "llm.c debug state, version \(state.version)"),
+      ("size", sizeText(state.byteCount)),
+      ("batch", "\(state.batchSize) × \(state.sequenceLength) tokens"),
+      ("next", "gpt2 verify compares it with its model, whose sizes it does not hold"),
+    ])
+  }
+
+  private func describe(_ tokenizer: Tokenizer) {
+    let longest = (0..<tokenizer.vocabularySize).map { tokenizer.bytes(of: Int32($0))?.count ?? 0 }.max() ?? 0
+    printLines([
+      ("file", path), ("kind", "llm.c tokenizer"), ("vocabulary", "\(tokenizer.vocabularySize) tokens"),
+      ("end of text", "\(tokenizer.endOfText)"), ("longest", NumberText.count(longest, "byte")),
+    ])
+  }
+
+  private func describe(_ file: TokenFile, kind: String) throws {
+    var lines = [("file", path), ("kind", kind), ("tokens", "\(file.count)")]
+    if let range = idRange(file) { lines.append(("ids", "\(range.lowerBound) to \(range.upperBound)")) }
+    let first = file.tokens(in: 0..<min(16, file.count)).map(String.init).joined(separator: " ")
+    if !first.isEmpty { lines.append(("first", first)) }
+    printLines(lines)
+  }
+
+  /// Ids that no vocabulary reaches mean that a file without a header is something else, such as text.
+  private static let unlikelyID: Int32 = 1 << 24
+
+  private func describeRaw() throws {
+    // A size that is no multiple of four bytes makes no token file.
+    guard let file = try? TokenFile(path: path), let range = idRange(file), range.lowerBound >= 0,
+      range.upperBound < Self.unlikelyID
+    else {
+      let byteCount = try MappedFile(path: path).byteCount
+      let found =
+        byteCount == 0 ? "an empty file" : "\(NumberText.count(byteCount, "byte")) of something else"
+      throw InspectionError(
+        description:
+          "\(path): expected one of llm.c's magic numbers at its start, or int32 token ids, found \(found).")
+    }
+    try describe(file, kind: "raw token file, int32")
+  }
+
+  /// The smallest and the largest id; nil where there is none.
+  private func idRange(_ file: TokenFile) -> ClosedRange<Int32>? {
+    var range: ClosedRange<Int32>?
+    let chunk = 1 << 16
+    for start in stride(from: 0, to: file.count, by: chunk) {
+      for token in file.tokens(in: start..<min(file.count, start + chunk)) {
+        range = range.map { min($0.lowerBound, token)...max($0.upperBound, token) } ?? token...token
+      }
+    }
+    return range
+  }
+
+  private func sizeText(_ byteCount: Int) -> String { "\(NumberText.bytes(byteCount)) (\(byteCount) bytes)" }
+
+  private func printLines(_ lines: [(String, String)]) {
+    for (name, text) in lines { Console.print(name.padded(to: 12) + text) }
+  }
+}
+
+private struct InspectionError: Error, CustomStringConvertible { let description: String }
+
+/// What a tensor's numbers are like.
+private struct Statistics {
+  var smallest = Float.infinity, largest = -Float.infinity
+  var mean = 0.0, deviation = 0.0
+  var nonFinite = 0
+
+  init(_ values: Span<Float>) {
+    var (sum, squares) = (0.0, 0.0)
+    for index in values.indices {
+      let value = values[index]
+      guard value.isFinite else {
+        nonFinite += 1
+        continue
+      }
+      smallest = min(smallest, value)
+      largest = max(largest, value)
+      sum += Double(value)
+      squares += Double(value) * Double(value)
+    }
+    let count = Double(max(1, values.count - nonFinite))
+    mean = sum / count
+    deviation = max(0, squares / count - mean * mean).squareRoot()
+  }
+
+  /// Four columns, and a warning where it is due.
+  var columns: [String] {
+    let numbers = [Double(smallest), Double(largest), mean, deviation]
+    let columns = numbers.map { NumberText.fixed($0, 6).aligned(to: 12) }
+    return nonFinite == 0 ? columns : columns + [" \(nonFinite) not finite"]
+  }
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import GPT2
+
+/// The options of the training loop. What is not given depends on whether the built-in corpus is trained on.
+struct LoopOptions: ParsableArguments {
+  @Option(parsing: .unconditional, help: number("B: sequences of a batch. (default: 4; built-in corpus: 16)"))
+  var batchSize: Int?
+  @Option(
+    parsing: .unconditional,
+    help: number("T: tokens of a sequence, at most the model's context. (default: 64)"))
+  var sequenceLength: Int?
+  @Option(parsing: .unconditional, help: number("Batches whose gradients are averaged into one update."))
+  var gradientAccumulation = 1
+  @Option(parsing: .unconditional, help: number("Updates. (default: 40; built-in corpus: 700)"))
+  var steps: Int?
+  @Option(
+    parsing: .unconditional,
+    help: number("Steps between validations; 0: never. (default: 10; built-in corpus: 100)"))
+  var valEvery: Int?
+  @Option(parsing: .unconditional, help: number("Batches of a validation."))
+  var valBatches = 10
+  @Option(
+    parsing: .unconditional,
+    help: number("Steps between samples; 0: never. (default: 20; built-in corpus: 100)"))
+  var sampleEvery: Int?
+  @Option(
+    parsing: .unconditional,
+    help: number("Tokens of a sample, its start included. (default: 64; built-in corpus: 32)"))
+  var sampleLength: Int?
+  @Option(parsing: .unconditional, help: number("Of sampling and of random weights."))
+  var seed: UInt64 = 1337
+
+  @Option(parsing: .unconditional, help: number("AdamW's step. (default: 1e-4; built-in corpus: 1e-3)"))
+  var learningRate: Double?
+  @Option(parsing: .unconditional, help: number("The first moment's decay."))
+  var beta1 = 0.9
+  @Option(parsing: .unconditional, help: number("The second moment's decay."))
+  var beta2 = 0.999
+  @Option(parsing: .unconditional, help: number("Added to the second moment's root."))
+  var epsilon = 1e-8
+  @Option(parsing: .unconditional, help: number("Decoupled, on every tensor."))
+  var weightDecay = 0.0
+  @Option(parsing: .unconditional, help: number("The largest norm of the gradients; 0: any."))
+  var gradientClip = 0.0
+  @Option(
+    parsing: .unconditional, help: "The learning rate's way after the warm-up: constant, cosine or linear.")
+  var schedule: LearningRateSchedule.Shape = .constant
+  @Option(
+    parsing: .unconditional, help: number("Steps of a linear ascent. (default: 0; built-in corpus: 20)"))
+  var warmupSteps: Int?
+  @Option(parsing: .unconditional, help: number("Where cosine and linear end."))
+  var minLearningRate = 0.0
+
+  func validate() throws {
+    for (name, size) in [("--batch-size", batchSize), ("--sequence-length", sequenceLength)] {
+      if let size, size < 1 { throw ValidationError("\(name) should be at least 1, but is \(size)") }
+    }
+    let (tokens, overflow) = (batchSize ?? 1).multipliedReportingOverflow(by: sequenceLength ?? 1)
+    guard !overflow, tokens <= Int(Int32.max) else {
+      throw ValidationError(
+        "a batch should have at most \(Int32.max) tokens, but --batch-size \(batchSize ?? 1) and --sequence-length"
+          + " \(sequenceLength ?? 1) make more")
+    }
+    // The lowest rate is compared with the largest default: which one holds is known once files are looked for.
+    var defaults = TrainingOptions()
+    defaults.optimizer.learningRate =
+      BuiltInTraining.options(BuiltInCorpus(trainingLines: 0, validationLines: 0))
+      .optimizer.learningRate
+    do { try trainingOptions(defaults: defaults).check() } catch { throw ValidationError("\(error)") }
+  }
+
+  func trainingOptions(defaults: TrainingOptions) -> TrainingOptions {
+    var options = defaults
+    options.steps = steps ?? defaults.steps
+    options.gradientAccumulation = gradientAccumulation
+    options.validationInterval = valEvery ?? defaults.validationInterval
+    options.validationBatches = valBatches
+    options.sampleInterval = sampleEvery ?? defaults.sampleInterval
+    options.sampleLength = sampleLength ?? defaults.sampleLength
+    options.seed = seed
+    options.optimizer.learningRate = learningRate ?? defaults.optimizer.learningRate
+    options.optimizer.beta1 = beta1
+    options.optimizer.beta2 = beta2
+    options.optimizer.epsilon = epsilon
+    options.optimizer.weightDecay = weightDecay
+    options.gradientClip = gradientClip
+    options.schedule.shape = schedule
+    options.schedule.warmupSteps = warmupSteps ?? defaults.schedule.warmupSteps
+    options.schedule.minimum = minLearningRate
+    return options
+  }
+}
+
+/// The help of an option that takes a number.
+private func number(_ text: String) -> ArgumentHelp { ArgumentHelp(text, valueName: "n") }
+
+extension LearningRateSchedule.Shape: ExpressibleByArgument {}

@@ -1,0 +1,141 @@
+import ArgumentParser
+import GPT2
+import Machine
+
+/// `gpt2 train`: the original program's loop over a checkpoint or a new model.
+struct Train: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Trains a model, validating and sampling as it goes.",
+    discussion: """
+      Goes on from a checkpoint, or starts from scratch, on token files: raw int32 or llm.c's headed uint16, told \
+      apart by their content. Each step prints the loss before its update.
+
+      With neither a model nor data at hand it trains a small model (2 layers, 4 heads, 128 channels, context 64) \
+      from scratch on sums such as 37+5=42 that it makes up itself, and asks it 50 sums that it has not seen at the \
+      end. The defaults of that run differ where --help says so, and one step in ten is printed.
+      """)
+
+  @OptionGroup(title: "Model") var model: ModelOptions
+  @OptionGroup(title: "Data") var data: DataOptions
+  @OptionGroup(title: "Training") var loop: LoopOptions
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "A new file that gets every event, one JSON object a line, losses with all their digits.",
+      valueName: "file.jsonl"))
+  var log: String?
+
+  @OptionGroup(title: "Execution") var execution: ExecutionOptions
+
+  func validate() throws {
+    guard let context = try model.configuration()?.maximumSequenceLength else { return }
+    let length = loop.sequenceLength ?? Self.sequenceLength
+    guard length <= context else {
+      throw ValidationError(
+        "--sequence-length should be at most the model's context of \(context), but is \(length)")
+    }
+  }
+
+  static let batchSize = 4
+  static let sequenceLength = 64
+
+  func run() throws {
+    let session = try prepare()
+    // Last, so that what was refused leaves no empty file behind.
+    let log: TrainingLog?
+    do { log = try self.log.map { try TrainingLog(path: $0) } } catch FileError.exists(let path) {
+      throw SetupError(
+        description: "\(path): the log should be a new file, but exists: move it or name another.")
+    }
+    try session.run(log: log)
+  }
+
+  private func prepare() throws -> TrainingSession {
+    switch (try model.source(), try data.files()) {
+    case (let source?, let files?):
+      return try session(source, files)
+    case (_?, nil):
+      throw SetupError(
+        description: """
+          expected data to train on, found no pair NAME_train.bin and NAME_val.bin in \
+          \(DataOptions.defaultDirectory): give --data DIR or --train-data FILE.
+          """)
+    case (nil, let files?):
+      throw SetupError(
+        description: """
+          expected a model to train on \(files.training[0]), found no \(ModelOptions.defaultCheckpoint) here: give \
+          --checkpoint PATH, --from-scratch NAME or --layers, --heads, --channels, --vocabulary and --context.
+          """)
+    case (nil, nil):
+      if let tokenizer = data.tokenizer {
+        throw SetupError(
+          description:
+            "expected a model and data to use \(tokenizer) with, found neither: give --checkpoint and --data."
+        )
+      }
+      return try builtInSession()
+    }
+  }
+
+  /// Memory comes first: a batch that it cannot hold is refused before files are read.
+  private func newModel(_ configuration: Configuration, batchSize: Int, sequenceLength: Int) throws -> Model {
+    let made = try Model(
+      configuration: configuration, activation: model.activation, placement: try execution.placement(),
+      context: try execution.context())
+    try made.reserve(batchSize: batchSize, sequenceLength: sequenceLength)
+    return made
+  }
+
+  private func session(_ source: ModelSource, _ files: DataFiles) throws -> TrainingSession {
+    let batchSize = loop.batchSize ?? Self.batchSize
+    let sequenceLength = loop.sequenceLength ?? Self.sequenceLength
+    let options = loop.trainingOptions(defaults: TrainingOptions())
+    let (tokenizer, tokenizerSummary) = try data.tokenizer(for: source)
+    let made = try newModel(source.configuration, batchSize: batchSize, sequenceLength: sequenceLength)
+    func loader(_ paths: [String]) throws -> DataLoader {
+      try DataLoader(
+        paths: paths, batchSize: batchSize, sequenceLength: sequenceLength,
+        vocabularySize: source.configuration.vocabularySize)
+    }
+    var session = TrainingSession(
+      source: source, model: made, training: try loader(files.training),
+      validation: files.validation.isEmpty ? nil : try loader(files.validation), tokenizer: tokenizer,
+      options: options)
+    let names = files.training.joined(separator: ", ")
+    session.dataLines = [("data", names), ("tokenizer", tokenizerSummary)]
+    if files.found.count > 1, let name = files.name {
+      session.dataLines.insert(
+        ("data sets", "\(name), of \(files.found.joined(separator: ", ")) in \(files.directory)"), at: 0)
+    }
+    return session
+  }
+
+  private func builtInSession() throws -> TrainingSession {
+    Console.print(
+      "No checkpoint and no data found: training a small model on sums that the program makes up.\n")
+    let batchSize = loop.batchSize ?? BuiltInTraining.batchSize
+    let sequenceLength = loop.sequenceLength ?? BuiltInTraining.sequenceLength
+    let configuration = try BuiltInTraining.configuration()
+    let made = try newModel(configuration, batchSize: batchSize, sequenceLength: sequenceLength)
+    let corpus = BuiltInCorpus()
+    func loader(_ file: TokenFile) throws -> DataLoader {
+      try DataLoader(
+        files: [file], batchSize: batchSize, sequenceLength: sequenceLength,
+        vocabularySize: BuiltInCorpus.vocabularySize)
+    }
+    var session = TrainingSession(
+      source: .fresh(configuration), model: made, training: try loader(corpus.training),
+      validation: try loader(corpus.validation), tokenizer: BuiltInCorpus.tokenizer,
+      options: loop.trainingOptions(defaults: BuiltInTraining.options(corpus)))
+    session.questions = corpus.validationSums.prefix(50)
+    session.shownInterval = 10
+    session.dataLines = [
+      ("data", "built-in corpus of sums"), ("tokenizer", "built-in, one token a character"),
+    ]
+    return session
+  }
+}
+
+/// Why a run cannot be set up: one sentence.
+private struct SetupError: Error, CustomStringConvertible { let description: String }

@@ -1,0 +1,60 @@
+import Foundation
+import GPT2
+
+/// What a run prints: results to standard output, and how far it is to standard error on a terminal.
+struct TrainingReport {
+  private let steps: Int
+  private let stepWidth: Int
+  /// Only every so many steps have a line; the log has all.
+  private let shownInterval: Int
+  private let start = ContinuousClock.now
+
+  init(steps: Int, shownInterval: Int) {
+    self.steps = steps
+    self.shownInterval = shownInterval
+    stepWidth = max(4, "\(steps)".count)
+  }
+
+  func show(_ event: TrainingEvent) {
+    switch event {
+    case .train(let step):
+      if step.step.isMultiple(of: shownInterval) || step.step == steps - 1 { printResult(line(step)) }
+      showProgress(done: step.step + 1)
+    case .validation(let step, let loss):
+      printResult("\(label(step))  val loss \(NumberText.fixed(Double(loss), 6))")
+    case .sample(let step, let tokens, let text):
+      let body = text?.withoutControlCharacters ?? tokens.map(String.init).joined(separator: " ")
+      printResult(
+        "\(label(step))  sample\n---\n\(body.hasSuffix("\n") ? String(body.dropLast()) : body)\n---")
+    }
+  }
+
+  /// Removes the progress line.
+  func clearProgress() {
+    if Console.showsProgress { Console.printStatus("\r\u{1B}[K") }
+  }
+
+  private func label(_ step: Int) -> String { "step " + "\(step)".aligned(to: stepWidth) }
+
+  private func line(_ step: TrainingStep) -> String {
+    let milliseconds = NumberText.fixed(step.seconds * 1000, 1).aligned(to: 9)
+    let rate = NumberText.fixed(step.tokensPerSecond, 0).aligned(to: 8)
+    return "\(label(step.step))  loss \(NumberText.fixed(Double(step.loss), 6).aligned(to: 9))"
+      + "  \(milliseconds) ms  \(rate) tok/s  lr \(NumberText.scientific(step.learningRate))"
+      + "  norm \(NumberText.fixed(step.gradientNorm, 4))"
+  }
+
+  private func printResult(_ text: String) {
+    clearProgress()
+    Console.print(text)
+  }
+
+  private func showProgress(done: Int) {
+    guard Console.showsProgress, done < steps else { return clearProgress() }
+    let seconds = max((.now - start) / .seconds(1), 1e-9)
+    let rate = Double(done) / seconds
+    Console.printStatus(
+      "\r\u{1B}[K\(done) of \(steps) steps, \(NumberText.fixed(rate, 2)) steps/s, "
+        + "\(NumberText.duration(seconds: Double(steps - done) / rate)) left")
+  }
+}

@@ -1,0 +1,103 @@
+import GPT2
+import Machine
+import Operators
+
+/// A run that is ready to begin: everything is checked, and its memory is there.
+struct TrainingSession {
+  let source: ModelSource
+  let model: Model
+  let training: DataLoader
+  let validation: DataLoader?
+  let tokenizer: Tokenizer?
+  let options: TrainingOptions
+  /// The sums to ask after the run; none without the built-in corpus.
+  var questions: ArraySlice<BuiltInCorpus.Sum> = []
+  /// Only every so many steps get a line on standard output.
+  var shownInterval = 1
+  /// What is known about data and tokenizer, for the header.
+  var dataLines: [(String, String)] = []
+
+  /// Fills the parameters and trains. `log` gets every event, and an end also after an error.
+  func run(log: TrainingLog?) throws {
+    try log?.writeStart(self)
+    printHeader()
+    switch source {
+    case .checkpoint(let checkpoint): checkpoint.load(into: model.parameters)
+    case .fresh: model.initialize(seed: options.seed)
+    }
+    var summary = TrainingSummary()
+    let report = TrainingReport(steps: options.steps, shownInterval: shownInterval)
+    let start = ContinuousClock.now
+    do {
+      let trainer = try Trainer(
+        model: model, training: training, validation: validation, tokenizer: tokenizer, options: options)
+      try trainer.run { event in
+        if case .train = event { summary.steps += 1 }
+        report.show(event)
+        try log?.write(event)
+      }
+      summary.seconds = (.now - start) / .seconds(1)
+      if !questions.isEmpty {
+        let right = try BuiltInTraining.rightAnswers(to: questions, by: model)
+        summary.answers = (right, questions.count)
+      }
+    } catch {
+      report.clearProgress()
+      summary.seconds = (.now - start) / .seconds(1)
+      // The run's own error matters more than one of writing it down.
+      try? log?.writeEnd(summary, error: error)
+      throw error
+    }
+    printEnd(summary)
+    try log?.writeEnd(summary, error: nil)
+  }
+
+  private func printHeader() {
+    let configuration = model.configuration
+    let memory = 4 * model.parameters.byteCount + activationBytes
+    let batch = [training.batchSize, training.sequenceLength].map(String.init).joined(separator: " × ")
+    let accumulation = options.gradientAccumulation
+    let lines =
+      [
+        ("model", "\(source.summary): \(ModelText.sizes(configuration))"),
+        ("parameters", ModelText.parameters(configuration)),
+        (
+          "memory",
+          "\(NumberText.bytes(memory)): parameters, gradients, two moments, "
+            + "\(NumberText.bytes(activationBytes)) of activations"
+        ),
+        ("machine", ExecutionOptions.summary(model.context)),
+      ] + dataLines + [
+        (
+          "training",
+          "\(training.tokenCount) tokens, \(NumberText.count(training.batchCount, "batch")) of \(batch)"
+            + (accumulation > 1 ? ", \(accumulation) to an update" : "")
+        ),
+        ("validation", validation.map { "\($0.tokenCount) tokens" } ?? "none"),
+      ]
+    for (name, text) in lines { Console.print(name.padded(to: 12) + text) }
+    if shownInterval > 1 { Console.print("shown".padded(to: 12) + "one step in \(shownInterval)") }
+    Console.print()
+  }
+
+  private var activationBytes: Int {
+    (model.activations?.tensors ?? []).reduce(0) { $0 + $1.count * MemoryLayout<Float>.size }
+  }
+
+  private func printEnd(_ summary: TrainingSummary) {
+    let tokens = summary.steps * options.gradientAccumulation * training.batchSize * training.sequenceLength
+    Console.print(
+      "\n\(NumberText.count(summary.steps, "step")), \(tokens) tokens in \(NumberText.fixed(summary.seconds, 1)) s"
+    )
+    if let (right, asked) = summary.answers {
+      Console.print("\(right) of \(asked) sums that are not in the training data answered right")
+    }
+  }
+}
+
+/// What a run came to.
+struct TrainingSummary {
+  var steps = 0
+  var seconds = 0.0
+  var answers: (right: Int, asked: Int)?
+}

@@ -1,0 +1,38 @@
+extension Model {
+  /// Continues `prompt` token by token, each picked by `Sampler` from the logits after the last
+  /// max T tokens before it.
+  ///
+  /// - Parameters:
+  ///   - prompt: at least one token.
+  ///   - length: of the whole, the prompt included.
+  ///   - generator: gives one coin a token.
+  /// - Returns: the prompt and what follows; the prompt alone where it is as long already.
+  /// - Throws: `ModelError`: an empty prompt, a token outside the vocabulary, or memory.
+  /// - Complexity: a forward pass over the whole window for every token.
+  public func sample(
+    after prompt: [Int32], length: Int, generator: inout XorshiftGenerator
+  ) throws(ModelError) -> [Int32] {
+    var tokens = prompt
+    while tokens.count < length {
+      let window = Array(tokens.suffix(configuration.maximumSequenceLength))
+      try forward(window, batchSize: 1, sequenceLength: window.count)
+      let token = logits(at: window.count - 1) { Sampler.sample($0, coin: generator.nextFloat()) }
+      tokens.append(Int32(token))
+    }
+    return tokens
+  }
+
+  /// The token that a sample starts from: the tokenizer's end of text, else GPT-2's, else 0: the first of these
+  /// that is in the vocabulary.
+  public func startToken(tokenizer: Tokenizer?) -> Int32 {
+    let candidates = [tokenizer?.endOfText, 50256].compactMap { $0 }
+    return candidates.first { Int($0) < configuration.vocabularySize } ?? 0
+  }
+
+  /// The last forward pass's logits (V) of one of its B·T positions.
+  func logits<Result>(at position: Int, _ body: (Span<Float>) -> Result) -> Result {
+    guard let logits = activations?["logits"] else { preconditionFailure("a forward pass comes first") }
+    let start = position * configuration.paddedVocabularySize
+    return logits.slice(start..<start + configuration.vocabularySize).withSpan(body)
+  }
+}

@@ -1,0 +1,105 @@
+import Operators
+
+/// What a training run does, apart from the model and the data.
+public struct TrainingOptions: Sendable {
+  /// Updates of the parameters.
+  public var steps = 40
+  /// Batches whose gradients are averaged into one update.
+  public var gradientAccumulation = 1
+  /// Steps from one validation to the next; 0: never.
+  public var validationInterval = 10
+  /// Batches of one validation, the same ones each time.
+  public var validationBatches = 10
+  /// Steps from one sample to the next; 0: never.
+  public var sampleInterval = 20
+  /// Tokens of a sample, its start included.
+  public var sampleLength = 64
+  /// What samples start from, in turn; where there are none, from the end of text.
+  public var samplePrompts: [[Int32]] = []
+  /// The seed of sampling.
+  public var seed: UInt64 = 1337
+  /// Its learning rate is the peak of `schedule`.
+  public var optimizer = AdamW()
+  public var schedule = LearningRateSchedule()
+  /// The largest norm of the gradients; larger ones are scaled down to it. 0: never.
+  public var gradientClip = 0.0
+
+  public init() {}
+
+  /// Checks every number.
+  ///
+  /// - Throws: `TrainingError.option` for the first that is outside its range.
+  public func check() throws(TrainingError) {
+    try Self.check("the number of steps", steps, in: 1...Int.max)
+    try Self.check("the number of accumulated batches", gradientAccumulation, in: 1...Int.max)
+    try Self.check("the validation interval", validationInterval, in: 0...Int.max)
+    try Self.check("the number of validation batches", validationBatches, in: 1...Int.max)
+    try Self.check("the sample interval", sampleInterval, in: 0...Int.max)
+    try Self.check("the sample length", sampleLength, in: 1...Int.max)
+    try Self.check("the number of warm-up steps", schedule.warmupSteps, in: 0...Int.max)
+    try Self.check("the learning rate", optimizer.learningRate)
+    try Self.check("the weight decay", optimizer.weightDecay)
+    try Self.check("the largest gradient norm", gradientClip)
+    for (name, value) in [("beta1", optimizer.beta1), ("beta2", optimizer.beta2)] {
+      // In float32 a beta that rounds to 1 would never learn, and its correction would divide by 0.
+      guard value >= 0, Float(value) < 1 else {
+        throw .option(name: name, expected: "at least 0 and below 1", found: "\(value)")
+      }
+    }
+    guard optimizer.epsilon.isFinite, Float(optimizer.epsilon) > 0 else {
+      throw .option(name: "epsilon", expected: "above 0", found: "\(optimizer.epsilon)")
+    }
+    guard (0...optimizer.learningRate).contains(schedule.minimum) else {
+      throw .option(
+        name: "the lowest learning rate", expected: "in 0...\(optimizer.learningRate), the learning rate",
+        found: "\(schedule.minimum)")
+    }
+  }
+
+  private static func check(_ name: String, _ value: Int, in range: ClosedRange<Int>) throws(TrainingError) {
+    guard range.contains(value) else {
+      throw .option(name: name, expected: "at least \(range.lowerBound)", found: "\(value)")
+    }
+  }
+
+  private static func check(_ name: String, _ value: Double) throws(TrainingError) {
+    guard value >= 0, Float(value).isFinite else {
+      throw .option(name: name, expected: "a number from 0 up", found: "\(value)")
+    }
+  }
+}
+
+/// Why a run cannot begin or go on: one sentence.
+public enum TrainingError: Error, CustomStringConvertible {
+  case option(name: String, expected: String, found: String)
+  case model(ModelError)
+  case nonFiniteLoss(step: Int, loss: Float)
+  case nonFiniteGradients(step: Int)
+  /// The caller's own, thrown by what it does with events.
+  case report(any Error)
+
+  public var description: String {
+    switch self {
+    case .option(let name, let expected, let found):
+      "\(name) should be \(expected), but is \(found)."
+    case .model(let error):
+      error.description
+    case .nonFiniteLoss(let step, let loss):
+      "the loss of step \(step) should be finite, but is \(loss): the training has diverged;"
+        + " a lower learning rate or gradient clipping may help."
+    case .nonFiniteGradients(let step):
+      "the gradients of step \(step) should be finite, but their norm is not: the training has diverged;"
+        + " a lower learning rate or gradient clipping may help."
+    case .report(let error):
+      "\(error)"
+    }
+  }
+
+  init(_ error: ModelError, step: Int) {
+    if case .nonFiniteGradients = error {
+      self = .nonFiniteGradients(step: step)
+    } else {
+      self = .model(error)
+    }
+  }
+}

@@ -1,0 +1,213 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Runs `gpt2-bench` itself. Nothing here asserts a time.
+@Suite struct BenchTests {
+  /// A model so small that a run is all overhead, with a vocabulary that needs padding.
+  private static let small = [
+    "--quick", "--layers", "2", "--heads", "2", "--channels", "32", "--vocabulary", "100", "--context", "32",
+    "--batch-size", "2", "--sequence-length", "16", "--steps", "2",
+  ]
+
+  @Test func writesEveryResultByTheContract() throws {
+    let (report, output) = try Bench.report(Self.small + ["--threads", "1", "--isa", "portable"])
+    let machine = try #require(report["machine"] as? [String: Any])
+    #expect((machine["cpu"] as? String)?.isEmpty == false)
+    #expect(machine["threads"] as? Int == 1)
+    #expect(machine["isa"] as? String == "portable")
+    #expect(try Bench.number(machine, "peak_gflops") > 0)
+    #expect(try Bench.number(machine, "read_gigabytes_per_second") > 0)
+
+    let results = try #require(report["results"] as? [[String: Any]])
+    #expect(
+      Set(results.compactMap { $0["suite"] as? String }) == ["peak", "gemm", "operators", "step", "memory"])
+    for result in results {
+      let name = try #require(result["name"] as? String)
+      let times = try #require(result["milliseconds"] as? [String: Any])
+      let (least, median) = (try Bench.number(times, "min"), try Bench.number(times, "median"))
+      #expect(0 < least && least <= median, "\(name)")
+      #expect(median <= (try Bench.number(times, "max")), "\(name)")
+      #expect(output.contains(name))
+    }
+    #expect(
+      Set(results.compactMap { $0["name"] as? String }).count == results.count, "names tell results apart")
+  }
+
+  @Test func ratesAreWorkOverMedianAndFractionsAreOfThePeak() throws {
+    let (report, _) = try Bench.report(Self.small + ["--suite", "gemm,step"])
+    let peak = try Bench.number(try #require(report["machine"] as? [String: Any]), "peak_gflops")
+    let results = try #require(report["results"] as? [[String: Any]])
+    func check(_ result: [String: Any], flop: Double) throws {
+      let times = try #require(result["milliseconds"] as? [String: Any])
+      let rate = try Bench.number(result, "gflops")
+      // A few roundings of double.
+      #expect(abs(rate * (try Bench.number(times, "median")) * 1e6 / flop - 1) < 1e-9)
+      #expect(abs((try Bench.number(result, "fraction_of_peak")) * peak / rate - 1) < 1e-9)
+    }
+    let products = results.filter { $0["suite"] as? String == "gemm" }
+    var shapes: [String: Set<[Int]>] = [:]
+    for product in products {
+      let sizes = try ["m", "n", "k"].map { Int(try Bench.number(product, $0)) }
+      let pass = try #require(product["pass"] as? String)
+      shapes[pass, default: []].insert(sizes)
+      try check(product, flop: 2 * Double(sizes.reduce(1, *)))
+    }
+    #expect(Set(shapes.keys) == ["forward", "dinput", "dweight"])
+    let expected: Set = [[32, 96, 32], [32, 32, 32], [32, 128, 32], [32, 32, 128], [32, 100, 32]]
+    #expect(shapes.values.allSatisfy { $0 == expected })
+
+    let steps = results.filter { $0["suite"] as? String == "step" }
+    #expect(steps.count == 1)
+    let step = try #require(steps.first)
+    // By hand: weights 2·12·32² + 100·32 = 27,776, rows 32; attention 2 layers · 2 sequences · 4·32 · 16·17/2.
+    try check(step, flop: 3 * (2 * 27776 * 32 + 2 * 2 * 4 * 32 * 136))
+    #expect(step["model"] as? String == "L2-NH2-C32-V100")
+    #expect(step["batch_size"] as? Int == 2 && step["sequence_length"] as? Int == 16)
+    for name in ["forward_ms", "backward_ms", "update_ms", "tokens_per_second", "peak_resident_bytes"] {
+      #expect(try Bench.number(step, name) > 0, "\(name)")
+    }
+  }
+
+  @Test func memoryCountsEveryTensor() throws {
+    let (report, _) = try Bench.report(Self.small + ["--suite", "memory"])
+    let results = try #require(report["results"] as? [[String: Any]])
+    func bytes(_ name: String) throws -> Int {
+      let result = try #require(results.first { $0["name"] as? String == name }, "\(name)")
+      return Int(try Bench.number(result, "bytes"))
+    }
+    // The padded vocabulary has 128 rows; logits take them, too.
+    #expect(try bytes("parameters wte") == 4 * 128 * 32)
+    #expect(try bytes("activations logits") == 4 * 2 * 16 * 128)
+    #expect(try bytes("activations qkv") == 4 * 2 * 2 * 16 * 96)
+    let whole = try bytes("parameters")
+    for name in ["gradients", "first moments", "second moments"] { #expect(try bytes(name) == whole) }
+    #expect(results.count { ($0["name"] as? String)?.hasPrefix("parameters ") == true } == 16)
+  }
+
+  @Test func theEnvironmentForcesAnInstructionSetAndTheOptionWins() throws {
+    let arguments = Self.small + ["--suite", "peak", "--threads", "1"]
+    func isa(_ extra: [String], _ environment: String) throws -> String? {
+      let (report, _) = try Bench.report(arguments + extra, environment: ["GPT2_ISA": environment])
+      return (report["machine"] as? [String: Any])?["isa"] as? String
+    }
+    #expect(try isa([], "portable") == "portable")
+    #expect(try isa(["--isa", "portable"], "nonsense") == "portable")
+    let run = try Bench.run(arguments, environment: ["GPT2_ISA": "nonsense"])
+    #expect(run.status == 64 && run.error.contains("GPT2_ISA") && run.error.contains("nonsense"))
+  }
+
+  @Test func overwritesNothing() throws {
+    try TemporaryDirectory.with { folder in
+      let file = folder.appending(path: "results.json")
+      try Data("mine".utf8).write(to: file)
+      let run = try Bench.run(Self.small + ["--suite", "peak", "--json", file.path])
+      #expect(run.status == 1 && run.error.contains(file.path) && run.output.isEmpty)
+      #expect(try Data(contentsOf: file) == Data("mine".utf8))
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["results.json"])
+    }
+  }
+
+  @Test func aFileThatCannotBeWrittenIsRefusedBeforeMeasuring() throws {
+    let run = try Bench.run(Self.small + ["--json", "/nowhere/results.json"])
+    #expect(run.status == 1 && run.error.contains("/nowhere/results.json") && run.output.isEmpty)
+  }
+
+  @Test(arguments: [
+    (["--suite", "gemm,flops"], "flops"),
+    (["--suite", ""], "--suite"),
+    (["--model", "gpt3"], "gpt3"),
+    (["--model", "gpt2-124M", "--layers", "2"], "--layers"),
+    (["--layers", "2", "--heads", "2"], "2 of these"),
+    (
+      ["--layers", "1", "--heads", "3", "--channels", "32", "--vocabulary", "9", "--context", "8"], "3 heads"
+    ),
+    (["--batch-size", "0"], "--batch-size"),
+    (["--sequence-length=-1"], "--sequence-length"),
+    (["--sequence-length", "1025"], "1024"),
+    (["--batch-size", "9000000000000000000"], "too large"),
+    (["--steps", "0"], "--steps"),
+    (["--threads", "0"], "--threads"),
+    (["--threads", "1000000"], "1000000"),
+    (["--isa", "mmx"], "mmx"),
+    (["--rounds", "3"], "--rounds"),
+    (["--batch-size", "four"], "four"),
+  ])
+  func refusesBadUsage(_ arguments: [String], mentions: String) throws {
+    let run = try Bench.run(arguments)
+    #expect(run.status == 64)
+    #expect(run.output.isEmpty)
+    #expect(run.error.contains(mentions), "\(run.error)")
+  }
+
+  /// 10¹¹ rows of any size exceed every machine.
+  @Test(arguments: ["gemm", "operators", "step", "memory"])
+  func refusesMoreMemoryThanThereIs(_ suite: String) throws {
+    let run = try Bench.run([
+      "--quick", "--suite", suite, "--batch-size", "100000000", "--sequence-length", "1000",
+    ])
+    #expect(run.status == 1)
+    #expect(run.error.contains("bytes") && run.error.contains("available"), "\(run.error)")
+  }
+
+  @Test func helpExplainsItself() throws {
+    let run = try Bench.run(["--help"])
+    #expect(run.status == 0)
+    for word in ["peak", "gemm", "operators", "step", "memory", "--json", "GPT2_ISA", "64"] {
+      #expect(run.output.contains(word), "\(word)")
+    }
+  }
+}
+
+// MARK: - The executable
+
+private enum Bench {
+  struct Run {
+    let status: Int32
+    let output: String
+    let error: String
+  }
+
+  static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Run {
+    try TemporaryDirectory.with { folder in
+      // Files, not pipes: nobody has to empty them while the program runs.
+      let files = try ["output", "error"].map { name in
+        let url = folder.appending(path: name)
+        try Data().write(to: url)
+        return (url, try FileHandle(forWritingTo: url))
+      }
+      let process = Process()
+      // Beside the tests' own executable: the same build.
+      process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+        .deletingLastPathComponent().appending(path: "gpt2-bench")
+      process.arguments = arguments
+      var variables = ProcessInfo.processInfo.environment
+      variables["GPT2_ISA"] = nil
+      process.environment = variables.merging(environment) { $1 }
+      process.standardOutput = files[0].1
+      process.standardError = files[1].1
+      try process.run()
+      process.waitUntilExit()
+      let texts = try files.map { String(decoding: try Data(contentsOf: $0.0), as: UTF8.self) }
+      return Run(status: process.terminationStatus, output: texts[0], error: texts[1])
+    }
+  }
+
+  /// The JSON that a run writes, and its tables.
+  static func report(
+    _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> (json: [String: Any], output: String) {
+    try TemporaryDirectory.with { folder in
+      let file = folder.appending(path: "results.json")
+      let run = try run(arguments + ["--json", file.path], environment: environment)
+      try #require(run.status == 0, "\(run.error)")
+      #expect(run.error.isEmpty, "no progress where nobody looks")
+      let object = try JSONSerialization.jsonObject(with: Data(contentsOf: file))
+      return (try #require(object as? [String: Any]), run.output)
+    }
+  }
+
+  static func number(_ object: [String: Any], _ name: String) throws -> Double {
+    try #require(object[name] as? NSNumber, "\(name)").doubleValue
+  }
+}

@@ -1,0 +1,147 @@
+import Foundation
+import Machine
+import Operators
+import Reference
+import TestSupport
+import Testing
+
+@Suite struct CrossEntropyTests {
+  struct Size: CustomTestStringConvertible, Sendable {
+    let rows, vocabulary, padded: Int
+    var testDescription: String { "R \(rows), V \(vocabulary), Vp \(padded)" }
+
+    static let ragged = [
+      (1, 1, 1), (1, 2, 3), (2, 15, 16), (3, 16, 16), (5, 17, 32), (19, 31, 31), (8, 33, 48), (63, 131, 256),
+      (13, 257, 384), (3, 1009, 1024),
+    ].map { Size(rows: $0.0, vocabulary: $0.1, padded: $0.2) }
+  }
+
+  /// Logits of a trained model's spread far from 0; one row whose exp underflows almost everywhere, one of equal
+  /// logits. Padding is NaN: it must be ignored.
+  struct Operands {
+    var logits: [Float]
+    let targets: [Int32]
+
+    init(_ size: Size) {
+      var random = TestRandom(seed: 12)
+      targets = random.tokens(size.rows - 1, vocabulary: size.vocabulary) + [Int32(size.vocabulary - 1)]
+      logits = [Float](repeating: .nan, count: size.rows * size.padded)
+      for row in 0..<size.rows {
+        let deviation = row % 8 == 3 ? 60.0 : row % 8 == 4 ? 0 : 3
+        let values: [Float] = random.normal(
+          size.vocabulary, deviation: deviation, mean: row % 8 == 5 ? 1000 : -30)
+        logits.replaceSubrange(row * size.padded..<row * size.padded + size.vocabulary, with: values)
+      }
+    }
+  }
+
+  /// What one row's exact values are and what each step may lose.
+  ///
+  ///     x − max rounds once, which exp takes as a factor, and exp has its own error: the sum is off by their average
+  ///     over the softmax and by the roundings of a sum in lanes; log and max + log round once each
+  private struct Row {
+    let logSumExp: Double
+    let logSumExpBound: Double
+
+    init(_ logits: [Double]) {
+      let maximum = logits.max() ?? 0
+      let terms = logits.map { exp($0 - maximum) }
+      let sum = terms.reduce(0, +)
+      let factors = zip(logits, terms).map { x, term in
+        term * (exp(epsilon * (maximum - x)) * (1 + exponentialError) - 1) + underflow
+      }
+      let ofTerms = factors.reduce(0, +) / sum
+      let relative = (1 + ofTerms) * (1 + rounded(laneRoundings(logits.count))) - 1
+      // log(1 ± r) ≤ r/(1 − r) in magnitude.
+      let ofSum = relative / (1 - relative)
+      logSumExp = maximum + log(sum)
+      let ofLog = ofSum + epsilon * (log(sum) + ofSum)
+      logSumExpBound = ofLog + epsilon * (abs(logSumExp) + ofLog)
+    }
+  }
+
+  private func rows(_ operands: Operands, _ size: Size) -> [Row] {
+    (0..<size.rows).map { row in
+      Row(operands.logits[row * size.padded..<row * size.padded + size.vocabulary].map { Double($0) })
+    }
+  }
+
+  /// The loss subtracts the target's logit: one more rounding.
+  @Test(arguments: Size.ragged) func forward(_ size: Size) throws {
+    let operands = Operands(size)
+    let results = try everywhere { place in
+      let (losses, logSumExp) = (try place.output(size.rows), try place.output(size.rows))
+      try CrossEntropy.forward(
+        place.input(operands.logits), targets: operands.targets, vocabularySize: size.vocabulary,
+        paddedVocabularySize: size.padded, losses: losses, logSumExp: logSumExp, context: place.context)
+      return ["losses": losses.array(), "logSumExp": logSumExp.array()]
+    }
+    let rows = rows(operands, size)
+    let expected = reference(operands, size).losses
+    let bounds = zip(rows, expected).map { $0.logSumExpBound + epsilon * (abs($1) + $0.logSumExpBound) }
+    for (set, outputs) in results {
+      expect(outputs["losses"], near: expected, within: bounds, "losses on \(set)")
+      expect(
+        outputs["logSumExp"], near: rows.map(\.logSumExp), within: rows.map(\.logSumExpBound),
+        "log Σ exp on \(set)")
+    }
+  }
+
+  /// p = exp(x − λ) from λ as a float: its rounding and that of x − λ are factors, exp has its own error; the scale
+  /// and the target's −scale round once each. Padding becomes 0, also in place.
+  @Test(arguments: Size.ragged) func backward(_ size: Size) throws {
+    let operands = Operands(size)
+    let logSumExp = rows(operands, size).map { Float($0.logSumExp) }
+    let scale: Float = 1 / Float(size.rows)
+    let results = try everywhere { place in
+      func backward(_ logits: Tensor, to dlogits: Tensor) throws {
+        try CrossEntropy.backward(
+          logits, targets: operands.targets, logSumExp: place.input(logSumExp), scale: scale,
+          vocabularySize: size.vocabulary, paddedVocabularySize: size.padded, dlogits: dlogits,
+          context: place.context)
+      }
+      let (logits, dlogits) = (try place.input(operands.logits), try place.output(operands.logits.count))
+      try backward(logits, to: dlogits)
+      try backward(logits, to: logits)
+      expect(logits.array(), equals: dlogits.array(), "in place")
+      return ["dlogits": dlogits.array()]
+    }
+    let probabilities = reference(operands, size).probabilities
+    let expected = ReferenceCrossEntropy.backward(
+      probabilities, targets: operands.targets, rows: size.rows, vocabulary: size.vocabulary,
+      paddedVocabulary: size.padded, dloss: Double(scale) * Double(size.rows))
+    let bounds = expected.indices.map { index in
+      let (row, column) = (index / size.padded, index % size.padded)
+      if column >= size.vocabulary { return 0.0 }
+      let shift = Double(logSumExp[row])
+      let factor = epsilon * (abs(shift) + abs(Double(operands.logits[index]) - shift))
+      let relative = exp(factor) * (1 + exponentialError) * (1 + epsilon) - 1
+      let error = Double(scale) * probabilities[index] * relative + underflow
+      return error + epsilon * (abs(expected[index]) + error)
+    }
+    for (set, outputs) in results {
+      expect(outputs["dlogits"], near: expected, within: bounds, "dlogits on \(set)")
+    }
+  }
+
+  private func reference(_ operands: Operands, _ size: Size) -> ReferenceCrossEntropy.Output<Double> {
+    ReferenceCrossEntropy.forward(
+      doubles(operands.logits), targets: operands.targets, rows: size.rows, vocabulary: size.vocabulary,
+      paddedVocabulary: size.padded)
+  }
+
+  /// No number is made up for logits that are none: such a loss stops training.
+  @Test(arguments: [Float.nan, .infinity, -.infinity]) func nonFiniteLogits(_ value: Float) throws {
+    for set in InstructionSet.available {
+      let context = try ExecutionContext(threads: 1, instructionSet: set)
+      let place = Place(context, edge: .end)
+      defer { place.giveBack() }
+      let (losses, logSumExp) = (try place.output(1), try place.output(1))
+      try CrossEntropy.forward(
+        place.input([1, 2, value, 3]), targets: [2], vocabularySize: 4, paddedVocabularySize: 4,
+        losses: losses,
+        logSumExp: logSumExp, context: context)
+      #expect(!losses[0].isFinite, "on \(set)")
+    }
+  }
+}

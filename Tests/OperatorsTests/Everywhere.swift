@@ -1,0 +1,91 @@
+import Machine
+import Operators
+import TestSupport
+import Testing
+
+/// The outputs of one run by name.
+typealias Outputs = [String: [Float]]
+
+/// One instruction set and number of threads, with operands against inaccessible pages.
+final class Place {
+  let context: ExecutionContext
+  private let edge: GuardEdge
+  private var pages: [Tensor] = []
+
+  init(_ context: ExecutionContext, edge: GuardEdge) {
+    self.context = context
+    self.edge = edge
+  }
+
+  /// Ends the use of all this place's operands.
+  func giveBack() {
+    Pool.giveBack(pages)
+    pages = []
+  }
+
+  /// A tensor with these values.
+  func input(_ values: [Float]) throws -> Tensor {
+    let tensor = try output(values.count)
+    tensor.copy(from: values)
+    return tensor
+  }
+
+  /// A tensor that holds NaN, so that an operator that reads what it should overwrite shows it.
+  func output(_ count: Int) throws -> Tensor {
+    let whole = try Pool.takePages(count)
+    pages.append(whole)
+    let start = edge == .end ? whole.count - count : 0
+    let tensor = whole.slice(start..<start + count, name: "operand")
+    tensor.fill(.nan)
+    return tensor
+  }
+}
+
+/// Runs `body` with every available instruction set on 1, 2 and 3 threads and expects the same bits of all of them.
+///
+/// Before each run all scratch holds NaN. Operands begin right after an inaccessible page where the number of
+/// threads is even, and end right before one where it is odd.
+///
+/// - Returns: each instruction set's outputs, to be compared with the reference.
+func everywhere(
+  sequenceLength: Int = 1, sharedCount: Int = 1, sourceLocation: SourceLocation = #_sourceLocation,
+  _ body: (Place) throws -> Outputs
+) throws -> [(set: InstructionSet, outputs: Outputs)] {
+  var results: [(set: InstructionSet, outputs: Outputs)] = []
+  for set in InstructionSet.available {
+    for threads in 1...3 {
+      let outputs = try Pool.withContext(
+        set, threads: threads, sequenceLength: sequenceLength, sharedCount: sharedCount
+      ) { context in
+        let place = Place(context, edge: threads % 2 == 0 ? .start : .end)
+        defer { place.giveBack() }
+        return try body(place)
+      }
+      for (name, expected) in results.first?.outputs ?? [:] {
+        let difference = firstDifferentBits(try #require(outputs[name]), expected)
+        #expect(
+          difference == nil, "\(name) on \(set) with \(threads) threads", sourceLocation: sourceLocation)
+      }
+      if threads == 1 { results.append((set, outputs)) }
+    }
+  }
+  return results
+}
+
+/// Expects every element within its own bound.
+func expect(
+  _ actual: [Float]?, near expected: [Double], within bounds: [Double], _ what: String,
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  let excess = worstExcess(actual ?? [], expected, bounds: bounds)
+  #expect(excess == nil, "\(what)", sourceLocation: sourceLocation)
+}
+
+/// Expects the same bits.
+func expect(
+  _ actual: [Float]?, equals expected: [Float], _ what: String,
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  let difference = firstDifferentBits(actual ?? [], expected)
+  #expect(difference == nil, "\(what)", sourceLocation: sourceLocation)
+}

@@ -1,0 +1,70 @@
+import Foundation
+import Machine
+import Operators
+import Testing
+
+@Suite struct InstructionSetTests {
+  /// The table that runs names itself, and its tile, which the multiply-add loop shares, is the one of its header:
+  /// 4 × 16, 6 × 16 and 12 × 32 accumulators, 2 operations each.
+  @Test(arguments: InstructionSet.available) func whatRunsIsWhatWasAskedFor(_ set: InstructionSet) throws {
+    let context = try ExecutionContext(threads: 1, instructionSet: set)
+    #expect(context.instructionSet == set)
+    #expect(context.kernels.name == set.rawValue)
+    let tile = [InstructionSet.portable: 4 * 16, .avx2: 6 * 16, .avx512: 12 * 32]
+    let rounds = 1000
+    let done = Limits.multiplyAdd(iterations: rounds, context: context)
+    #expect(done == Double(2 * rounds * tile[set, default: 0]))
+  }
+
+  @Test func everyTableDiffers() throws {
+    let names = try InstructionSet.available.map {
+      try ExecutionContext(threads: 1, instructionSet: $0).kernels.name
+    }
+    #expect(Set(names).count == InstructionSet.available.count)
+  }
+
+  @Test func portableIsAlwaysThereAndTheBestIsTheLast() throws {
+    #expect(InstructionSet.available.first == .portable)
+    #expect(InstructionSet.available.allSatisfy { $0 <= InstructionSet.best })
+    #expect(try ExecutionContext(threads: 1).instructionSet == InstructionSet.best)
+  }
+
+  @Test(arguments: InstructionSet.available) func named(_ set: InstructionSet) throws {
+    #expect(try InstructionSet(named: set.rawValue) == set)
+    #expect(try InstructionSet(named: "auto") == InstructionSet.best)
+  }
+
+  @Test(arguments: ["", "AVX2", "avx2 ", "sse", "avx512f"]) func unknownName(_ name: String) {
+    let error = #expect(throws: InstructionSetError.unknown(name)) { try InstructionSet(named: name) }
+    let sentence = error?.description ?? ""
+    #expect(sentence.hasPrefix("unknown instruction set '\(name)': this machine has auto, portable"))
+    for set in InstructionSet.available { #expect(sentence.contains(set.rawValue)) }
+  }
+
+  @Test func unavailableName() {
+    for set in InstructionSet.allCases where !InstructionSet.available.contains(set) {
+      #expect(throws: InstructionSetError.unavailable(set)) { try InstructionSet(named: set.rawValue) }
+    }
+    let sentence = InstructionSetError.unavailable(.avx512).description
+    #expect(sentence.contains("avx512 is not supported") && sentence.hasSuffix(names))
+  }
+
+  private var names: String { InstructionSet.available.map(\.rawValue).joined(separator: ", ") }
+
+  #if os(Linux) && arch(x86_64)
+    /// What the kernel tells of the first processor, detected apart from our own code.
+    @Test func agreesWithTheKernel() throws {
+      let text = try String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)
+      let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("flags") })
+      let flags = Set(line.split(separator: " ").map(String.init))
+      let hasAVX2 = flags.isSuperset(of: ["avx2", "fma"])
+      let hasAVX512 = hasAVX2 && flags.isSuperset(of: ["avx512f", "avx512dq", "avx512bw", "avx512vl"])
+      #expect(InstructionSet.available.contains(.avx2) == hasAVX2)
+      #expect(InstructionSet.available.contains(.avx512) == hasAVX512)
+    }
+  #else
+    @Test func onlyPortableElsewhere() {
+      #expect(InstructionSet.available == [.portable])
+    }
+  #endif
+}

@@ -1,0 +1,141 @@
+import Machine
+import Operators
+import Reference
+import TestSupport
+import Testing
+
+/// R, K, N, and floats that follow each row of y and dout.
+struct LinearSize: CustomTestStringConvertible, Sendable {
+  let rows, inputs, outputs, padding: Int
+  var testDescription: String { "R \(rows), K \(inputs), N \(outputs), padding \(padding)" }
+
+  init(_ rows: Int, _ inputs: Int, _ outputs: Int, padding: Int = 0) {
+    (self.rows, self.inputs, self.outputs, self.padding) = (rows, inputs, outputs, padding)
+  }
+
+  var stride: Int { outputs + padding }
+  /// The last row's padding does not exist: the guard page follows its last output.
+  var stridedCount: Int { (rows - 1) * stride + outputs }
+
+  /// Puts NaN into the padding.
+  func strided(_ values: [Float]) -> [Float] {
+    var result = [Float](repeating: .nan, count: stridedCount)
+    for row in 0..<rows {
+      for output in 0..<outputs { result[row * stride + output] = values[row * outputs + output] }
+    }
+    return result
+  }
+
+  /// All sizes about those of a tile (rows 4, 6, 12; columns 16, 32), of a K block (256) and of the blocks that are
+  /// packed (192 rows, 256 columns), for each of the three products: K is the depth of y, N of dx, R of dweight.
+  static let ragged = [
+    LinearSize(1, 1, 1), LinearSize(2, 3, 1, padding: 3), LinearSize(1, 255, 16), LinearSize(3, 256, 15),
+    LinearSize(4, 257, 17, padding: 1), LinearSize(5, 521, 31), LinearSize(6, 64, 32), LinearSize(7, 19, 33),
+    LinearSize(11, 2, 63), LinearSize(12, 131, 65), LinearSize(13, 97, 131, padding: 125),
+    LinearSize(63, 65, 64), LinearSize(64, 255, 48), LinearSize(65, 257, 131), LinearSize(131, 63, 19),
+    LinearSize(2, 521, 1), LinearSize(127, 15, 16), LinearSize(128, 16, 15), LinearSize(129, 17, 5),
+    LinearSize(255, 3, 2), LinearSize(256, 33, 13), LinearSize(257, 13, 7, padding: 9),
+    LinearSize(521, 5, 31),
+    LinearSize(19, 31, 255), LinearSize(1, 32, 256), LinearSize(19, 31, 257), LinearSize(3, 7, 521),
+    LinearSize(197, 131, 263, padding: 3), LinearSize(263, 271, 61),
+  ]
+}
+
+@Suite struct LinearTests {
+  /// Each product passes `productRoundings(K)` roundings, the bias fewer.
+  @Test(arguments: LinearSize.ragged) func forward(_ size: LinearSize) throws {
+    var random = TestRandom(seed: 1)
+    let x: [Float] = random.normal(size.rows * size.inputs)
+    let weight: [Float] = random.normal(size.outputs * size.inputs)
+    let bias: [Float] = random.normal(size.outputs)
+    let results = try everywhere { place in
+      var outputs: Outputs = [:]
+      for (name, shift) in [("y", bias), ("y without bias", nil)] {
+        let y = try place.output(size.stridedCount)
+        try Linear.forward(
+          place.input(x), weight: place.input(weight), bias: shift.map(place.input), rows: size.rows,
+          inputs: size.inputs, outputs: size.outputs, rowStride: size.stride, y: y, context: place.context)
+        outputs[name] = y.array()
+      }
+      return outputs
+    }
+    func reference(_ convert: ([Float]) -> [Double], bias: [Float]?) -> [Double] {
+      ReferenceLinear.forward(
+        convert(x), weight: convert(weight), bias: bias.map(convert), rows: size.rows,
+        inputChannels: size.inputs, outputChannels: size.outputs)
+    }
+    for (name, shift) in [("y", bias), ("y without bias", nil)] {
+      let expected = reference(doubles, bias: shift)
+      let bounds = reference(magnitudes, bias: shift).map { rounded(productRoundings(size.inputs)) * $0 }
+      for (set, outputs) in results {
+        expect(
+          compact(outputs[name], size), near: expected, within: bounds, "\(name) on \(set)")
+      }
+    }
+    #expect(
+      rounded(productRoundings(size.inputs)) <= Double(size.inputs / 256 + 259) * epsilon,
+      "the bound that Linear.forward states")
+  }
+
+  /// As forward, with sums over N, R and R. What is there is NaN where it must be overwritten.
+  @Test(arguments: LinearSize.ragged, [false, true])
+  func backward(_ size: LinearSize, accumulate: Bool) throws {
+    var random = TestRandom(seed: 2)
+    let dout: [Float] = random.normal(size.rows * size.outputs)
+    let x: [Float] = random.normal(size.rows * size.inputs)
+    let weight: [Float] = random.normal(size.outputs * size.inputs)
+    let before: (dweight: [Float], dbias: [Float]) = (
+      random.normal(weight.count), random.normal(size.outputs)
+    )
+    let results = try everywhere { place in
+      let dx = try place.output(x.count)
+      let dweight = try accumulate ? place.input(before.dweight) : place.output(weight.count)
+      let dbias = try accumulate ? place.input(before.dbias) : place.output(size.outputs)
+      try Linear.backward(
+        place.input(size.strided(dout)), x: place.input(x), weight: place.input(weight), rows: size.rows,
+        inputs: size.inputs, outputs: size.outputs, rowStride: size.stride, accumulate: accumulate, dx: dx,
+        dweight: dweight, dbias: dbias, context: place.context)
+      return ["dx": dx.array(), "dweight": dweight.array(), "dbias": dbias.array()]
+    }
+    func reference(_ convert: ([Float]) -> [Double]) -> (dx: [Double], dweight: [Double], dbias: [Double]) {
+      var dweight = accumulate ? convert(before.dweight) : [Double](repeating: 0, count: weight.count)
+      var dbias = accumulate ? convert(before.dbias) : [Double](repeating: 0, count: size.outputs)
+      let dx = ReferenceLinear.backward(
+        convert(dout), input: convert(x), weight: convert(weight), rows: size.rows,
+        inputChannels: size.inputs,
+        outputChannels: size.outputs, dweight: &dweight, dbias: &dbias)
+      return (dx, dweight, dbias)
+    }
+    let (expected, sums) = (reference(doubles), reference(magnitudes))
+    let (ofOutputs, ofRows) = (rounded(productRoundings(size.outputs)), rounded(productRoundings(size.rows)))
+    let ofColumns = rounded(columnRoundings(size.rows))
+    for (set, outputs) in results {
+      expect(outputs["dx"], near: expected.dx, within: sums.dx.map { ofOutputs * $0 }, "dx on \(set)")
+      expect(
+        outputs["dweight"], near: expected.dweight, within: sums.dweight.map { ofRows * $0 },
+        "dweight on \(set)")
+      expect(
+        outputs["dbias"], near: expected.dbias, within: sums.dbias.map { ofColumns * $0 }, "dbias on \(set)")
+    }
+  }
+
+  @Test func noBiasGradient() throws {
+    let (weight, x): ([Float], [Float]) = ([2, 3], [5, 7])
+    _ = try everywhere { place in
+      let (dx, dweight) = (try place.output(2), try place.output(2))
+      try Linear.backward(
+        place.input([11]), x: place.input(x), weight: place.input(weight), rows: 1, inputs: 2, outputs: 1,
+        accumulate: false, dx: dx, dweight: dweight, dbias: nil, context: place.context)
+      #expect(dx.array() == [22, 33] && dweight.array() == [55, 77])
+      return [:]
+    }
+  }
+
+  /// Takes the padding away, after a look at it: nothing may have been written there.
+  private func compact(_ strided: [Float]?, _ size: LinearSize) -> [Float] {
+    let strided = strided ?? []
+    let padding = strided.indices.filter { $0 % size.stride >= size.outputs }
+    #expect(padding.allSatisfy { strided[$0].isNaN }, "padding was written")
+    return strided.indices.filter { $0 % size.stride < size.outputs }.map { strided[$0] }
+  }
+}

@@ -1,0 +1,52 @@
+import Machine
+import Operators
+import Synchronization
+
+/// Contexts and guarded pages that tests lend one another: mapping them anew for every run would take most of the
+/// suite's time.
+enum Pool {
+  /// `@unchecked Sendable`: whoever takes a context out of the pool is its only user until it gives it back.
+  private struct Lent: @unchecked Sendable {
+    let context: ExecutionContext
+  }
+
+  private struct Kind: Hashable {
+    let set: InstructionSet
+    let threads: Int
+  }
+
+  private static let contexts = Mutex<[Kind: [Lent]]>([:])
+  private static let pages = Mutex<[Int: [Tensor]]>([:])
+
+  /// Lends a context with room for this much, whose scratch holds NaN.
+  static func withContext<Result>(
+    _ set: InstructionSet, threads: Int, sequenceLength: Int, sharedCount: Int,
+    _ body: (ExecutionContext) throws -> Result
+  ) throws -> Result {
+    let kind = Kind(set: set, threads: threads)
+    let idle = contexts.withLock { $0[kind]?.popLast() }
+    let context = try idle?.context ?? ExecutionContext(threads: threads, instructionSet: set)
+    defer {
+      let lent = Lent(context: context)
+      contexts.withLock { $0[kind, default: []].append(lent) }
+    }
+    try context.reserve(sequenceLength: sequenceLength, sharedCount: sharedCount)
+    for worker in 0..<threads { context.scratch(worker).fill(.nan) }
+    context.shared(0..<sharedCount).fill(.nan)
+    return try body(context)
+  }
+
+  /// A tensor of whole pages, at least `count` floats, between two inaccessible pages.
+  static func takePages(_ count: Int) throws -> Tensor {
+    var size = 4096
+    while size < count { size *= 2 }
+    let idle = pages.withLock { $0[size]?.popLast() }
+    return try idle ?? Arena.guardedTensor(shape: [size])
+  }
+
+  static func giveBack(_ tensors: [Tensor]) {
+    pages.withLock { pages in
+      for tensor in tensors { pages[tensor.count, default: []].append(tensor) }
+    }
+  }
+}
