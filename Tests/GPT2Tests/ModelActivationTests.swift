@@ -65,16 +65,15 @@ import Testing
     let batch = Self.batch(2, 5)
     try model.forward(batch)
     let (wte, wpe) = (try #require(model.parameters["wte"]), try #require(model.parameters["wpe"]))
-    let expected = (0..<240).map { i in
-      wte[Int(batch.inputs[i / 24]) * 24 + i % 24] + wpe[i / 24 % 5 * 24 + i % 24]
+    let expected = (0..<240).map { index in
+      let (row, channel) = (index / 24, index % 24)
+      return wte[Int(batch.inputs[row]) * 24 + channel] + wpe[row % 5 * 24 + channel]
     }
     #expect(firstDifference(try model.activation("encoded").array(), expected) == nil)
     // The stream after the last block is the one before it plus the last projection.
     let after = try model.activation("residual3").array()
-    let sums = zip(
-      try model.activation("residual2").array().suffix(240), try model.activation("projection").array()
-    )
-    .map { $0 + $1 }
+    let before = try model.activation("residual2").array().suffix(240)
+    let sums = zip(before, try model.activation("projection").array()).map { $0 + $1 }
     #expect(firstDifference(Array(after.suffix(240)), sums) == nil)
     // loss = log Σ exp − logit of the target, rounded once; logits are below 1 here, their log-sum-exp below 5.
     let (losses, lse) = (try model.activation("losses"), try model.activation("logits_lse"))

@@ -28,14 +28,12 @@ import Testing
     for step in 0..<3 {
       try model.forward(batch)
       trace["\(step) loss"] = [try #require(model.meanLoss)]
-      for tensor in try #require(model.activations).tensors {
-        trace["\(step) \(tensor.name)"] = tensor.array()
-      }
+      let activations = try #require(model.activations).tensors
+      for tensor in activations { trace["\(step) \(tensor.name)"] = tensor.array() }
       model.zeroGradients()
       try model.backward()
-      for tensor in try model.gradients().tensors {
-        trace["\(step) gradient \(tensor.name)"] = tensor.array()
-      }
+      let gradients = try model.gradients().tensors
+      for tensor in gradients { trace["\(step) gradient \(tensor.name)"] = tensor.array() }
       let norm = try model.update(AdamW(learningRate: 1e-3, weightDecay: 0.01), clip: step == 1 ? 0.1 : 0)
       trace["\(step) norm"] = [Float(norm)]
     }
