@@ -43,6 +43,9 @@ INLINE void tile_store(int rows, vf acc[MR][NV], const float *bias, int accumula
 INLINE void tile_of(int rows, int packed, long k, const float *a, long a_row, const float *b, const float *bias,
                     int accumulate, long columns, float *c, long ldc) {
   vf acc[MR][NV];
+  // The tile of C arrives from memory while it is computed: a gradient of the weights is written once and far away.
+  UNROLL for (int i = 0; i < rows; i++)
+    UNROLL for (int j = 0; j < NV; j++) __builtin_prefetch(c + i * ldc + j * LANES, 1, 3);
   tile_multiply(rows, packed, k, a, a_row, b, acc);
   tile_store(rows, acc, bias, accumulate, columns, c, ldc);
 }
