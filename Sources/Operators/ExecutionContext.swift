@@ -90,10 +90,13 @@ package struct Work {
 }
 
 extension ExecutionContext {
+  /// A thread that comes late or is interrupted holds the others up for one of its tasks at most.
+  static let tasksPerThread = 4
+
   /// A block size that gives every thread several tasks of 0..<total, none smaller than `least`: one that comes late
   /// or is interrupted leaves the rest to the others.
   package func blockSize(_ total: Int, least: Int, multipleOf unit: Int = 1) -> Int {
-    let tasks = threads == 1 ? 1 : threads * 4
+    let tasks = threads == 1 ? 1 : threads * Self.tasksPerThread
     let size = max(least, (total + tasks - 1) / tasks)
     return (size + unit - 1) / unit * unit
   }

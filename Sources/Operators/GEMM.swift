@@ -22,7 +22,8 @@ package enum GEMM {
     let kernels = context.kernels
     let width = context.blockSize(columns, least: 2 * kernels.tileColumns, multipleOf: kernels.tileColumns)
     let across = (columns + width - 1) / width
-    let wanted = context.threads == 1 ? 1 : (4 * context.threads + across - 1) / across
+    let wanted =
+      context.threads == 1 ? 1 : (ExecutionContext.tasksPerThread * context.threads + across - 1) / across
     let height = max(4 * kernels.tileRows, ((rows + wanted - 1) / wanted).rounded(upTo: kernels.tileRows))
     let down = (rows + height - 1) / height
     return Work(count: across * down) { task, worker in
