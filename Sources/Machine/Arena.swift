@@ -14,6 +14,19 @@ public final class Arena: Sendable {
       self.name = name
       self.shape = shape
     }
+
+    /// The product of the dimensions; `nil` when one is negative or the product overflows.
+    public var elementCount: Int? {
+      guard shape.allSatisfy({ $0 >= 0 }) else { return nil }
+      if shape.contains(0) { return 0 }
+      var count = 1
+      for dimension in shape {
+        let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
+        if overflow { return nil }
+        count = product
+      }
+      return count
+    }
   }
 
   /// A tensor's place in the arena.
@@ -71,7 +84,7 @@ public final class Arena: Sendable {
     var end = 0
     var places: [Place] = []
     for entry in entries {
-      guard let count = elementCount(entry.shape), count <= limit - offset else {
+      guard let count = entry.elementCount, count <= limit - offset else {
         throw .invalidShape(name: entry.name, shape: entry.shape)
       }
       places.append(Place(entry: entry, offset: offset, count: count))
@@ -79,19 +92,6 @@ public final class Arena: Sendable {
       offset = (end + alignment - 1) / alignment * alignment
     }
     return (places, padded ? offset : end)
-  }
-
-  /// The product of the dimensions; `nil` when one is negative or the product overflows.
-  private static func elementCount(_ shape: [Int]) -> Int? {
-    guard shape.allSatisfy({ $0 >= 0 }) else { return nil }
-    if shape.contains(0) { return 0 }
-    var count = 1
-    for dimension in shape {
-      let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
-      if overflow { return nil }
-      count = product
-    }
-    return count
   }
 
   /// The tensor of that name.

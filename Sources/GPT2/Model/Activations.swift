@@ -50,12 +50,7 @@ public struct Activations: Sendable {
   static func floatCount(_ entries: [Arena.Entry]) -> Int? {
     var total = 0
     for entry in entries {
-      var count = 1
-      for size in entry.shape {
-        let (product, overflow) = count.multipliedReportingOverflow(by: size)
-        if overflow { return nil }
-        count = product
-      }
+      guard let count = entry.elementCount else { return nil }
       let (sum, overflow) = total.addingReportingOverflow(count)
       if overflow || sum > Int.max - 32 { return nil }
       total = padded(sum)

@@ -101,12 +101,7 @@ extension Configuration {
   private static func parameterCount(of shapes: [Arena.Entry]) -> Int? {
     var total = 0
     for entry in shapes {
-      var count = 1
-      for size in entry.shape {
-        let (product, overflow) = count.multipliedReportingOverflow(by: size)
-        if overflow { return nil }
-        count = product
-      }
+      guard let count = entry.elementCount else { return nil }
       let (sum, overflow) = total.addingReportingOverflow(count)
       if overflow { return nil }
       total = sum
