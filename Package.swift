@@ -33,17 +33,22 @@ let package = Package(
     .executableTarget(
       name: "GPT2Bench",
       dependencies: [
-        "GPT2", "Reference", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "GPT2", "Operators", "Machine", "Reference",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks/GPT2Bench", swiftSettings: safe),
     .target(
-      name: "TestSupport", dependencies: ["Machine", "GPT2", "Reference"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Machine", "Operators", "GPT2", "Reference"],
+      path: "Tests/TestSupport",
       swiftSettings: safe),
     .testTarget(name: "MachineTests", dependencies: ["Machine"], swiftSettings: safe),
     .testTarget(
-      name: "OperatorsTests", dependencies: ["Operators", "Reference", "TestSupport"], swiftSettings: safe),
+      name: "OperatorsTests", dependencies: ["Operators", "Machine", "Reference", "TestSupport"],
+      swiftSettings: safe),
     .testTarget(name: "ReferenceTests", dependencies: ["Reference", "TestSupport"], swiftSettings: safe),
-    .testTarget(name: "GPT2Tests", dependencies: ["GPT2", "TestSupport"], swiftSettings: safe),
+    .testTarget(
+      name: "GPT2Tests", dependencies: ["GPT2", "Operators", "Machine", "Reference", "TestSupport"],
+      swiftSettings: safe),
     .testTarget(name: "CommandTests", dependencies: ["TestSupport", "Command"], swiftSettings: safe),
   ]
 )

@@ -2,7 +2,9 @@ import CLinux
 
 /// Which NUMA nodes hold the pages of a buffer. With one node, or a kernel without NUMA, all are the same.
 public enum Placement: String, Sendable, CaseIterable {
-  /// `split` where there are several nodes, else `local`; where the system refuses to place, `local`.
+  /// `interleaved` where there are several nodes, else `local`; where the system refuses to place, `local`.
+  /// Tasks go to whichever thread comes, so no range of memory has threads of its own: interleaving gives all of
+  /// them the bandwidth of all nodes.
   case automatic
   /// A page lies on the node of the thread that touches it first.
   case local
@@ -42,7 +44,7 @@ extension Placement {
     case .automatic:
       guard nodes.count > 1 else { return }
       // Containers often forbid mbind; first touch serves whoever asked for nothing in particular.
-      try? unsafe Placement.split.apply(to: address, byteCount: byteCount, nodes: nodes)
+      try? unsafe Placement.interleaved.apply(to: address, byteCount: byteCount, nodes: nodes)
     case .interleaved:
       let numbers = nodes.map { Int32($0) }
       let error = unsafe clinux_numa_interleave(address, byteCount, numbers, Int32(numbers.count))

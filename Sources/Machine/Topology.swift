@@ -73,14 +73,6 @@ extension Topology {
     let quota = cpuQuota.map { Int(min($0.rounded(.up), 1e6)) } ?? Int.max
     return max(1, min(cores, quota))
   }
-
-  /// Bytes of the cache of that level which holds data and which the first allowed processor uses.
-  public func cacheByteCount(level: Int) -> Int? {
-    let processor = affinity.first ?? processors.first?.id ?? 0
-    return caches.first {
-      $0.level == level && $0.kind != .instruction && $0.processors.contains(processor)
-    }?.byteCount
-  }
 }
 
 extension Topology: CustomStringConvertible {

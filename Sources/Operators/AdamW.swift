@@ -64,7 +64,8 @@ public struct AdamW: Sendable, Equatable {
   /// - Parameters:
   ///   - gradients: (count). step: t, from 1. gradientScale: multiplies the gradients first (clipping).
   ///   - parameters, firstMoment, secondMoment: (count), updated.
-  /// - Returns: the Euclidean norm of the gradients before scaling; not finite if any gradient is not.
+  /// - Returns: the Euclidean norm of the gradients before scaling; not finite if any gradient is not, or if the squares of
+  ///   neighbouring ones exceed single precision (gradients beyond 10¹⁸).
   /// - Precondition: the context has reserved `sharedScratchCount`.
   /// - Complexity: ≈ 20 FLOP and 28 bytes an element: bound by memory.
   public func update(

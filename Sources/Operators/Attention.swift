@@ -79,7 +79,8 @@ public enum Attention {
   ///   - dout, out: (B, T, C). qkv, logSumExp: as in `forward`.
   ///   - dqkv: (B, T, 3C), overwritten.
   /// - Precondition: the context has reserved scratch for T.
-  /// - Complexity: ≈ 5·B·C·T² FLOP, in one task for each batch and head.
+  /// - Complexity: ≈ 5·B·C·T² FLOP, in one task for each batch and head: no more than
+  ///   B·NH threads find work.
   /// - SeeAlso: Dao 2023, arXiv:2307.08691.
   public static func backward(
     _ dout: Tensor, qkv: Tensor, out: Tensor, logSumExp: Tensor, shape: AttentionShape, dqkv: Tensor,

@@ -29,7 +29,8 @@ public final class ExecutionContext {
     self.kernels = kernels
     sharedScratch = try Arena([.init(name: "shared scratch", shape: [1])])
     workerScratch = sharedScratch
-    try reserve(sequenceLength: 1, sharedCount: 1)
+    // One number a thread is the least that an operator shares.
+    try reserve(sequenceLength: 1, sharedCount: threads)
   }
 
   /// Makes room for attention over `sequenceLength` positions and `sharedCount` floats of shared scratch.
@@ -38,7 +39,8 @@ public final class ExecutionContext {
   public func reserve(sequenceLength: Int, sharedCount: Int) throws(MemoryError) {
     let needed = kernels.scratchCount(sequenceLength: sequenceLength)
     if needed > workerScratchStride {
-      workerScratch = try Arena([.init(name: "worker scratch", shape: [threads, needed])])
+      // Each worker touches its part first, and so has it on its own node.
+      workerScratch = try Arena([.init(name: "worker scratch", shape: [threads, needed])], placement: .local)
       workerScratchStride = needed
     }
     if sharedCount > sharedScratch.all.count {

@@ -14,7 +14,7 @@ public enum LayerNorm {
   ///   - weight, bias: (C).
   ///   - y: (R, C), overwritten.
   ///   - mean, rstd: (R), kept for the backward pass.
-  /// - Precondition: C > 0; y does not overlap x. Never allocates or throws.
+  /// - Precondition: C > 0; y does not overlap x. Allocates no tensor memory; never throws.
   /// - Accuracy: `LayerNormTests` derives and enforces the bound.
   /// - Complexity: ≈ 8·R·C FLOP; 8·R·C bytes moved.
   /// - SeeAlso: Ba, Kiros, Hinton 2016, arXiv:1607.06450.

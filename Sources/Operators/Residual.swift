@@ -16,6 +16,22 @@ public enum Residual {
       })
   }
 
+  /// Sets some columns of a matrix to 0.
+  ///
+  /// - Parameter tensor: (rows, rowStride).
+  public static func zeroColumns(
+    _ columns: Range<Int>, of tensor: Tensor, rows: Int, rowStride: Int, context: ExecutionContext
+  ) {
+    guard !columns.isEmpty else { return }
+    context.perform(
+      .blocks(of: context.blockSize(rows, least: 256), in: rows) { range, _ in
+        for row in range {
+          let start = row * rowStride
+          context.kernels.zero(tensor, range: start + columns.lowerBound..<start + columns.upperBound)
+        }
+      })
+  }
+
   /// Sets all of a tensor to 0, on all threads.
   public static func zero(_ tensor: Tensor, context: ExecutionContext) {
     context.perform(

@@ -87,6 +87,22 @@ import Testing
     #expect(model.meanLoss?.isFinite == true)
   }
 
+  @Test func reservingForgetsThePassBefore() throws {
+    let model = try reference.model()
+    let batch = try reference.testBatch()
+    try model.forward(batch)
+    try model.reserve(batchSize: batch.batchSize + 1, sequenceLength: batch.sequenceLength)
+    #expect(model.meanLoss == nil)
+    #expect(throws: ModelError.noForwardPass) { try model.backward() }
+    // Reserved memory is no gradient: nothing is updated before a backward pass.
+    #expect(throws: ModelError.noGradients) { try model.update(AdamW(weightDecay: 0.1)) }
+    #expect(model.updateCount == 0)
+    try model.forward(batch)
+    try model.backward()
+    let expected = try reference.model().freshGradients(batch)
+    #expect(firstDifference(try model.gradients().arrays, expected) == nil)
+  }
+
   @Test func backwardNeedsANewForwardPassWithTargets() throws {
     let model = try reference.model()
     let batch = try reference.testBatch()

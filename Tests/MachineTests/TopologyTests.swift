@@ -73,9 +73,6 @@ import Testing
     #expect(caches[4].level == 1 && caches[4].kind == .instruction && caches[4].byteCount == 32 << 10)
     #expect(caches[13].level == 3 && caches[13].kind == .unified && caches[13].byteCount == 32 << 20)
     #expect(caches[13].processors == [2, 3, 6, 7])
-    #expect(detect().cacheByteCount(level: 1) == 48 << 10)
-    #expect(detect().cacheByteCount(level: 2) == 2 << 20)
-    #expect(detect().cacheByteCount(level: 4) == nil)
   }
 
   @Test func theAffinityMaskLimitsThreadsByCores() throws {

@@ -19,6 +19,9 @@ import Testing
       let three = try ExecutionContext(threads: 3, instructionSet: set)
       let done = Limits.multiplyAdd(iterations: 100, context: one)
       #expect(Limits.multiplyAdd(iterations: 100, context: three) == 3 * done)
+      // More threads than a cache line has floats: a fresh context has a number for each.
+      let many = try ExecutionContext(threads: 17, instructionSet: set)
+      #expect(Limits.multiplyAdd(iterations: 100, context: many) == 17 * done)
     }
   }
 }

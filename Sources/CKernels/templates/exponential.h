@@ -36,7 +36,7 @@ INLINE vf v_exp(vf x) {
 }
 
 // log(x) of a positive normal float, in double: x = 2ⁿ·f, √½ ≤ f < √2, log f = 2·atanh((f−1)/(f+1)).
-// |z| ≤ 0.1716; the series to z¹⁷ leaves a remainder below 1e-16 of the result.
+// |z| ≤ 0.1716; the series to z¹⁷ leaves a remainder below 1e-15 of the result.
 INLINE float scalar_log(float x) {
   int32_t bits;
   __builtin_memcpy(&bits, &x, sizeof bits);

@@ -3,14 +3,15 @@
 //   for columns in blocks of NC, for k in blocks of KC: pack B(KC,NC)
 //     for rows in blocks of MC: pack A(MC,KC) if its rows are contiguous; for each panel of B, each tile of rows
 //
-// The scratch is NC·KC + MC·KC floats and a vector for each panel of A. A panel of B is 8 KB · NV and stays in L1 while the rows pass.
+// The scratch is NC·KC + MC·KC floats and a vector for each panel of A. A panel of B is 16 KB · NV: it is read from L1, or from L2 where
+// L1 is small, while the rows of A pass.
 
 #define GEMM_NC 256
 #define GEMM_MC 192
 #define GEMM_SCRATCH (GEMM_NC * CK_KC + GEMM_MC / MR * PACKED_A_STRIDE(CK_KC))
 
 // While one block of B is multiplied, the next one travels from memory to L2: each tile asks for a few of its lines.
-// Packing then reads what has arrived; without this a training step of 124M parameters waits 7 % of its time there.
+// Packing then reads what has arrived. Measured in turns on a Zen 4: 2 to 4 % of a training step of 124M parameters.
 typedef struct {
   const float *first;
   long stride, rows, lines, next;

@@ -34,6 +34,7 @@ extension Model {
       dresidual, tokens: lastInputs, batchSize: acts.batchSize, sequenceLength: acts.sequenceLength,
       channels: channels, accumulate: accumulate, dwte: gradients.wte, dwpe: gradients.wpe, context: context)
     gradientsAreZero = false
+    hasGradients = true
     lastTargets = []
   }
 

@@ -14,7 +14,7 @@ extension Model {
   /// - Throws: `ModelError`: sizes below 1, T too long, counts that differ from B·T, a token outside the vocabulary,
   ///   or activations that exceed memory. Nothing is computed then.
   /// - Accuracy: rule 3 of the numerical rules; `ModelTests` enforces it against float64.
-  /// - Complexity: ≈ 2·B·T·(12·L·C² + V·C) + 2·B·L·C·T² FLOP; allocates only when (B, T) grows.
+  /// - Complexity: ≈ 2·B·T·(12·L·C² + V·C) + 2·B·L·C·T² FLOP; allocates tensor memory only when (B, T) grows.
   public func forward(
     _ inputs: [Int32], targets: [Int32]? = nil, batchSize: Int, sequenceLength: Int
   ) throws(ModelError) {

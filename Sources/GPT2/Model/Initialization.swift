@@ -5,7 +5,8 @@ extension Model {
   /// Draws the parameters as GPT-2 does: weights and embeddings N(0, 0.02²), the projections onto the residual stream
   /// scaled by 1/√(2L), biases 0, layer norms 1 and 0.
   ///
-  /// - Parameter seed: the same seed gives the same parameters, whatever the number of threads.
+  /// - Parameter seed: the same seed gives the same parameters, whatever the number of threads and the
+  ///   instruction set; log, cos and sin are the C library's, whose last bit may differ between libraries.
   /// - SeeAlso: Radford et al. 2019, section 2.3.
   public func initialize(seed: UInt64 = 1337) {
     let deviation = 0.02

@@ -18,11 +18,15 @@ public final class Model {
   public let activation: Activation
   public let context: ExecutionContext
   public let placement: Placement
+  /// Whether parameters, gradients, moments and activations are locked in memory.
+  public let locked: Bool
+  /// Why memory is not locked as asked, where the system refused: a sentence that names the limit.
+  public private(set) var notice: String?
   /// Whether forward passes keep the attention's scores and weights (`preatt`, `att`) for inspection.
   public var keepsAttention = false
   /// The sixteen tensors of `configuration.parameterShapes`.
   public let parameters: Arena
-  /// What the last forward pass kept, or nil before the first.
+  /// What the last forward pass kept; nil before `reserve` and the first pass.
   public internal(set) var activations: Activations?
   /// The mean loss of the last forward pass, or nil when it had no targets.
   public internal(set) var meanLoss: Float?
@@ -35,6 +39,8 @@ public final class Model {
   /// Whether the gradients count as zero whatever their memory holds: the next backward pass overwrites them, which
   /// spares a sweep of writing zeros and one of reading them back.
   var gradientsAreZero = true
+  /// Whether a backward pass, or a user through `gradients()`, has made any.
+  var hasGradients = false
   var gradientStorage: Arena?
   var moments: (first: Arena, second: Arena)?
   private var forwardStorage: Arena?
@@ -45,13 +51,18 @@ public final class Model {
   /// - Throws: `ModelError.memory` when the parameters exceed the memory at hand.
   public init(
     configuration: Configuration, activation: Activation = .gelu, placement: Placement = .automatic,
-    context: ExecutionContext
+    locked: Bool = false, context: ExecutionContext
   ) throws(ModelError) {
     self.configuration = configuration
     self.activation = activation
     self.context = context
     self.placement = placement
-    parameters = try Self.arena(configuration.parameterShapes, placement, what: "the model's parameters")
+    self.locked = locked
+    do {
+      parameters = try Arena(
+        configuration.parameterShapes, placement: placement, locked: locked, what: "the model's parameters")
+    } catch { throw .memory(error) }
+    notice = parameters.notice
     weights = ParameterTensors(parameters, configuration: configuration)
   }
 
@@ -60,17 +71,20 @@ public final class Model {
   /// - Throws: `ModelError.memory` when the parameters exceed the memory at hand.
   public convenience init(
     checkpoint: Checkpoint, activation: Activation = .gelu, placement: Placement = .automatic,
-    context: ExecutionContext
+    locked: Bool = false, context: ExecutionContext
   ) throws(ModelError) {
     try self.init(
-      configuration: checkpoint.configuration, activation: activation, placement: placement, context: context)
+      configuration: checkpoint.configuration, activation: activation, placement: placement, locked: locked,
+      context: context)
     checkpoint.load(into: parameters)
   }
 
-  static func arena(_ entries: [Arena.Entry], _ placement: Placement, what: String) throws(ModelError)
-    -> Arena
-  {
-    do { return try Arena(entries, placement: placement, what: what) } catch { throw .memory(error) }
+  private func arena(_ entries: [Arena.Entry], what: String) throws(ModelError) -> Arena {
+    do {
+      let arena = try Arena(entries, placement: placement, locked: locked, what: what)
+      notice = notice ?? arena.notice
+      return arena
+    } catch { throw .memory(error) }
   }
 
   // MARK: - Gradients and moments
@@ -84,12 +98,13 @@ public final class Model {
     let arena = try gradientMemory()
     if gradientsAreZero { Residual.zero(arena.all, context: context) }
     gradientsAreZero = false
+    hasGradients = true
     return arena
   }
 
   func gradientMemory() throws(ModelError) -> Arena {
     if let gradientStorage { return gradientStorage }
-    let arena = try Self.arena(configuration.parameterShapes, placement, what: "the gradients")
+    let arena = try arena(configuration.parameterShapes, what: "the gradients")
     gradientStorage = arena
     return arena
   }
@@ -99,8 +114,8 @@ public final class Model {
   /// - Throws: `ModelError.memory`.
   public func optimizerMoments() throws(ModelError) -> (first: Arena, second: Arena) {
     if let moments { return moments }
-    let first = try Self.arena(configuration.parameterShapes, placement, what: "the first moments")
-    let second = try Self.arena(configuration.parameterShapes, placement, what: "the second moments")
+    let first = try arena(configuration.parameterShapes, what: "the first moments")
+    let second = try arena(configuration.parameterShapes, what: "the second moments")
     moments = (first, second)
     return (first, second)
   }
@@ -124,11 +139,17 @@ public final class Model {
       return activations
     }
     activations = nil
-    let views = try Self.views(
-      entries, batchSize: batchSize, sequenceLength: sequenceLength, storage: &forwardStorage, placement,
+    // What a pass left refers to the views that go.
+    lastInputs = []
+    lastTargets = []
+    meanLoss = nil
+    let views = try views(
+      entries, batchSize: batchSize, sequenceLength: sequenceLength, storage: &forwardStorage,
       what: "the activations")
     // Earlier views of the same memory left their numbers in the padding.
-    Residual.zero(views.tensor("logits"), context: context)
+    Residual.zeroColumns(
+      configuration.vocabularySize..<configuration.paddedVocabularySize, of: views.tensor("logits"),
+      rows: batchSize * sequenceLength, rowStride: configuration.paddedVocabularySize, context: context)
     do {
       try context.reserve(
         sequenceLength: sequenceLength,
@@ -141,23 +162,24 @@ public final class Model {
   }
 
   func prepareBackward(batchSize: Int, sequenceLength: Int) throws(ModelError) -> Activations {
-    try Self.views(
+    try views(
       configuration.backwardEntries(batchSize: batchSize, sequenceLength: sequenceLength),
       batchSize: batchSize,
-      sequenceLength: sequenceLength, storage: &backwardStorage, placement,
+      sequenceLength: sequenceLength, storage: &backwardStorage,
       what: "the gradients of the activations")
   }
 
-  private static func views(
-    _ entries: [Arena.Entry], batchSize: Int, sequenceLength: Int, storage: inout Arena?,
-    _ placement: Placement,
-    what: String
+  private func views(
+    _ entries: [Arena.Entry], batchSize: Int, sequenceLength: Int, storage: inout Arena?, what: String
   ) throws(ModelError) -> Activations {
-    let count = Activations.floatCount(entries) ?? Int.max
+    guard let count = Activations.floatCount(entries) else {
+      let available = Topology.current.availableMemoryBytes ?? 0
+      throw .memory(.exceedsMemory(requested: Int.max, available: available, what: what))
+    }
     if storage.map({ $0.all.count < count }) ?? true {
       // Let go of the old memory first: both need never fit together.
       storage = nil
-      storage = try arena([Arena.Entry(name: what, shape: [count])], placement, what: what)
+      storage = try arena([Arena.Entry(name: what, shape: [count])], what: what)
     }
     guard let storage else { preconditionFailure("just allocated") }
     return Activations(

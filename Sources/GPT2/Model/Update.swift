@@ -13,7 +13,7 @@ extension Model {
   /// - Complexity: 28 bytes a parameter, 4 more with clipping.
   @discardableResult
   public func update(_ optimizer: AdamW, clip: Double = 0) throws(ModelError) -> Double {
-    guard gradientStorage != nil else { throw .noGradients }
+    guard hasGradients else { throw .noGradients }
     let gradients = gradientsAreZero ? try self.gradients() : try gradientMemory()
     let (first, second) = try optimizerMoments()
     // Gradients may come from the user alone, without a forward pass that made room.
