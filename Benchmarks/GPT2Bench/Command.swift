@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import GPT2
 import Machine
 import Operators
@@ -72,6 +73,27 @@ struct BenchCommand: ParsableCommand {
 
   func validate() throws {
     _ = try settings()
+    if json == "" { throw ValidationError("--json should name a file, but is empty.") }
+  }
+
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      let code = exitCode(for: error)
+      if code == .success {
+        // What is asked for, such as help, is a result.
+        Swift.print(fullMessage(for: error))
+        exit(withError: code)
+      }
+      var sentence = code == .validationFailure ? message(for: error) : "\(error)"
+      sentence = sentence.split(whereSeparator: \.isNewline).joined(separator: " ")
+      while let last = sentence.last, ".?".contains(last) { sentence.removeLast() }
+      let hint = code == .validationFailure ? " (see gpt2-bench --help)" : ""
+      try? FileHandle.standardError.write(contentsOf: Data("error: \(sentence)\(hint).\n".utf8))
+      exit(withError: code)
+    }
   }
 
   func run() throws {
@@ -84,10 +106,10 @@ struct BenchCommand: ParsableCommand {
       try session.run { report.sections.append($0) }
     } catch {
       // What was measured so far is worth showing.
-      if !report.sections.isEmpty { report.print() }
+      if !report.sections.isEmpty { try report.print() }
       throw error
     }
-    report.print()
+    try report.print()
     if let json {
       var file = try AtomicFile(path: json)
       try file.write(Array((report.json.text + "\n").utf8))

@@ -30,6 +30,9 @@ final class Peak {
   /// FLOP per second on all threads, in 10⁹; valid after the first sample.
   var gigaflops: Double { operations.all / Timing(times.all).median / 1e6 }
 
+  /// Whether something else held the machine while its peak was measured: half of the samples were 1.5 × the fastest.
+  var isDisturbed: Bool { Timing(times.all).median > 1.5 * Timing(times.all).least }
+
   /// Bytes read per second on all threads, in 10⁹; valid after the first sample.
   var gigabytes: Double { Double(readBytes) / Timing(times.read).median / 1e6 }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Machine
 
 /// What a row's work costs, from formulas: the numerator of its rate.
@@ -56,6 +57,10 @@ struct Rate {
   }
 }
 
+struct ReportError: Error, CustomStringConvertible {
+  let description = "standard output cannot be written"
+}
+
 /// Everything that was measured, as tables and as JSON.
 struct Report {
   let session: Session
@@ -63,9 +68,17 @@ struct Report {
 
   // MARK: - Tables
 
-  func print() {
-    Swift.print(header)
-    for section in sections { Swift.print("\n" + text(section)) }
+  /// - Throws: `ReportError` where standard output cannot be written.
+  func print() throws {
+    var blocks = [header] + sections.map { text($0) }
+    if session.peak.isDisturbed {
+      blocks.append("the machine was busy while its peak was measured: take no fraction of it seriously")
+    }
+    do {
+      try FileHandle.standardOutput.write(contentsOf: Data((blocks.joined(separator: "\n\n") + "\n").utf8))
+    } catch {
+      throw ReportError()
+    }
   }
 
   private var header: String {

@@ -47,6 +47,7 @@ final class Session {
       [.init(name: "logits", shape: [rows, configuration.paddedVocabularySize])],
       what: "the tensor of the logits")
     let model = try Model(configuration: configuration, context: context)
+    try model.reserve(batchSize: settings.batchSize, sequenceLength: settings.sequenceLength)
     model.initialize()
     sharedModel = model
     return model

@@ -10,7 +10,10 @@ public final class LineWriter: Sendable {
   /// - Parameter append: adds to a file that exists; without it such a file is refused.
   /// - Throws: `FileError`.
   public init(path: String, append: Bool = false) throws(FileError) {
-    file = try FileDescriptor(path: path, mode: append ? CLINUX_APPEND : CLINUX_CREATE_APPEND)
+    do { file = try FileDescriptor(path: path, mode: append ? CLINUX_APPEND : CLINUX_CREATE_APPEND) } catch {
+      if case .notFound = error { throw .noDirectory(path: path) }
+      throw error
+    }
   }
 
   public var path: String { file.path }

@@ -44,7 +44,7 @@ import Testing
     #expect(
       sentence { _ = try DataSet.discover(in: directory.path) }
         == "\(directory.path): there should be a pair NAME_train.bin and NAME_val.bin in it or below, but no "
-        + "such file was found.")
+        + "such file was found; files of other names can be given one by one.")
     try write(["b_val.bin", "a_train.bin"])
     #expect(
       sentence { _ = try DataSet.discover(in: directory.path) }

@@ -145,7 +145,9 @@ public enum DataError: Error, CustomStringConvertible {
       "\(path): the data directory should exist and be readable, but is not."
     case .noDataSet(let directory, let found):
       "\(directory): there should be a pair NAME_train.bin and NAME_val.bin in it or below, but "
-        + (found.isEmpty ? "no such file was found." : "found only \(found.joined(separator: ", ")).")
+        + (found.isEmpty
+          ? "no such file was found; files of other names can be given one by one."
+          : "found only \(found.joined(separator: ", ")).")
     case .unknownDataSet(let name, let directory, let found):
       "\(directory): the data set should be one of \(found.joined(separator: ", ")), but is '\(name)'."
     }

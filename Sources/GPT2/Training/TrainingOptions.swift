@@ -43,11 +43,12 @@ public struct TrainingOptions: Sendable {
     for (name, value) in [("beta1", optimizer.beta1), ("beta2", optimizer.beta2)] {
       // In float32 a beta that rounds to 1 would never learn, and its correction would divide by 0.
       guard value >= 0, Float(value) < 1 else {
-        throw .option(name: name, expected: "at least 0 and below 1", found: "\(value)")
+        throw .option(name: name, expected: "at least 0 and below 1 in float32", found: "\(value)")
       }
     }
     guard optimizer.epsilon.isFinite, Float(optimizer.epsilon) > 0 else {
-      throw .option(name: "epsilon", expected: "above 0", found: "\(optimizer.epsilon)")
+      throw .option(
+        name: "epsilon", expected: "a number that is above 0 in float32", found: "\(optimizer.epsilon)")
     }
     guard (0...optimizer.learningRate).contains(schedule.minimum) else {
       throw .option(
@@ -64,7 +65,7 @@ public struct TrainingOptions: Sendable {
 
   private static func check(_ name: String, _ value: Double) throws(TrainingError) {
     guard value >= 0, Float(value).isFinite else {
-      throw .option(name: name, expected: "a number from 0 up", found: "\(value)")
+      throw .option(name: name, expected: "a number from 0 up that float32 holds", found: "\(value)")
     }
   }
 }
@@ -85,8 +86,10 @@ public enum TrainingError: Error, CustomStringConvertible {
     case .model(let error):
       error.description
     case .nonFiniteLoss(let step, let loss):
-      "the loss of step \(step) should be finite, but is \(loss): the training has diverged;"
-        + " a lower learning rate or gradient clipping may help."
+      "the loss of step \(step) should be finite, but is \(loss): "
+        + (step == 0
+          ? "the model's parameters are not finite, or too large, before any update."
+          : "the training has diverged; a lower learning rate or gradient clipping may help.")
     case .nonFiniteGradients(let step):
       "the gradients of step \(step) should be finite, but their norm is not: the training has diverged;"
         + " a lower learning rate or gradient clipping may help."
