@@ -35,7 +35,7 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
     LinearSize(63, 65, 64), LinearSize(64, 255, 48), LinearSize(65, 257, 131), LinearSize(131, 63, 19),
     LinearSize(2, 521, 1), LinearSize(127, 15, 16), LinearSize(128, 16, 15), LinearSize(129, 17, 5),
     LinearSize(255, 3, 2), LinearSize(256, 33, 13), LinearSize(257, 13, 7, padding: 9),
-    LinearSize(521, 5, 31),
+    LinearSize(521, 5, 31), LinearSize(13, 1024, 17), LinearSize(193, 33, 1024),
     LinearSize(19, 31, 255), LinearSize(1, 32, 256), LinearSize(19, 31, 257), LinearSize(3, 7, 521),
     LinearSize(197, 131, 263, padding: 3), LinearSize(263, 271, 61),
   ]

@@ -3,12 +3,12 @@
 //   for columns in blocks of NC, for k in blocks of KC: pack B(KC,NC)
 //     for rows in blocks of MC: pack A(MC,KC) if its rows are contiguous; for each panel of B, each tile of rows
 //
-// The scratch is NC·KC + MC·KC floats and a vector for each panel of A. A panel of B is 16 KB · NV: it is read from L1, or from L2 where
+// The scratch is NC·KC + MC·KC floats and a vector for each row of A. A panel of B is 16 KB · NV: it is read from L1, or from L2 where
 // L1 is small, while the rows of A pass.
 
 #define GEMM_NC 256
 #define GEMM_MC 192
-#define GEMM_SCRATCH (GEMM_NC * CK_KC + GEMM_MC / MR * PACKED_A_STRIDE(CK_KC))
+#define GEMM_SCRATCH (GEMM_NC * CK_KC + GEMM_MC * COPIED_A_STRIDE)
 
 // While one block of B is multiplied, the next one travels from memory to L2: each tile asks for a few of its lines.
 // Packing then reads what has arrived. Measured in turns on a Zen 4: 2 to 4 % of a training step of 124M parameters.
@@ -46,7 +46,7 @@ INLINE void gemm_prefetch_lines(gemm_prefetch *block, long count) {
 
 static void gemm(const ck_gemm *g, float *scratch) {
   float *packed_b = scratch, *packed_a = scratch + GEMM_NC * CK_KC;
-  int a_in_place = g->a_k == 1;
+  int a_in_place = g->a_k == 1, copied = a_in_place && rows_share_sets(g->a_row);
   long nc = gemm_block_columns(g->n);
   for (long n0 = 0; n0 < g->n; n0 += nc) {
     long n = g->n - n0 < nc ? g->n - n0 : nc;
@@ -60,6 +60,9 @@ static void gemm(const ck_gemm *g, float *scratch) {
       for (long m0 = 0; m0 < g->m; m0 += GEMM_MC) {
         long m = g->m - m0 < GEMM_MC ? g->m - m0 : GEMM_MC;
         if (!a_in_place) pack_a(g, m0, m, k0, k, packed_a);
+        if (copied) copy_a(g, m0, m, k0, k, packed_a);
+        const float *a = copied ? packed_a : g->a + m0 * g->a_row + k0;
+        long a_row = copied ? COPIED_A_STRIDE : g->a_row;
         for (long c = 0; c < n; c += NR) {
           long columns = n - c < NR ? n - c : NR;
           const float *bias = g->bias && k0 == 0 ? g->bias + n0 + c : 0;
@@ -69,7 +72,7 @@ static void gemm(const ck_gemm *g, float *scratch) {
             const float *b = packed_b + c * k;
             gemm_prefetch_lines(&next, lines_per_tile);
             if (a_in_place)
-              tile_in_place(rows, k, g->a + (m0 + r) * g->a_row + k0, g->a_row, b, bias, accumulate, columns, to, g->ldc);
+              tile_in_place(rows, k, a + r * a_row, a_row, b, bias, accumulate, columns, to, g->ldc);
             else
               tile_packed(rows, k, packed_a + r / MR * PACKED_A_STRIDE(k), b, bias, accumulate, columns, to, g->ldc);
           }

@@ -58,3 +58,14 @@ static void pack_a(const ck_gemm *g, long m0, long m, long k0, long k, float *pa
     }
   }
 }
+
+// Rows a multiple of 4 KB apart share one set of L1 (64 sets of 64 bytes), and a tile reads more rows at once than the
+// set has ways. Such a block of A is copied to rows a vector further apart. Widths 1024 and 3072 are of this kind.
+#define COPIED_A_STRIDE (CK_KC + LANES)
+
+INLINE int rows_share_sets(long a_row) { return a_row % 1024 == 0; }
+
+static void copy_a(const ck_gemm *g, long m0, long m, long k0, long k, float *packed) {
+  for (long r = 0; r < m; r++)
+    __builtin_memcpy(packed + r * COPIED_A_STRIDE, g->a + (m0 + r) * g->a_row + k0, (unsigned long)k * sizeof(float));
+}
