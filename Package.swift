@@ -6,7 +6,7 @@ let safe: [SwiftSetting] = [.swiftLanguageMode(.v6), .strictMemorySafety()]
 let package = Package(
   name: "gpt2-cpu",
   products: [
-    .library(name: "GPT2", targets: ["GPT2"]),
+    .library(name: "GPT2", targets: ["GPT2", "Operators", "Machine"]),
     .executable(name: "gpt2", targets: ["Command"]),
     .executable(name: "gpt2-bench", targets: ["GPT2Bench"]),
   ],

@@ -11,7 +11,8 @@
 #define GEMM_SCRATCH (GEMM_NC * CK_KC + GEMM_MC * COPIED_A_STRIDE)
 
 // While one block of B is multiplied, the next one travels from memory to L2: each tile asks for a few of its lines.
-// Packing then reads what has arrived. Measured in turns on a Zen 4: 2 to 4 % of a training step of 124M parameters.
+// Packing then reads what has arrived. Six steps of 124M parameters in turns on a Zen 4: 0 to 4 % less
+// processor time, median 3 %.
 typedef struct {
   const float *first;
   long stride, rows, lines, next;
