@@ -8,6 +8,13 @@
 
 #include <stdint.h>
 
+// The GEMM's blocking, for those who split products into tasks; it decides no bit of the result.
+enum {
+  CK_GEMM_COLUMNS = 384,       // columns of B that are laid out at once
+  CK_GEMM_PACKED_ROWS = 1024,  // rows of A from which on any B is packed
+  CK_GEMM_SHARED_SETS = 1024   // rows whose stride is a multiple meet in one set of L1 and are copied
+};
+
 // What the kernels' blocking fixes for good, because it decides the order of sums.
 enum {
   CK_KC = 256,              // GEMM: products summed in one chain before they are added to C

@@ -1,32 +1,48 @@
-// C (+)= A·B + bias on one thread: blocks of B are packed into scratch that stays in L2, tiles sweep over them.
+// C (+)= A·B + bias on one thread.
 //
-//   for columns in blocks of NC, for k in blocks of KC: pack B(KC,NC)
-//     for rows in blocks of MC: pack A(MC,KC) if its rows are contiguous; for each panel of B, each tile of rows
+//   for columns in blocks of NC = CK_GEMM_COLUMNS, for k in blocks of KC: B(KC,NC) in L2, packed unless its rows serve as they lie
+//     for rows in panels of MR: A(MR,KC) in L1; for each panel of B: one tile
 //
-// The scratch is NC·KC + MC·KC floats and a vector for each row of A. A panel of B is 16 KB · NV: it is read from L1, or from L2 where
-// L1 is small, while the rows of A pass.
+// A panel of A is 4·MR KB and stays in L1 while the panels of B pass from L2, two lines for each 2·MR multiply-adds; the
+// other way round a panel of B would fill an L1 of 32 KB. Between the tiles, memory is asked for the next block of B and,
+// where rows of A are a multiple of 4 KB apart and the processor's own prefetch does not follow them, for the next panel
+// of A: without that, products with 3072 columns of A run 15 % slower at 4096 rows.
 
-#define GEMM_NC 256
-#define GEMM_MC 192
-#define GEMM_SCRATCH (GEMM_NC * CK_KC + GEMM_MC * COPIED_A_STRIDE)
+#define GEMM_SCRATCH (CK_GEMM_COLUMNS / NR * PACKED_B_STRIDE(CK_KC) + PACKED_A_SIZE)
 
-// While one block of B is multiplied, the next one travels from memory to L2: each tile asks for a few of its lines.
-// Packing then reads what has arrived. Six steps of 124M parameters in turns on a Zen 4: 0 to 4 % less
-// processor time, median 3 %.
+// Columns of a block: CK_GEMM_COLUMNS, or less so that the last block is not a sliver.
+INLINE long gemm_block_columns(long n) {
+  long blocks = (n + CK_GEMM_COLUMNS - 1) / CK_GEMM_COLUMNS, panels = (n + NR - 1) / NR;
+  return (panels + blocks - 1) / blocks * NR;
+}
+
+// Lines of a matrix that are yet to be asked for.
 typedef struct {
-  const float *first;
-  long stride, rows, lines, next;
+  const float *row;
+  long stride, rows, lines, line;
 } gemm_prefetch;
 
 #define LINE_FLOATS 16
 
-// Columns of a block: NC, or less so that the last block is not a sliver.
-INLINE long gemm_block_columns(long n) {
-  long blocks = (n + GEMM_NC - 1) / GEMM_NC, panels = (n + NR - 1) / NR;
-  return (panels + blocks - 1) / blocks * NR;
+INLINE gemm_prefetch prefetch_of(const float *first, long stride, long rows, long columns) {
+  return (gemm_prefetch){.row = first, .stride = stride, .rows = rows,
+                         .lines = (columns + LINE_FLOATS - 1) / LINE_FLOATS};
 }
 
-static gemm_prefetch gemm_next_block(const ck_gemm *g, long k0, long n0, long nc) {
+INLINE long prefetch_count(const gemm_prefetch *block) { return block->rows * block->lines; }
+
+INLINE void prefetch_lines(gemm_prefetch *block, long count) {
+  for (; count > 0 && block->rows > 0; count--) {
+    __builtin_prefetch(block->row + block->line * LINE_FLOATS, 0, 2);
+    if (++block->line == block->lines) {
+      block->line = 0;
+      block->row += block->stride;
+      block->rows--;
+    }
+  }
+}
+
+static gemm_prefetch prefetch_next_b(const ck_gemm *g, long k0, long n0, long nc) {
   k0 += CK_KC;
   if (k0 >= g->k) {
     k0 = 0;
@@ -34,51 +50,46 @@ static gemm_prefetch gemm_next_block(const ck_gemm *g, long k0, long n0, long nc
   }
   if (n0 >= g->n) return (gemm_prefetch){0};
   long k = g->k - k0 < CK_KC ? g->k - k0 : CK_KC, n = g->n - n0 < nc ? g->n - n0 : nc;
-  int transposed = g->b_col != 1;
-  return (gemm_prefetch){.first = g->b + k0 * g->b_k + n0 * g->b_col, .stride = transposed ? g->b_col : g->b_k,
-                         .rows = transposed ? n : k, .lines = ((transposed ? k : n) + LINE_FLOATS - 1) / LINE_FLOATS};
+  const float *first = g->b + k0 * g->b_k + n0 * g->b_col;
+  return g->b_col != 1 ? prefetch_of(first, g->b_col, n, k) : prefetch_of(first, g->b_k, k, n);
 }
 
-INLINE void gemm_prefetch_lines(gemm_prefetch *block, long count) {
-  for (; count > 0 && block->next < block->rows * block->lines; count--, block->next++)
-    __builtin_prefetch(block->first + block->next / block->lines * block->stride +
-                           block->next % block->lines * LINE_FLOATS, 0, 2);
+static gemm_prefetch prefetch_next_a(const ck_gemm *g, long r, long k0, long k) {
+  r += MR;
+  if (r >= g->m || !a_is_copied(g)) return (gemm_prefetch){0};
+  return prefetch_of(g->a + r * g->a_row + k0, g->a_row, g->m - r < MR ? g->m - r : MR, k);
+}
+
+// One block of B against every row of A.
+static void gemm_block(const ck_gemm *g, long k0, long k, long n0, long nc, float *scratch) {
+  long n = g->n - n0 < nc ? g->n - n0 : nc;
+  float *packed_a = scratch, *packed_b = scratch + PACKED_A_SIZE;
+  int accumulate = g->accumulate || k0 > 0, b_in_place = b_serves_in_place(g);
+  const float *b = b_in_place ? g->b + k0 * g->b_k + n0 : packed_b;
+  long ldb = b_in_place ? g->b_k : NR, panel = b_in_place ? NR : PACKED_B_STRIDE(k);
+  const float *bias = g->bias && k0 == 0 ? g->bias + n0 : 0;
+  if (!b_in_place) pack_b(g, k0, k, n0, n, packed_b);
+
+  long panels = (n + NR - 1) / NR, tiles = panels * ((g->m + MR - 1) / MR);
+  gemm_prefetch next_b = prefetch_next_b(g, k0, n0, nc);
+  long b_lines = (prefetch_count(&next_b) + tiles - 1) / tiles;
+  for (long r = 0; r < g->m; r += MR) {
+    int rows = (int)(g->m - r < MR ? g->m - r : MR);
+    gemm_prefetch next_a = prefetch_next_a(g, r, k0, k);
+    long a_lines = (prefetch_count(&next_a) + panels - 1) / panels;
+    a_panel a = a_of(g, r, rows, k0, k, packed_a);
+    for (long p = 0; p < panels; p++) {
+      long c = p * NR, columns = n - c < NR ? n - c : NR;
+      prefetch_lines(&next_a, a_lines);
+      prefetch_lines(&next_b, b_lines);
+      tile(rows, a, k, b + p * panel, ldb, bias ? bias + c : 0, accumulate, columns, g->c + r * g->ldc + n0 + c, g->ldc);
+    }
+  }
 }
 
 static void gemm(const ck_gemm *g, float *scratch) {
-  float *packed_b = scratch, *packed_a = scratch + GEMM_NC * CK_KC;
-  int a_in_place = g->a_k == 1, copied = a_in_place && rows_share_sets(g->a_row);
   long nc = gemm_block_columns(g->n);
-  for (long n0 = 0; n0 < g->n; n0 += nc) {
-    long n = g->n - n0 < nc ? g->n - n0 : nc;
-    for (long k0 = 0; k0 < g->k; k0 += CK_KC) {
-      long k = g->k - k0 < CK_KC ? g->k - k0 : CK_KC;
-      int accumulate = g->accumulate || k0 > 0;
-      gemm_prefetch next = gemm_next_block(g, k0, n0, nc);
-      long tiles = ((n + NR - 1) / NR) * ((g->m + MR - 1) / MR);
-      long lines_per_tile = next.rows * next.lines / tiles + 1;
-      pack_b(g, k0, k, n0, n, packed_b);
-      for (long m0 = 0; m0 < g->m; m0 += GEMM_MC) {
-        long m = g->m - m0 < GEMM_MC ? g->m - m0 : GEMM_MC;
-        if (!a_in_place) pack_a(g, m0, m, k0, k, packed_a);
-        if (copied) copy_a(g, m0, m, k0, k, packed_a);
-        const float *a = copied ? packed_a : g->a + m0 * g->a_row + k0;
-        long a_row = copied ? COPIED_A_STRIDE : g->a_row;
-        for (long c = 0; c < n; c += NR) {
-          long columns = n - c < NR ? n - c : NR;
-          const float *bias = g->bias && k0 == 0 ? g->bias + n0 + c : 0;
-          for (long r = 0; r < m; r += MR) {
-            int rows = (int)(m - r < MR ? m - r : MR);
-            float *to = g->c + (m0 + r) * g->ldc + n0 + c;
-            const float *b = packed_b + c * k;
-            gemm_prefetch_lines(&next, lines_per_tile);
-            if (a_in_place)
-              tile_in_place(rows, k, a + r * a_row, a_row, b, bias, accumulate, columns, to, g->ldc);
-            else
-              tile_packed(rows, k, packed_a + r / MR * PACKED_A_STRIDE(k), b, bias, accumulate, columns, to, g->ldc);
-          }
-        }
-      }
-    }
-  }
+  for (long n0 = 0; n0 < g->n; n0 += nc)
+    for (long k0 = 0; k0 < g->k; k0 += CK_KC)
+      gemm_block(g, k0, g->k - k0 < CK_KC ? g->k - k0 : CK_KC, n0, nc, scratch);
 }

@@ -1,22 +1,22 @@
 // One tile of C, MR × NR, in registers: C (+)= A·B over one block of k. The register budget is in the vector header.
 //
-// Assumptions: B is a packed panel [k][NR]; A is read in place, either contiguous along k (a_k = 1) or a packed panel
-// [k][MR]; C is not A or B. Every element is one chain of fused multiply-adds over ascending k that starts at zero,
+// Assumptions: the NR columns of B are contiguous and whole, its rows ldb apart; A is a panel as gemm_pack.h lays it out;
+// C is not A or B. Every element is one chain of fused multiply-adds over ascending k that starts at zero,
 // so the bits depend on neither the shape of the tile nor the number of rows in it.
 
 // Three rows share a pointer: x86 addresses p, p+s and p+2s without further registers, so 12 rows need 4 pointers.
 #define ROWS_PER_POINTER 3
-#define UNROLL _Pragma("clang loop unroll(full)")
 #define POINTERS ((MR + ROWS_PER_POINTER - 1) / ROWS_PER_POINTER)
 
-INLINE void tile_multiply(int rows, int packed, long k, const float *a, long a_row, const float *b, vf acc[MR][NV]) {
+INLINE void tile_multiply(int rows, int packed, long k, const float *a, long a_row, const float *b, long ldb,
+                          vf acc[MR][NV]) {
   const float *p[POINTERS];
   UNROLL for (int i = 0; i < POINTERS; i++) p[i] = a + i * ROWS_PER_POINTER * (packed ? 1 : a_row);
   UNROLL for (int i = 0; i < rows; i++)
     UNROLL for (int j = 0; j < NV; j++) acc[i][j] = v_zero();
-  for (long t = 0; t < k; t++) {
+  for (long t = 0; t < k; t++, b += ldb) {
     vf column[NV];
-    UNROLL for (int j = 0; j < NV; j++) column[j] = v_load(b + t * NR + j * LANES);
+    UNROLL for (int j = 0; j < NV; j++) column[j] = v_load(b + j * LANES);
     UNROLL for (int i = 0; i < rows; i++) {
       vf element = packed ? v_set1(a[t * MR + i])
                           : v_set1(p[i / ROWS_PER_POINTER][t + (i % ROWS_PER_POINTER) * a_row]);
@@ -40,22 +40,22 @@ INLINE void tile_store(int rows, vf acc[MR][NV], const float *bias, int accumula
   }
 }
 
-INLINE void tile_of(int rows, int packed, long k, const float *a, long a_row, const float *b, const float *bias,
-                    int accumulate, long columns, float *c, long ldc) {
+INLINE void tile_of(int rows, int packed, long k, const float *a, long a_row, const float *b, long ldb,
+                    const float *bias, int accumulate, long columns, float *c, long ldc) {
   vf acc[MR][NV];
   // The tile of C arrives from memory while it is computed: a gradient of the weights is written once and far away.
   UNROLL for (int i = 0; i < rows; i++)
     UNROLL for (int j = 0; j < NV; j++) __builtin_prefetch(c + i * ldc + j * LANES, 1, 3);
-  tile_multiply(rows, packed, k, a, a_row, b, acc);
+  tile_multiply(rows, packed, k, a, a_row, b, ldb, acc);
   tile_store(rows, acc, bias, accumulate, columns, c, ldc);
 }
 
 // The number of rows must be a constant for the accumulators to stay in registers: one instance a count.
 #define TILE_CASE(r) \
-  case r: tile_of(r <= MR ? r : MR, packed, k, a, a_row, b, bias, accumulate, columns, c, ldc); break;
+  case r: tile_of(r <= MR ? r : MR, packed, k, a, a_row, b, ldb, bias, accumulate, columns, c, ldc); break;
 
-INLINE void tile_any(int rows, int packed, long k, const float *a, long a_row, const float *b, const float *bias,
-                     int accumulate, long columns, float *c, long ldc) {
+INLINE void tile_any(int rows, int packed, long k, const float *a, long a_row, const float *b, long ldb,
+                     const float *bias, int accumulate, long columns, float *c, long ldc) {
   switch (rows) {
     TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4)
 #if MR > 4
@@ -67,12 +67,8 @@ INLINE void tile_any(int rows, int packed, long k, const float *a, long a_row, c
   }
 }
 
-static __attribute__((noinline)) void tile_in_place(int rows, long k, const float *a, long a_row, const float *b, const float *bias,
-                          int accumulate, long columns, float *c, long ldc) {
-  tile_any(rows, 0, k, a, a_row, b, bias, accumulate, columns, c, ldc);
-}
-
-static __attribute__((noinline)) void tile_packed(int rows, long k, const float *a, const float *b, const float *bias, int accumulate,
-                        long columns, float *c, long ldc) {
-  tile_any(rows, 1, k, a, 0, b, bias, accumulate, columns, c, ldc);
+static __attribute__((noinline)) void tile(int rows, a_panel a, long k, const float *b, long ldb, const float *bias,
+                                           int accumulate, long columns, float *c, long ldc) {
+  if (a.packed) tile_any(rows, 1, k, a.first, 0, b, ldb, bias, accumulate, columns, c, ldc);
+  else tile_any(rows, 0, k, a.first, a.row, b, ldb, bias, accumulate, columns, c, ldc);
 }
