@@ -53,11 +53,13 @@ public struct AdamW: Sendable, Equatable {
     return result
   }
 
-  /// Elements of one task: fixed, because the norm is summed task by task.
+  /// Elements of one task.
   private static let blockSize = 16 * Kernels.normBlock
 
   /// Floats of shared scratch that `update` and `norm` need for `count` elements.
-  public static func sharedScratchCount(_ count: Int) -> Int { (count + blockSize - 1) / blockSize }
+  public static func sharedScratchCount(_ count: Int) -> Int {
+    (count + Kernels.normBlock - 1) / Kernels.normBlock
+  }
 
   /// Takes one step.
   ///
@@ -72,29 +74,50 @@ public struct AdamW: Sendable, Equatable {
     gradients: Tensor, step: Int, gradientScale: Double = 1, parameters: Tensor, firstMoment: Tensor,
     secondMoment: Tensor, context: ExecutionContext
   ) -> Double {
+    let squares = context.shared(0..<Self.sharedScratchCount(gradients.count))
+    context.perform(
+      work(
+        parameters: parameters, gradients: gradients, firstMoment: firstMoment, secondMoment: secondMoment,
+        range: 0..<gradients.count, unit: Kernels.normBlock, squares: squares, step: step,
+        gradientScale: gradientScale, context: context))
+    return Self.root(squares)
+  }
+
+  /// One step over elements `range` as independent tasks.
+  ///
+  /// - Parameters:
+  ///   - range: starts at a multiple of `unit`.
+  ///   - squares: element i receives the sum of the squared gradients i·unit..<(i+1)·unit.
+  package func work(
+    parameters: Tensor, gradients: Tensor, firstMoment: Tensor, secondMoment: Tensor, range: Range<Int>,
+    unit: Int, squares: Tensor, step: Int, gradientScale: Double = 1, context: ExecutionContext
+  ) -> Work {
     let constants = Step(self, step: step, gradientScale: gradientScale)
-    return Self.norm(of: gradients, context: context) { range in
-      context.kernels.adamW(
+    let size = max(unit, Self.blockSize / unit * unit)
+    let kernels = context.kernels
+    return Work.blocks(of: size, in: range.count) { block, _ in
+      kernels.adamW(
         constants, parameters: parameters, gradients: gradients, firstMoment: firstMoment,
-        secondMoment: secondMoment, range: range)
+        secondMoment: secondMoment,
+        range: range.lowerBound + block.lowerBound..<range.lowerBound + block.upperBound, unit: unit,
+        squares: squares)
     }
+  }
+
+  /// The root of the sum of all elements, added in ascending order in Double.
+  package static func root(_ squares: Tensor) -> Double {
+    squares.withSpan { squares in squares.indices.reduce(0.0) { $0 + Double(squares[$1]) } }.squareRoot()
   }
 
   /// The Euclidean norm of the gradients, for clipping before a step.
   ///
   /// - Complexity: 2 FLOP and 4 bytes an element.
   public static func norm(of gradients: Tensor, context: ExecutionContext) -> Double {
-    norm(of: gradients, context: context) { range in context.kernels.squaredNorm(gradients, range: range) }
-  }
-
-  private static func norm(
-    of gradients: Tensor, context: ExecutionContext, _ squaredNorm: @escaping (Range<Int>) -> Double
-  ) -> Double {
-    let partials = context.shared(0..<sharedScratchCount(gradients.count))
+    let partials = context.shared(0..<(gradients.count + blockSize - 1) / blockSize)
     context.perform(
       .blocks(of: blockSize, in: gradients.count) { range, _ in
-        partials[range.lowerBound / blockSize] = Float(squaredNorm(range))
+        partials[range.lowerBound / blockSize] = Float(context.kernels.squaredNorm(gradients, range: range))
       })
-    return partials.array().reduce(0.0) { $0 + Double($1) }.squareRoot()
+    return root(partials)
   }
 }

@@ -60,9 +60,50 @@ public final class ExecutionContext {
 
   /// Runs every task of every piece of work in one parallel region, in no particular order.
   package func perform(_ works: Work...) {
-    let total = works.reduce(0) { $0 + $1.count }
+    run(works, hiding: 0)
+  }
+
+  // MARK: - Work behind other work
+
+  /// Tasks that wait for regions in which they cost little, the next one last.
+  private var hidden: [(work: Work, task: Int)] = []
+
+  /// How many hidden tasks a region takes for each of its own: memory-bound tasks run well beside arithmetic and badly
+  /// beside each other.
+  private static let hiddenPerTask = 2
+
+  /// Lets the tasks run among those of later calls of `performHiding`, or at the latest in `finishHidden`.
+  ///
+  /// Whatever they touch, no other work touches until then.
+  package func hide(_ works: [Work]) {
+    for work in works.reversed() {
+      for task in (0..<work.count).reversed() { hidden.append((work, task)) }
+    }
+  }
+
+  /// As `perform`, for work bound by arithmetic: hidden tasks bound by memory are strewn among its own.
+  package func performHiding(_ works: Work...) {
+    run(works, hiding: min(hidden.count, Self.hiddenPerTask * works.reduce(0) { $0 + $1.count }))
+  }
+
+  /// Runs the hidden tasks that are left.
+  package func finishHidden() {
+    run([], hiding: hidden.count)
+  }
+
+  private func run(_ works: [Work], hiding count: Int) {
+    let background = hidden.suffix(count)
+    hidden.removeLast(count)
+    let total = works.reduce(0) { $0 + $1.count } + count
     parallel.forEach(total) { task, worker in
-      var index = task
+      // Of the first n tasks, n·count/total come from the background: evenly strewn.
+      let before = task * count / total
+      if (task + 1) * count / total > before {
+        let (work, index) = background[background.endIndex - 1 - before]
+        work.body(index, worker)
+        return
+      }
+      var index = task - before
       for work in works {
         if index < work.count {
           work.body(index, worker)

@@ -5,6 +5,9 @@ import Machine
 /// Every element of C is one chain of fused multiply-adds for each 256 products, the chains added in ascending order,
 /// so the split changes no bit of the result.
 package enum GEMM {
+  /// Products that are summed in one chain before they are added to C.
+  package static let chainLength = Kernels.gemmChain
+
   /// C(M,N) (+)= A(M,K)·B(K,N) + bias as independent tasks.
   ///
   /// - Parameters:

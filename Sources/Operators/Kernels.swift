@@ -30,6 +30,7 @@ import Machine
 
   static let attentionRows = CK_ATTENTION_ROWS
   static let normBlock = CK_NORM_BLOCK
+  static let gemmChain = CK_KC
   static let gemmBlockColumns = CK_GEMM_COLUMNS
   static let gemmPackedRows = CK_GEMM_PACKED_ROWS
 
@@ -209,21 +210,22 @@ extension Kernels {
     }
   }
 
-  /// Returns the squared norm of the gradients in `range`.
+  /// Also stores the squared norm of each `unit` gradients of `range`, from `squares[range.lowerBound / unit]` on.
   func adamW(
     _ step: AdamW.Step, parameters: Tensor, gradients: Tensor, firstMoment: Tensor, secondMoment: Tensor,
-    range: Range<Int>
-  ) -> Double {
+    range: Range<Int>, unit: Int, squares: Tensor
+  ) {
+    precondition(range.lowerBound % unit == 0)
     var arguments = ck_adamw(
       learning_rate: step.learningRate, beta1: step.beta1, beta2: step.beta2, epsilon: step.epsilon,
       weight_decay: step.weightDecay, one_minus_beta1: step.oneMinusBeta1,
       one_minus_beta2: step.oneMinusBeta2,
       first_correction: step.firstCorrection, second_correction: step.secondCorrection,
       gradient_scale: step.gradientScale)
-    return unsafe table.adamw(
+    let norms = range.lowerBound / unit..<(range.upperBound + unit - 1) / unit
+    unsafe table.adamw(
       parameters.pointer(range), gradients.pointer(range), firstMoment.pointer(range),
-      secondMoment.pointer(range),
-      range.count, &arguments)
+      secondMoment.pointer(range), range.count, &arguments, unit, squares.pointer(norms))
   }
 
   func squaredNorm(_ x: Tensor, range: Range<Int>) -> Double {

@@ -56,6 +56,6 @@ public enum Linear {
       kernels.columnSum(
         dout, rows: rows, columns: columns, rowStride: stride, accumulate: accumulate, out: dbias)
     }
-    context.perform(inputGradient, weightGradient, biasGradient)
+    context.performHiding(inputGradient, weightGradient, biasGradient)
   }
 }

@@ -91,8 +91,9 @@ typedef struct ck_kernels {
                                  float scale, long rows, long v, long ld, float *dlogits);
   // out[c] (+)= Σ_r x[r][c], rows ascending in blocks of CK_SUM_ROWS.
   void (*column_sum)(const float *x, long rows, long columns, long ld, int accumulate, float *out);
-  // Returns Σ g² before scaling.
-  double (*adamw)(float *parameters, const float *gradients, float *m, float *v, long n, const ck_adamw *);
+  // squares[i] = Σ g² before scaling, over elements i·unit..<(i+1)·unit.
+  void (*adamw)(float *parameters, const float *gradients, float *m, float *v, long n, const ck_adamw *, long unit,
+                float *squares);
   double (*squared_norm)(const float *x, long n);
   void (*exponential)(const float *x, long n, float *y);
 

@@ -19,17 +19,16 @@ INLINE vf adamw_step(float *p, const float *gradient, float *m, float *v, long l
   return g;
 }
 
-static double adamw(float *parameters, const float *gradients, float *m, float *v, long n, const ck_adamw *a) {
-  double total = 0.0;
-  for (long start = 0; start < n; start += CK_NORM_BLOCK) {
-    long end = n - start < CK_NORM_BLOCK ? n : start + CK_NORM_BLOCK;
+static void adamw(float *parameters, const float *gradients, float *m, float *v, long n, const ck_adamw *a, long unit,
+                  float *squares) {
+  for (long start = 0; start < n; start += unit) {
+    long end = n - start < unit ? n : start + unit;
     vf sum = v_zero();
     for (long i = start; i < end; i += LANES) {
       long left = end - i;
       vf g = adamw_step(parameters + i, gradients + i, m + i, v + i, left, a);
       sum = v_fma(g, g, sum);
     }
-    total += (double)v_sum(sum);
+    *squares++ = v_sum(sum);
   }
-  return total;
 }

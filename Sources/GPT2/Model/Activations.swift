@@ -1,6 +1,9 @@
 import Machine
+import Operators
 
 /// What a forward pass over (B, T) keeps, as named, shaped views of one range of memory.
+///
+/// A tensor that is not kept has one layer, which every layer's pass overwrites in turn: L is 1 there.
 ///
 /// | name | shape | |
 /// |---|---|---|
@@ -13,7 +16,7 @@ import Machine
 /// | fch, fch_gelu | (L, B, T, 4C) | before and after the activation |
 /// | projection | (B, T, C) | a block's output before it is added to the stream; every layer's in turn |
 /// | lnf, lnf_mean, lnf_rstd | (B, T, C), (B, T) twice | |
-/// | logits | (B, T, Vp) | columns V..<Vp stay 0; a backward pass leaves their gradient here instead |
+/// | logits | (B, T, Vp) | columns V..<Vp stay 0; a backward pass leaves their gradient here instead; where they are not kept, (256, Vp): a block of rows at a time |
 /// | losses, logits_lse | (B, T) | |
 /// | preatt, att | (L, B, NH, T, T) | scores and weights, only where the model keeps attention |
 public struct Activations: Sendable {
@@ -24,6 +27,12 @@ public struct Activations: Sendable {
   private let indices: [String: Int]
 
   public subscript(_ name: String) -> Tensor? { indices[name].map { tensors[$0] } }
+
+  /// A layer of a tensor, or the one that all layers share.
+  func tensor(_ name: String, layer: Int) -> Tensor {
+    let tensor = tensor(name)
+    return tensor.layer(tensor.shape[0] == 1 ? 0 : layer)
+  }
 
   func tensor(_ name: String) -> Tensor {
     guard let tensor = self[name] else { preconditionFailure("no activation is named \(name)") }
@@ -59,37 +68,75 @@ public struct Activations: Sendable {
   }
 }
 
-extension Configuration {
-  /// The views of a forward pass, in order.
-  func activationEntries(batchSize: Int, sequenceLength: Int, keepsAttention: Bool) -> [Arena.Entry] {
-    let rows = [batchSize, sequenceLength]
-    let wide = 4 * channels
-    func entry(_ name: String, _ shape: [Int]) -> Arena.Entry { Arena.Entry(name: name, shape: shape) }
-    var entries = [entry("encoded", rows + [channels])]
-    func norm(_ name: String, _ leading: [Int]) -> [Arena.Entry] {
-      [
-        entry(name, leading + rows + [channels]), entry(name + "_mean", leading + rows),
-        entry(name + "_rstd", leading + rows),
-      ]
+/// What training computes again in the backward pass instead of keeping it from the forward pass.
+public enum Recomputation: String, CaseIterable, Sendable {
+  /// Nothing: 16·B·T·C floats a layer.
+  case none
+  /// Both layer norms and the activation: 10·B·T·C floats a layer, and about a hundredth more time.
+  case elementwise
+  /// Every block from its input: B·T·C floats a layer, and about a third more time.
+  case blocks
+}
+
+/// What a pass keeps of each layer, and of the logits.
+enum Keeping: Equatable {
+  /// Everything, for people who look and for a backward pass that is called by itself.
+  case all
+  /// What the backward pass of the same call needs.
+  case forBackward(Recomputation)
+  /// Nothing: only the loss is wanted.
+  case nothing
+
+  var wholeLogits: Bool { self == .all }
+
+  func keeps(_ name: String) -> Bool {
+    switch self {
+    case .all, .forBackward(.none): true
+    case .forBackward(.elementwise): !["ln1", "ln2", "fch_gelu"].contains(name)
+    case .forBackward(.blocks): name == "residual3"
+    case .nothing: false
     }
-    entries += norm("ln1", [layers])
+  }
+}
+
+extension Configuration {
+  /// Rows of logits that exist at once where they are not kept whole: the GEMM's chain over rows, so that the gradient
+  /// of the head is summed as in one piece.
+  static let logitsRows = GEMM.chainLength
+
+  /// The views of a forward pass, in order.
+  func activationEntries(
+    batchSize: Int, sequenceLength: Int, keeping: Keeping, keepsAttention: Bool
+  ) -> [Arena.Entry] {
+    let rows = [batchSize, sequenceLength]
+    let (width, count) = (channels, batchSize.multipliedReportingOverflow(by: sequenceLength))
+    func entry(_ name: String, _ shape: [Int]) -> Arena.Entry { Arena.Entry(name: name, shape: shape) }
+    func layered(_ name: String, _ shape: [Int]) -> Arena.Entry {
+      entry(name, [keeping.keeps(name) ? layers : 1] + shape)
+    }
+    var entries = [entry("encoded", rows + [width])]
+    func norm(_ name: String) -> [Arena.Entry] {
+      [layered(name, rows + [width]), layered(name + "_mean", rows), layered(name + "_rstd", rows)]
+    }
+    entries += norm("ln1")
     entries += [
-      entry("qkv", [layers] + rows + [3 * channels]), entry("atty", [layers] + rows + [channels]),
-      entry("att_lse", [layers, batchSize, heads, sequenceLength]),
-      entry("residual2", [layers] + rows + [channels]),
+      layered("qkv", rows + [3 * width]), layered("atty", rows + [width]),
+      layered("att_lse", [batchSize, heads, sequenceLength]), layered("residual2", rows + [width]),
     ]
-    entries += norm("ln2", [layers])
+    entries += norm("ln2")
     entries += [
-      entry("fch", [layers] + rows + [wide]), entry("fch_gelu", [layers] + rows + [wide]),
-      entry("residual3", [layers] + rows + [channels]), entry("projection", rows + [channels]),
-    ]
-    entries += norm("lnf", [])
-    entries += [
-      entry("logits", rows + [paddedVocabularySize]), entry("losses", rows), entry("logits_lse", rows),
+      layered("fch", rows + [4 * width]), layered("fch_gelu", rows + [4 * width]),
+      layered("residual3", rows + [width]), entry("projection", rows + [width]),
+      entry("lnf", rows + [width]), entry("lnf_mean", rows), entry("lnf_rstd", rows),
+      entry(
+        "logits",
+        keeping.wholeLogits || count.overflow
+          ? rows + [paddedVocabularySize] : [min(count.partialValue, Self.logitsRows), paddedVocabularySize]),
+      entry("losses", rows), entry("logits_lse", rows),
     ]
     if keepsAttention {
-      let square = [layers, batchSize, heads, sequenceLength, sequenceLength]
-      entries += [entry("preatt", square), entry("att", square)]
+      let square = [batchSize, heads, sequenceLength, sequenceLength]
+      entries += [layered("preatt", square), layered("att", square)]
     }
     return entries
   }

@@ -15,27 +15,62 @@ extension Model {
     let scratch = try prepareBackward(batchSize: acts.batchSize, sequenceLength: acts.sequenceLength)
     let gradients = ParameterTensors(try gradientMemory(), configuration: configuration)
     let accumulate = !gradientsAreZero
-    let (rows, channels) = (acts.batchSize * acts.sequenceLength, configuration.channels)
-    let (dresidual, dbranch) = (scratch.tensor("dresidual"), scratch.tensor("dbranch"))
-
     backwardHead(
-      acts, lossScale: lossScale, accumulate: accumulate, dwte: gradients.wte, dnormalised: dbranch)
+      acts, lossScale: lossScale, accumulate: accumulate, dwte: gradients.wte,
+      dnormalised: scratch.tensor("dbranch"))
+    backwardBlocks(acts, scratch, gradients, accumulate: accumulate)
+    gradientsAreZero = false
+    hasGradients = true
+    lastTargets = []
+  }
+
+  /// Everything before the head, from its gradient in `dbranch`.
+  ///
+  /// - Parameters:
+  ///   - recomputation: what the forward pass did not keep.
+  ///   - finished: called with each layer whose gradients are final.
+  func backwardBlocks(
+    _ acts: Activations, _ scratch: Activations, _ gradients: ParameterTensors, accumulate: Bool,
+    recomputation: Recomputation = .none, finished: (_ layer: Int) -> Void = { _ in }
+  ) {
+    let (rows, channels) = (acts.batchSize * acts.sequenceLength, configuration.channels)
+    let dresidual = scratch.tensor("dresidual")
     Residual.zero(dresidual, context: context)
-    let last = configuration.layers - 1
     LayerNorm.backward(
-      dbranch, x: acts.tensor("residual3").layer(last), weight: weights.lnfw, mean: acts.tensor("lnf_mean"),
-      rstd: acts.tensor("lnf_rstd"), rows: rows, channels: channels, accumulate: accumulate, dx: dresidual,
-      dweight: gradients.lnfw, dbias: gradients.lnfb, context: context)
-    for layer in stride(from: last, through: 0, by: -1) {
+      scratch.tensor("dbranch"), x: stream(into: configuration.layers, acts), weight: weights.lnfw,
+      mean: acts.tensor("lnf_mean"), rstd: acts.tensor("lnf_rstd"), rows: rows, channels: channels,
+      accumulate: accumulate, dx: dresidual, dweight: gradients.lnfw, dbias: gradients.lnfb, context: context)
+    for layer in (0..<configuration.layers).reversed() {
+      // The forward pass has just computed the last one.
+      if recomputation == .blocks, layer < configuration.layers - 1 { forwardLayer(layer, acts) }
+      if recomputation == .elementwise { recomputeFeedForward(layer, acts) }
       backwardFeedForward(layer, acts, scratch, gradients.layers[layer], accumulate: accumulate)
+      if recomputation == .elementwise { recomputeAttentionNorm(layer, acts) }
       backwardAttention(layer, acts, scratch, gradients.layers[layer], accumulate: accumulate)
+      finished(layer)
     }
     Encoder.backward(
       dresidual, tokens: lastInputs, batchSize: acts.batchSize, sequenceLength: acts.sequenceLength,
       channels: channels, accumulate: accumulate, dwte: gradients.wte, dwpe: gradients.wpe, context: context)
-    gradientsAreZero = false
-    hasGradients = true
-    lastTargets = []
+  }
+
+  private func recomputeFeedForward(_ layer: Int, _ acts: Activations) {
+    let tensors = weights.layers[layer]
+    func view(_ name: String) -> Tensor { acts.tensor(name, layer: layer) }
+    let (rows, channels) = (acts.batchSize * acts.sequenceLength, configuration.channels)
+    activation.forward(view("fch"), count: rows * 4 * channels, y: view("fch_gelu"), context: context)
+    LayerNorm.forward(
+      view("residual2"), weight: tensors.ln2w, bias: tensors.ln2b, rows: rows, channels: channels,
+      y: view("ln2"), mean: view("ln2_mean"), rstd: view("ln2_rstd"), context: context)
+  }
+
+  private func recomputeAttentionNorm(_ layer: Int, _ acts: Activations) {
+    let tensors = weights.layers[layer]
+    func view(_ name: String) -> Tensor { acts.tensor(name, layer: layer) }
+    LayerNorm.forward(
+      stream(into: layer, acts), weight: tensors.ln1w, bias: tensors.ln1b,
+      rows: acts.batchSize * acts.sequenceLength, channels: configuration.channels, y: view("ln1"),
+      mean: view("ln1_mean"), rstd: view("ln1_rstd"), context: context)
   }
 
   private func backwardHead(
@@ -52,18 +87,14 @@ extension Model {
       outputs: configuration.vocabularySize, rowStride: configuration.paddedVocabularySize,
       accumulate: accumulate,
       dx: dnormalised, dweight: dwte, dbias: nil, context: context)
-    if !accumulate {
-      // Nothing else writes the padded rows: what a user left there would outlive `zeroGradients`.
-      let real = configuration.vocabularySize * configuration.channels
-      Residual.zero(dwte.slice(real..<dwte.count), context: context)
-    }
+    if !accumulate { zeroPadding(of: dwte) }
   }
 
   private func backwardFeedForward(
     _ layer: Int, _ acts: Activations, _ scratch: Activations, _ gradients: LayerTensors, accumulate: Bool
   ) {
     let tensors = weights.layers[layer]
-    func view(_ name: String) -> Tensor { acts.tensor(name).layer(layer) }
+    func view(_ name: String) -> Tensor { acts.tensor(name, layer: layer) }
     let (rows, channels) = (acts.batchSize * acts.sequenceLength, configuration.channels)
     let (dresidual, dbranch) = (scratch.tensor("dresidual"), scratch.tensor("dbranch"))
     let dhidden = scratch.tensor("dfch")
@@ -86,7 +117,7 @@ extension Model {
     _ layer: Int, _ acts: Activations, _ scratch: Activations, _ gradients: LayerTensors, accumulate: Bool
   ) {
     let tensors = weights.layers[layer]
-    func view(_ name: String) -> Tensor { acts.tensor(name).layer(layer) }
+    func view(_ name: String) -> Tensor { acts.tensor(name, layer: layer) }
     let (rows, channels) = (acts.batchSize * acts.sequenceLength, configuration.channels)
     let (dresidual, dbranch) = (scratch.tensor("dresidual"), scratch.tensor("dbranch"))
     let dqkv = scratch.tensor("dqkv")
@@ -100,9 +131,8 @@ extension Model {
     Linear.backward(
       dqkv, x: view("ln1"), weight: tensors.qkvw, rows: rows, inputs: channels, outputs: 3 * channels,
       accumulate: accumulate, dx: dbranch, dweight: gradients.qkvw, dbias: gradients.qkvb, context: context)
-    let stream = layer == 0 ? acts.tensor("encoded") : acts.tensor("residual3").layer(layer - 1)
     LayerNorm.backward(
-      dbranch, x: stream, weight: tensors.ln1w, mean: view("ln1_mean"), rstd: view("ln1_rstd"), rows: rows,
+      dbranch, x: stream(into: layer, acts), weight: tensors.ln1w, mean: view("ln1_mean"), rstd: view("ln1_rstd"), rows: rows,
       channels: channels, accumulate: accumulate, dx: dresidual, dweight: gradients.ln1w,
       dbias: gradients.ln1b,
       context: context)

@@ -19,26 +19,47 @@ extension Model {
     _ inputs: [Int32], targets: [Int32]? = nil, batchSize: Int, sequenceLength: Int
   ) throws(ModelError) {
     try check(inputs, targets: targets, batchSize: batchSize, sequenceLength: sequenceLength)
-    let acts = try prepareActivations(batchSize: batchSize, sequenceLength: sequenceLength)
+    let acts = try prepareActivations(batchSize: batchSize, sequenceLength: sequenceLength, keeping: .all)
+    forwardBlocks(inputs, acts)
+    Linear.forward(
+      acts.tensor("lnf"), weight: weights.wte, bias: nil, rows: batchSize * sequenceLength,
+      inputs: configuration.channels, outputs: configuration.vocabularySize,
+      rowStride: configuration.paddedVocabularySize, y: acts.tensor("logits"), context: context)
+    forwardLoss(targets, acts)
+  }
+
+  /// Computes the mean loss and keeps nothing else: one layer's activations, 256 rows of logits.
+  ///
+  /// - Parameters: as in `forward`.
+  /// - Returns: the loss, the same to the bit as that of `forward`.
+  /// - Throws: as `forward`.
+  public func evaluate(
+    _ inputs: [Int32], targets: [Int32], batchSize: Int, sequenceLength: Int
+  ) throws(ModelError) -> Float {
+    try check(inputs, targets: targets, batchSize: batchSize, sequenceLength: sequenceLength)
+    let acts = try prepareActivations(batchSize: batchSize, sequenceLength: sequenceLength, keeping: .nothing)
+    forwardBlocks(inputs, acts)
+    lastTargets = []
+    return forwardHead(targets, acts)
+  }
+
+  /// Everything before the head: `lnf` of the activations is its input.
+  func forwardBlocks(_ inputs: [Int32], _ acts: Activations) {
     let channels = configuration.channels
     lastInputs = inputs
     Encoder.forward(
-      inputs, wte: weights.wte, wpe: weights.wpe, batchSize: batchSize, sequenceLength: sequenceLength,
-      channels: channels, out: acts.tensor("encoded"), context: context)
-    var stream = acts.tensor("encoded")
-    for layer in 0..<configuration.layers {
-      stream = forwardLayer(layer, stream: stream, acts)
-    }
-    let rows = batchSize * sequenceLength
-    let normalised = acts.tensor("lnf")
+      inputs, wte: weights.wte, wpe: weights.wpe, batchSize: acts.batchSize,
+      sequenceLength: acts.sequenceLength, channels: channels, out: acts.tensor("encoded"), context: context)
+    for layer in 0..<configuration.layers { forwardLayer(layer, acts) }
     LayerNorm.forward(
-      stream, weight: weights.lnfw, bias: weights.lnfb, rows: rows, channels: channels, y: normalised,
-      mean: acts.tensor("lnf_mean"), rstd: acts.tensor("lnf_rstd"), context: context)
-    Linear.forward(
-      normalised, weight: weights.wte, bias: nil, rows: rows, inputs: channels,
-      outputs: configuration.vocabularySize, rowStride: configuration.paddedVocabularySize,
-      y: acts.tensor("logits"), context: context)
-    forwardLoss(targets, acts)
+      stream(into: configuration.layers, acts), weight: weights.lnfw, bias: weights.lnfb, rows: inputs.count,
+      channels: channels, y: acts.tensor("lnf"), mean: acts.tensor("lnf_mean"), rstd: acts.tensor("lnf_rstd"),
+      context: context)
+  }
+
+  /// The residual stream that enters a layer, or after the last one the head.
+  func stream(into layer: Int, _ acts: Activations) -> Tensor {
+    layer == 0 ? acts.tensor("encoded") : acts.tensor("residual3", layer: layer - 1)
   }
 
   private func forwardLoss(_ targets: [Int32]?, _ acts: Activations) {
@@ -50,14 +71,19 @@ extension Model {
       acts.tensor("logits"), targets: targets, vocabularySize: configuration.vocabularySize,
       paddedVocabularySize: configuration.paddedVocabularySize, losses: losses,
       logSumExp: acts.tensor("logits_lse"), context: context)
-    let sum = losses.withSpan { losses in losses.indices.reduce(0.0) { $0 + Double(losses[$1]) } }
-    meanLoss = Float(sum / Double(targets.count))
+    meanLoss = Self.mean(losses)
   }
 
-  /// One block; returns the stream after it.
-  private func forwardLayer(_ layer: Int, stream: Tensor, _ acts: Activations) -> Tensor {
+  static func mean(_ losses: Tensor) -> Float {
+    let sum = losses.withSpan { losses in losses.indices.reduce(0.0) { $0 + Double(losses[$1]) } }
+    return Float(sum / Double(losses.count))
+  }
+
+  /// One block, from the stream into it to the stream into the next.
+  func forwardLayer(_ layer: Int, _ acts: Activations) {
     let tensors = weights.layers[layer]
-    func view(_ name: String) -> Tensor { acts.tensor(name).layer(layer) }
+    func view(_ name: String) -> Tensor { acts.tensor(name, layer: layer) }
+    let stream = stream(into: layer, acts)
     let (rows, channels) = (acts.batchSize * acts.sequenceLength, configuration.channels)
     let projection = acts.tensor("projection")
 
@@ -91,7 +117,6 @@ extension Model {
       outputs: channels, y: projection, context: context)
     Residual.forward(
       view("residual2"), projection, count: rows * channels, out: view("residual3"), context: context)
-    return view("residual3")
   }
 
   func attentionShape(_ acts: Activations) -> AttentionShape {
@@ -100,7 +125,7 @@ extension Model {
       channels: configuration.channels)
   }
 
-  private func check(
+  func check(
     _ inputs: [Int32], targets: [Int32]?, batchSize: Int, sequenceLength: Int
   ) throws(ModelError) {
     guard batchSize > 0 else { throw .notPositive(name: "batch size", size: batchSize) }

@@ -24,10 +24,14 @@ public final class Model {
   public private(set) var notice: String?
   /// Whether forward passes keep the attention's scores and weights (`preatt`, `att`) for inspection.
   public var keepsAttention = false
+  /// What `train` computes again in its backward pass rather than keeping it.
+  public var recomputation = Recomputation.none
   /// The sixteen tensors of `configuration.parameterShapes`.
   public let parameters: Arena
-  /// What the last forward pass kept; nil before `reserve` and the first pass.
+  /// What the last pass kept; nil before `reserve` and the first pass. All of it after `forward`; `train` keeps what its
+  /// `recomputation` leaves, `evaluate` one layer.
   public internal(set) var activations: Activations?
+  private var keeping = Keeping.all
   /// The mean loss of the last forward pass, or nil when it had no targets.
   public internal(set) var meanLoss: Float?
   /// Updates done so far.
@@ -43,6 +47,8 @@ public final class Model {
   var hasGradients = false
   var gradientStorage: Arena?
   var moments: (first: Arena, second: Arena)?
+  /// The squared norm of each row of C gradients, in the order of the parameters.
+  var gradientSquares: Arena?
   private var forwardStorage: Arena?
   private var backwardStorage: Arena?
 
@@ -120,6 +126,14 @@ public final class Model {
     return (first, second)
   }
 
+  func gradientSquareMemory() throws(ModelError) -> Tensor {
+    if let gradientSquares { return gradientSquares.all }
+    let rows = configuration.parameterCount / configuration.channels
+    let arena = try arena([Arena.Entry(name: "squares", shape: [rows])], what: "the norms of the gradients")
+    gradientSquares = arena
+    return arena.all
+  }
+
   /// Makes every gradient count as zero.
   ///
   /// - Complexity: none; the next backward pass overwrites instead of adding.
@@ -130,11 +144,13 @@ public final class Model {
   /// Views for (B, T): over the memory at hand where it is large enough, else over new memory.
   ///
   /// - Throws: `ModelError.memory` with the number of bytes, when they exceed memory.
-  func prepareActivations(batchSize: Int, sequenceLength: Int) throws(ModelError) -> Activations {
+  func prepareActivations(
+    batchSize: Int, sequenceLength: Int, keeping: Keeping
+  ) throws(ModelError) -> Activations {
     let entries = configuration.activationEntries(
-      batchSize: batchSize, sequenceLength: sequenceLength, keepsAttention: keepsAttention)
+      batchSize: batchSize, sequenceLength: sequenceLength, keeping: keeping, keepsAttention: keepsAttention)
     if let activations, activations.batchSize == batchSize, activations.sequenceLength == sequenceLength,
-      (activations["att"] != nil) == keepsAttention
+      (activations["att"] != nil) == keepsAttention, self.keeping == keeping
     {
       return activations
     }
@@ -149,7 +165,8 @@ public final class Model {
     // Earlier views of the same memory left their numbers in the padding.
     Residual.zeroColumns(
       configuration.vocabularySize..<configuration.paddedVocabularySize, of: views.tensor("logits"),
-      rows: batchSize * sequenceLength, rowStride: configuration.paddedVocabularySize, context: context)
+      rows: views.tensor("logits").count / configuration.paddedVocabularySize,
+      rowStride: configuration.paddedVocabularySize, context: context)
     do {
       try context.reserve(
         sequenceLength: sequenceLength,
@@ -158,6 +175,7 @@ public final class Model {
           AdamW.sharedScratchCount(parameters.all.count)))
     } catch { throw .memory(error) }
     activations = views
+    self.keeping = keeping
     return views
   }
 

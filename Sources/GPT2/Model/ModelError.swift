@@ -9,6 +9,7 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
   case tokenOutsideVocabulary(name: String, position: Int, token: Int32, vocabularySize: Int)
   case noForwardPass
   case noGradients
+  case nonFiniteLoss(Float)
   case nonFiniteGradients(step: Int)
 
   public var description: String {
@@ -23,6 +24,7 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
       "token \(position) of the \(name) should be within the vocabulary 0..<\(vocabularySize), but is \(token)."
     case .noForwardPass: "the backward pass needs a forward pass with targets before it; there was none."
     case .noGradients: "the update needs a backward pass before it; there was none."
+    case .nonFiniteLoss(let loss): "the loss should be finite, but is \(loss)."
     case .nonFiniteGradients(let step):
       "the gradients of update \(step) should be finite, but their norm is not: the training has diverged."
     }

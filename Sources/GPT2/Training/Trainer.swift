@@ -65,26 +65,28 @@ public final class Trainer {
   private func train(step: Int) throws(TrainingError) -> TrainingStep {
     let start = ContinuousClock.now
     let batches = options.gradientAccumulation
-    var sum = 0.0
-    for batch in 0..<batches {
-      training.nextBatch()
-      let loss = try loss(of: training, step: step)
-      sum += Double(loss)
-      do {
-        if batch == 0 { model.zeroGradients() }
-        try model.backward(lossScale: 1 / Float(batches))
-      } catch { throw TrainingError(error, step: step) }
-    }
     var optimizer = options.optimizer
     optimizer.learningRate = options.schedule.rate(
       step: step, steps: options.steps, peak: options.optimizer.learningRate)
-    let norm: Double
-    do { norm = try model.update(optimizer, clip: options.gradientClip) } catch {
-      throw TrainingError(error, step: step)
-    }
+    var sum = 0.0
+    var norm: Double?
+    model.zeroGradients()
+    do {
+      for batch in 0..<batches {
+        training.nextBatch()
+        // Clipping needs the norm of all gradients before the first update.
+        let updates = batch == batches - 1 && options.gradientClip == 0
+        norm = try model.train(
+          training.inputs, targets: training.targets, batchSize: training.batchSize,
+          sequenceLength: training.sequenceLength, lossScale: 1 / Float(batches),
+          optimizer: updates ? optimizer : nil)
+        sum += Double(model.meanLoss ?? .nan)
+      }
+      if norm == nil { norm = try model.update(optimizer, clip: options.gradientClip) }
+    } catch { throw TrainingError(error, step: step) }
     return TrainingStep(
       step: step, loss: Float(sum / Double(batches)), learningRate: optimizer.learningRate,
-      gradientNorm: norm,
+      gradientNorm: norm ?? .nan,
       tokens: batches * training.batchSize * training.sequenceLength, duration: .now - start)
   }
 
@@ -94,19 +96,14 @@ public final class Trainer {
     var sum = 0.0
     for _ in 0..<options.validationBatches {
       loader.nextBatch()
-      sum += Double(try loss(of: loader, step: step))
+      do {
+        sum += Double(
+          try model.evaluate(
+            loader.inputs, targets: loader.targets, batchSize: loader.batchSize,
+            sequenceLength: loader.sequenceLength))
+      } catch { throw TrainingError(error, step: step) }
     }
-    return Float(sum / Double(options.validationBatches))
-  }
-
-  /// The mean loss of the loader's batch, finite.
-  private func loss(of loader: DataLoader, step: Int) throws(TrainingError) -> Float {
-    do {
-      try model.forward(
-        loader.inputs, targets: loader.targets, batchSize: loader.batchSize,
-        sequenceLength: loader.sequenceLength)
-    } catch { throw TrainingError(error, step: step) }
-    let loss = model.meanLoss ?? .nan
+    let loss = Float(sum / Double(options.validationBatches))
     guard loss.isFinite else { throw .nonFiniteLoss(step: step, loss: loss) }
     return loss
   }
@@ -138,6 +135,8 @@ extension Model {
     _ = try gradientMemory()
     _ = try optimizerMoments()
     _ = try prepareBackward(batchSize: batchSize, sequenceLength: sequenceLength)
-    _ = try prepareActivations(batchSize: batchSize, sequenceLength: sequenceLength)
+    _ = try gradientSquareMemory()
+    _ = try prepareActivations(
+      batchSize: batchSize, sequenceLength: sequenceLength, keeping: .forBackward(recomputation))
   }
 }

@@ -99,10 +99,11 @@ public enum TrainingError: Error, CustomStringConvertible {
   }
 
   init(_ error: ModelError, step: Int) {
-    if case .nonFiniteGradients = error {
-      self = .nonFiniteGradients(step: step)
-    } else {
-      self = .model(error)
-    }
+    self =
+      switch error {
+      case .nonFiniteGradients: .nonFiniteGradients(step: step)
+      case .nonFiniteLoss(let loss): .nonFiniteLoss(step: step, loss: loss)
+      default: .model(error)
+      }
   }
 }
