@@ -109,15 +109,23 @@ public struct AdamW: Sendable, Equatable {
     squares.withSpan { squares in squares.indices.reduce(0.0) { $0 + Double(squares[$1]) } }.squareRoot()
   }
 
-  /// The Euclidean norm of the gradients, for clipping before a step.
+  /// The Euclidean norm of the gradients, for clipping before a step: the one that `update` returns.
   ///
   /// - Complexity: 2 FLOP and 4 bytes an element.
   public static func norm(of gradients: Tensor, context: ExecutionContext) -> Double {
-    let partials = context.shared(0..<(gradients.count + blockSize - 1) / blockSize)
+    let squares = context.shared(0..<sharedScratchCount(gradients.count))
     context.perform(
-      .blocks(of: blockSize, in: gradients.count) { range, _ in
-        partials[range.lowerBound / blockSize] = Float(context.kernels.squaredNorm(gradients, range: range))
-      })
-    return root(partials)
+      normWork(of: gradients, unit: Kernels.normBlock, squares: squares, context: context))
+    return root(squares)
+  }
+
+  /// The squared norm of each `unit` gradients as independent tasks.
+  package static func normWork(
+    of gradients: Tensor, unit: Int, squares: Tensor, context: ExecutionContext
+  ) -> Work {
+    let kernels = context.kernels
+    return Work.blocks(of: max(unit, blockSize / unit * unit), in: gradients.count) { range, _ in
+      kernels.squaredNorms(gradients, range: range, unit: unit, squares: squares)
+    }
   }
 }

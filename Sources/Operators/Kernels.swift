@@ -228,8 +228,11 @@ extension Kernels {
       secondMoment.pointer(range), range.count, &arguments, unit, squares.pointer(norms))
   }
 
-  func squaredNorm(_ x: Tensor, range: Range<Int>) -> Double {
-    unsafe table.squared_norm(x.pointer(range), range.count)
+  /// Stores the squared norm of each `unit` elements of `range`, from `squares[range.lowerBound / unit]` on.
+  func squaredNorms(_ x: Tensor, range: Range<Int>, unit: Int, squares: Tensor) {
+    precondition(range.lowerBound % unit == 0)
+    let norms = range.lowerBound / unit..<(range.upperBound + unit - 1) / unit
+    unsafe table.squared_norms(x.pointer(range), range.count, unit, squares.pointer(norms))
   }
 
   /// y = exp(x), for the tests of the kernels' own exponential.

@@ -20,7 +20,7 @@ enum {
   CK_KC = 256,              // GEMM: products summed in one chain before they are added to C
   CK_ATTENTION_ROWS = 64,   // attention: queries that share one sweep over the keys
   CK_SUM_ROWS = 128,        // sums over rows: rows summed in one chain before they are added to the total
-  CK_NORM_BLOCK = 4096      // squared norms: elements summed in single precision before they go to double
+  CK_NORM_BLOCK = 4096      // squared norms: elements summed in single precision where the caller has no unit
 };
 
 typedef struct {
@@ -94,7 +94,8 @@ typedef struct ck_kernels {
   // squares[i] = Σ g² before scaling, over elements i·unit..<(i+1)·unit.
   void (*adamw)(float *parameters, const float *gradients, float *m, float *v, long n, const ck_adamw *, long unit,
                 float *squares);
-  double (*squared_norm)(const float *x, long n);
+  // squares[i] = Σ x² over elements i·unit..<(i+1)·unit.
+  void (*squared_norms)(const float *x, long n, long unit, float *squares);
   void (*exponential)(const float *x, long n, float *y);
 
   // The machine's limits: FLOP done by `iterations` rounds of independent multiply-adds; a sum that reads n floats.

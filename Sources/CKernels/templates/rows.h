@@ -69,11 +69,9 @@ static void column_sum(const float *x, long rows, long columns, long ld, int acc
   for (; c < columns; c += LANES) column_sum_of(x + c, rows, columns - c, ld, 1, accumulate, out + c);
 }
 
-static double squared_norm(const float *x, long n) {
-  double total = 0.0;
-  for (long i = 0; i < n; i += CK_NORM_BLOCK) {
-    long count = n - i < CK_NORM_BLOCK ? n - i : CK_NORM_BLOCK;
-    total += (double)row_dot(x + i, x + i, count);
+static void squared_norms(const float *x, long n, long unit, float *squares) {
+  for (long i = 0; i < n; i += unit) {
+    long count = n - i < unit ? n - i : unit;
+    *squares++ = row_dot(x + i, x + i, count);
   }
-  return total;
 }

@@ -170,9 +170,8 @@ public final class Model {
     do {
       try context.reserve(
         sequenceLength: sequenceLength,
-        sharedCount: max(
-          LayerNorm.sharedScratchCount(rows: batchSize * sequenceLength, channels: configuration.channels),
-          AdamW.sharedScratchCount(parameters.all.count)))
+        sharedCount: LayerNorm.sharedScratchCount(
+          rows: batchSize * sequenceLength, channels: configuration.channels))
     } catch { throw .memory(error) }
     activations = views
     self.keeping = keeping
