@@ -37,8 +37,6 @@ class Result:
         about += f"{workload.rounds} round{'s' * (workload.rounds > 1)}"
         if workload.steps:
             about += f" of {workload.steps} steps, the first {workload.warm_up} of each not counted"
-        most = max(run.disturbance for contender in [*self.peers, self.ours] for run in contender.runs)
-        about += f"; others took at most {most:.0%} of the processors meanwhile"
         blocks = ["\n".join([*lines, about + "."]), self.times_table(), self.ratios_table()]
         if self.ours.runs[0].parts:
             blocks.append(self.products_table())
@@ -47,10 +45,13 @@ class Result:
     def times_table(self) -> str:
         memory = self.workload.shows_memory
         digits = 0 if self.ours.timing().median >= 100 else 2
-        rows = [["contender", f"ms {self.workload.work}: min", "median", "max"] + ["peak resident"] * memory]
+        rows = [["contender", f"ms {self.workload.work}: min", "median", "max"] + ["peak resident"] * memory
+                + ["processors taken by others"]]
         for contender in [*self.peers, self.ours]:
             cells = [contender.name, *cells_of(contender.timing(), digits)]
-            rows.append(cells + [f"{contender.peak_bytes() / 1e9:.2f} GB"] * memory)
+            cells += [f"{contender.peak_bytes() / 1e9:.2f} GB"] * memory
+            # Of the round that suffered most.
+            rows.append(cells + [f"{max(run.disturbance for run in contender.runs):.0%}"])
         return table(rows)
 
     def ratios_table(self) -> str:
