@@ -32,7 +32,7 @@ struct Inspect: ParsableCommand {
     let configuration = checkpoint.configuration
     printLines([
       ("file", path),
-      ("kind", "llm.c checkpoint, version \(checkpoint.version), \(checkpoint.precision.rawValue)"),
+      ("kind", "\(checkpoint.format)"),
       ("size", sizeText(checkpoint.byteCount)),
       ("model", ModelText.sizes(configuration)), ("parameters", ModelText.parameters(configuration)),
     ])

@@ -19,7 +19,7 @@ enum ModelSource {
   var summary: String {
     switch self {
     case .checkpoint(let checkpoint):
-      "\(checkpoint.path) (version \(checkpoint.version), \(checkpoint.precision.rawValue))"
+      "\(checkpoint.path) (\(checkpoint.format))"
     case .fresh: "from scratch"
     }
   }
