@@ -32,7 +32,10 @@ struct ModelOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The llm.c checkpoint to go on from. (default: \(defaultCheckpoint) where the working directory has it)",
+      """
+      The checkpoint to go on from: an llm.c file or a Hugging Face directory. (default: \(defaultCheckpoint) where \
+      the working directory has it)
+      """,
       valueName: "path"))
   var checkpoint: String?
 
