@@ -26,7 +26,7 @@ private let stateFile = ScratchFile("state.bin")
 private let tokenFile = ScratchFile("tokens.bin")
 
 /// Reads all numbers, where the model has the sizes of one in the corpus: making an arena takes milliseconds.
-private func load(_ checkpoint: Checkpoint) {
+func load(_ checkpoint: Checkpoint) {
   let shapes = checkpoint.configuration.parameterShapes
   guard let arena = arenas.first(where: { $0.tensors.map(\.shape) == shapes.map(\.shape) }) else { return }
   checkpoint.load(into: arena)

@@ -7,14 +7,14 @@ struct Fuzz: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Feeds mutated inputs to a parser, or lists the parsers where none is named.")
 
-  private static let parsers = formatParsers
+  private static let parsers = formatParsers + huggingFaceParsers
 
   @Argument(help: "The parser.") var parser: String?
   @Option(help: "How many inputs.") var inputs = 1_000_000
   @Option(help: "The same seed makes the same inputs.") var seed: UInt64 = 1
   @Option(help: "Parse this one file instead.") var replay: String?
 
-  private static let corpora = URL(filePath: #filePath, directoryHint: .notDirectory)
+  static let corpora = URL(filePath: #filePath, directoryHint: .notDirectory)
     .deletingLastPathComponent().appending(path: "Corpus")
 
   /// No input is larger than 16 KiB: seconds mean a loop that should not be there.
