@@ -32,10 +32,11 @@ struct SafetensorsIndex {
 
   /// All files, opened, with the tensors that the index says and no others.
   func files() throws(FormatError) -> [SafetensorsFile] {
+    let names = Set(places.values).sorted()
     var files: [SafetensorsFile] = []
+    for name in names { files.append(try open(name)) }
     var missing = Set(places.keys)
-    for name in Set(places.values).sorted() {
-      let file = try open(name)
+    for (name, file) in zip(names, files) {
       for entry in file.entries {
         guard places[entry.name] == name else {
           throw .mismatch(
@@ -44,7 +45,6 @@ struct SafetensorsIndex {
         }
         missing.remove(entry.name)
       }
-      files.append(file)
     }
     if let name = missing.min() {
       throw .mismatch(
