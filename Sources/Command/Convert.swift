@@ -14,7 +14,7 @@ struct Convert: ParsableCommand {
       are zeros where they are new, and are left away where the target has none. Of a directory only the model is \
       read and written, no tokenizer.
 
-      Memory holds the largest tensor of a layer and never the model.
+      Memory holds one tensor of one layer at a time, never the model.
       """)
 
   @Argument(help: "The checkpoint to read.")

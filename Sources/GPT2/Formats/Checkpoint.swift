@@ -64,7 +64,8 @@ extension Checkpoint {
   ///   - path: of the file, or of the directory, which is made where it is missing.
   ///   - overwrite: replaces a file, or the files in a directory, of the same names.
   /// - Precondition: `parameters` has the tensors of `configuration.parameterShapes`.
-  /// - Throws: `FormatError`; what is at `path` is then as it was.
+  /// - Throws: `FormatError`; what is at `path` is then as it was, unless the system fails between the renames of a
+  ///   directory's two files.
   public static func write(
     _ parameters: Arena, configuration: Configuration, to path: String,
     as format: CheckpointFormat = .llmVersion3,
