@@ -41,6 +41,10 @@ let package = Package(
       name: "TestSupport", dependencies: ["Machine", "Operators", "GPT2", "Reference"],
       path: "Tests/TestSupport",
       swiftSettings: safe),
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: ["GPT2", "Machine", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "Tests/Fuzz", exclude: ["Corpus"], swiftSettings: safe),
     .testTarget(name: "MachineTests", dependencies: ["Machine"], swiftSettings: safe),
     .testTarget(
       name: "OperatorsTests", dependencies: ["Operators", "Machine", "Reference", "TestSupport"],

@@ -97,6 +97,14 @@ int clinux_remove(const char *path) {
   return unlink(path) == 0 ? 0 : errno;
 }
 
+int clinux_make_directory(const char *path) {
+  return mkdir(path, 0777) == 0 ? 0 : errno;
+}
+
+int clinux_remove_directory(const char *path) {
+  return rmdir(path) == 0 ? 0 : errno;
+}
+
 int clinux_map_file(int descriptor, size_t byte_count, const void **address) {
   void *mapped = mmap(NULL, byte_count, PROT_READ, MAP_PRIVATE, descriptor, 0);
   if (mapped == MAP_FAILED) return errno;

@@ -95,6 +95,7 @@ struct DataOptions: ParsableArguments {
     if case .checkpoint(let checkpoint) = model {
       let slash = checkpoint.path.lastIndex(of: "/")
       folders.insert(slash.map { String(checkpoint.path[...$0]) } ?? "", at: 0)
+      if case .huggingFace = checkpoint.format { folders.insert(checkpoint.path + "/", at: 0) }
     }
     let paths = folders.map { $0 + Self.tokenizerName }
     guard let path = paths.first(where: { FileManager.default.fileExists(atPath: $0) }) else {

@@ -8,22 +8,28 @@ struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Tells what a file is and what is in it.",
     discussion: """
-      Knows llm.c's checkpoints (versions 1, 3, 5), data files, tokenizers and debug states, and raw int32 token \
-      files: by their content, whatever their names. Of a checkpoint it prints the sizes and a table of the \
-      sixteen tensors; the rows that pad the vocabulary are not in its statistics.
+      Knows llm.c's checkpoints (versions 1, 3, 5), data files, tokenizers and debug states, raw int32 token \
+      files, Hugging Face's GPT-2 directories and safetensors files: by their content, whatever their names. Of a \
+      checkpoint it prints the sizes and a table of the sixteen tensors; the rows that pad the vocabulary are not \
+      in its statistics.
       """)
 
-  @Argument(help: "The file.")
+  @Argument(help: "The file or directory.")
   var path: String
 
   func run() throws {
-    switch try FileMagic.detect(path: path) {
+    let magic: FileMagic?
+    do { magic = try FileMagic.detect(path: path) } catch .file(.isDirectory) {
+      return try describeCheckpoint(try Checkpoint(path: path))
+    }
+    switch magic {
     case .checkpoint: try describeCheckpoint(try Checkpoint(path: path))
     case .debugState: describe(try DebugStateHeader(path: path))
     case .tokenizer: describe(try Tokenizer(path: path))
     case .tokens: try describe(try TokenFile(path: path), kind: "llm.c data file, version 1, uint16")
     case .hellaSwag:
       Console.print("\(path): \(FileMagic.hellaSwag.kind), which this program does not read yet")
+    case nil where SafetensorsFile.isLikely(path: path): describe(try SafetensorsFile(path: path))
     case nil: try describeRaw()
     }
   }
@@ -32,7 +38,7 @@ struct Inspect: ParsableCommand {
     let configuration = checkpoint.configuration
     printLines([
       ("file", path),
-      ("kind", "llm.c checkpoint, version \(checkpoint.version), \(checkpoint.precision.rawValue)"),
+      ("kind", "\(checkpoint.format)"),
       ("size", sizeText(checkpoint.byteCount)),
       ("model", ModelText.sizes(configuration)), ("parameters", ModelText.parameters(configuration)),
     ])
@@ -53,6 +59,24 @@ struct Inspect: ParsableCommand {
 
   private func row(_ name: String, _ shape: String, _ columns: [String]) -> String {
     name.padded(to: 10) + shape.padded(to: 20) + columns.joined(separator: " ")
+  }
+
+  private func describe(_ file: SafetensorsFile) {
+    printLines([
+      ("file", path), ("kind", "safetensors"), ("size", sizeText(file.byteCount)),
+      ("tensors", "\(file.entries.count)"),
+    ])
+    let names = ["tensor"] + file.entries.map(\.name)
+    let width = 2 + (names.map(\.count).max() ?? 0)
+    Console.print()
+    Console.print(
+      "tensor".padded(to: width) + "type".padded(to: 9) + "shape".padded(to: 20) + "size".aligned(to: 12))
+    for entry in file.entries {
+      let shape = entry.shape.map(String.init).joined(separator: " × ")
+      Console.print(
+        entry.name.padded(to: width) + entry.type.padded(to: 9) + shape.padded(to: 20)
+          + NumberText.bytes(entry.bytes.count).aligned(to: 12))
+    }
   }
 
   private func describe(_ state: DebugStateHeader) {
@@ -93,7 +117,8 @@ struct Inspect: ParsableCommand {
         byteCount == 0 ? "an empty file" : "\(NumberText.count(byteCount, "byte")) of something else"
       throw InspectionError(
         description:
-          "\(path): expected one of llm.c's magic numbers at its start, or int32 token ids, found \(found).")
+          "\(path): expected one of llm.c's magic numbers at its start, safetensors, or int32 token ids, found \(found)."
+      )
     }
     try describe(file, kind: "raw token file, int32")
   }

@@ -19,7 +19,7 @@ enum ModelSource {
   var summary: String {
     switch self {
     case .checkpoint(let checkpoint):
-      "\(checkpoint.path) (version \(checkpoint.version), \(checkpoint.precision.rawValue))"
+      "\(checkpoint.path) (\(checkpoint.format))"
     case .fresh: "from scratch"
     }
   }
@@ -32,7 +32,10 @@ struct ModelOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The llm.c checkpoint to go on from. (default: \(defaultCheckpoint) where the working directory has it)",
+      """
+      The checkpoint to go on from: an llm.c file or a Hugging Face directory. (default: \(defaultCheckpoint) where \
+      the working directory has it)
+      """,
       valueName: "path"))
   var checkpoint: String?
 

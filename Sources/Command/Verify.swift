@@ -11,7 +11,7 @@ struct Verify: ParsableCommand {
       the sixteen gradients with the file's. A row is ok when its largest difference is at most 1e-3 of the \
       tensor's largest magnitude: two right float32 engines differ by 1e-6 to 1e-4 of it, a wrong formula by over \
       1e-2. For a bfloat16 checkpoint, whose weights are rounded to 8 bits, it is 1/64 for logits and loss and \
-      1/16 for gradients.
+      1/16 for gradients; for a float16 one, of 11 bits, an eighth of that.
 
       Then it takes ten steps of AdamW on that batch (learning rate 1e-4, beta 0.9 and 0.999, epsilon 1e-8, weight \
       decay 0.01). For GPT-2 124M and llm.c's debug state the losses must be within 1e-2 of llm.c's published ones; \
@@ -20,7 +20,9 @@ struct Verify: ParsableCommand {
       Exits 1 when a row is off.
       """)
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("The llm.c checkpoint.", valueName: "path"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The checkpoint: an llm.c file or a Hugging Face directory.", valueName: "path"))
   var checkpoint: String
 
   @Option(

@@ -26,28 +26,6 @@ public struct MappedFile: Sendable {
     return unsafe Integer(littleEndian: bytes.loadUnaligned(as: Integer.self))
   }
 
-  /// Copies `count` little-endian float32 into the first elements of `tensor`.
-  /// - Precondition: they lie within the file and fit the tensor.
-  public func copyFloats(at byteOffset: Int, count: Int, into tensor: Tensor) {
-    precondition(count <= tensor.count, "\(count) floats do not fit tensor \(tensor.name) of \(tensor.count)")
-    let source = unsafe mapping.bytes(at: byteOffset, count: count, stride: 4)
-    // The host is little-endian: CLinux.h refuses to compile elsewhere.
-    unsafe UnsafeMutableRawPointer(tensor.pointer).copyMemory(from: source, byteCount: count * 4)
-  }
-
-  /// Copies `count` little-endian bfloat16 into the first elements of `tensor`; the conversion is exact, because
-  /// a bfloat16 is the upper half of a float32.
-  /// - Precondition: they lie within the file and fit the tensor.
-  public func copyBFloat16(at byteOffset: Int, count: Int, into tensor: Tensor) {
-    precondition(count <= tensor.count, "\(count) floats do not fit tensor \(tensor.name) of \(tensor.count)")
-    let source = unsafe mapping.bytes(at: byteOffset, count: count, stride: 2)
-    let destination = unsafe tensor.pointer
-    for index in 0..<count {
-      let upper = unsafe source.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)
-      unsafe destination[index] = Float(bitPattern: UInt32(upper) << 16)
-    }
-  }
-
   /// All bytes of the file, in place.
   public func withBytes<Result, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result

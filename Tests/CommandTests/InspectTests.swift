@@ -67,7 +67,8 @@ import Testing
   @Test func helpIsAResult() throws {
     try TemporaryDirectory.with { directory in
       for arguments in [
-        ["--help"], ["train", "--help"], ["verify", "--help"], ["inspect", "--help"], ["help"], [],
+        ["--help"], ["train", "--help"], ["verify", "--help"], ["inspect", "--help"], ["convert", "--help"],
+        ["help"], [],
       ] {
         let run = try Executable.run(arguments, in: directory)
         #expect(run.exitCode == 0 && run.errors.isEmpty && run.output.contains("USAGE: gpt2"), "\(arguments)")

@@ -19,7 +19,8 @@ import Testing
     #expect(sentence { _ = try Checkpoint(path: path) } == FileError.notFound(path: path).description)
     #expect(
       sentence { _ = try Checkpoint(path: directory.path) }
-        == FileError.isDirectory(path: directory.path).description)
+        == "\(directory.path): the directory should be a Hugging Face checkpoint, but is one without config.json."
+    )
   }
 
   @Test func emptyFile() throws {

@@ -13,12 +13,16 @@ import Testing
     #expect(configuration.parameterCount == parameters)
     #expect(configuration.paddedVocabularySize == 50304)
     #expect(configuration.headSize == 64)
+    let alias =
+      ["gpt2-124M": "gpt2", "gpt2-355M": "gpt2-medium", "gpt2-774M": "gpt2-large"][name] ?? "gpt2-xl"
+    #expect(try Configuration.preset(named: alias) == configuration)
   }
 
   @Test func unknownPresetListsTheNames() {
     #expect(
       sentence { _ = try Configuration.preset(named: "gpt3") }
-        == "the model should be one of gpt2-124M, gpt2-355M, gpt2-774M, gpt2-1558M, but is 'gpt3'.")
+        == "the model should be one of gpt2-124M, gpt2-355M, gpt2-774M, gpt2-1558M, gpt2, gpt2-medium, "
+        + "gpt2-large, gpt2-xl, but is 'gpt3'.")
   }
 
   @Test func parameterShapesAreThoseOfTheFormat() throws {

@@ -24,7 +24,7 @@ import Testing
   @Test func floatsAreCopiedAtAnyAlignment() throws {
     let file = try MappedFile(path: try folder.write([9, 0, 0, 0x80, 0x3F, 0, 0, 0x20, 0xC0], to: "x"))
     let tensor = try Arena([.init(name: "x", shape: [3])])["x"]!
-    file.copyFloats(at: 1, count: 2, into: tensor)
+    file.copy(.float32, at: 1, count: 2, into: tensor)
     #expect(tensor.array() == [1, -2.5, 0])
   }
 
@@ -33,7 +33,7 @@ import Testing
     let bytes = (0..<65_536).flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }
     let file = try MappedFile(path: try folder.write([0] + bytes, to: "x"))
     let tensor = try Arena([.init(name: "x", shape: [65_536])])["x"]!
-    file.copyBFloat16(at: 1, count: 65_536, into: tensor)
+    file.copy(.bfloat16, at: 1, count: 65_536, into: tensor)
     #expect(tensor.withSpan { span in span.indices.allSatisfy { span[$0].bitPattern == UInt32($0) << 16 } })
     #expect(tensor[0x3FC0] == 1.5)
   }
@@ -42,7 +42,7 @@ import Testing
     let file = try MappedFile(path: try folder.write([], to: "empty"))
     #expect(file.byteCount == 0)
     #expect(file.withBytes { $0.byteCount } == 0)
-    file.copyFloats(at: 0, count: 0, into: try Arena([.init(name: "x", shape: [1])])["x"]!)
+    file.copy(.float32, at: 0, count: 0, into: try Arena([.init(name: "x", shape: [1])])["x"]!)
   }
 
   @Test func whatCannotBeMappedIsAnErrorThatNamesThePath() throws {
@@ -75,7 +75,7 @@ import Testing
     }
     await #expect(processExitsWith: trap) {
       let tensor = try Arena([.init(name: "x", shape: [4])])["x"]!
-      try MappedFile(path: "/proc/self/exe").copyFloats(at: 0, count: 5, into: tensor)
+      try MappedFile(path: "/proc/self/exe").copy(.float32, at: 0, count: 5, into: tensor)
     }
   }
 }

@@ -104,6 +104,12 @@ int clinux_rename(const char *from, const char *to, int replace);
 
 int clinux_remove(const char *path);
 
+/// EEXIST when there is something of this name.
+int clinux_make_directory(const char *path);
+
+/// An empty one.
+int clinux_remove_directory(const char *path);
+
 /// Maps a file read-only. `byte_count` > 0.
 int clinux_map_file(int descriptor, size_t byte_count, const void **address);
 

@@ -6,6 +6,8 @@ public enum FormatError: Error, CustomStringConvertible {
   case file(FileError)
   /// The sizes in the header of the file at `path` make no model.
   case configuration(path: String, ConfigurationError)
+  /// Less memory than a conversion needs.
+  case memory(MemoryError)
   /// `field` of the file at `path` holds `found` where `expected` is needed.
   case mismatch(path: String, field: String, expected: String, found: String)
 
@@ -13,6 +15,7 @@ public enum FormatError: Error, CustomStringConvertible {
     switch self {
     case .file(let error): error.description
     case .configuration(let path, let error): "\(path): \(error)"
+    case .memory(let error): error.description
     case .mismatch(let path, let field, let expected, let found):
       "\(path): \(field) should be \(expected), but is \(found)."
     }

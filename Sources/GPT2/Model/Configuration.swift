@@ -113,21 +113,23 @@ extension Configuration {
 // MARK: - Presets
 
 extension Configuration {
-  private static let presets: [(name: String, layers: Int, heads: Int, channels: Int)] = [
-    ("gpt2-124M", 12, 12, 768),
-    ("gpt2-355M", 24, 16, 1024),
-    ("gpt2-774M", 36, 20, 1280),
-    ("gpt2-1558M", 48, 25, 1600),
+  private static let presets: [(name: String, alias: String, layers: Int, heads: Int, channels: Int)] = [
+    ("gpt2-124M", "gpt2", 12, 12, 768),
+    ("gpt2-355M", "gpt2-medium", 24, 16, 1024),
+    ("gpt2-774M", "gpt2-large", 36, 20, 1280),
+    ("gpt2-1558M", "gpt2-xl", 48, 25, 1600),
   ]
 
-  /// The names of the four published sizes, smallest first.
-  public static var presetNames: [String] { presets.map(\.name) }
+  /// The names of the four published sizes, smallest first, then those that Hugging Face has for them.
+  public static var presetNames: [String] { presets.map(\.name) + presets.map(\.alias) }
 
   /// The published GPT-2 of this name: max T 1024, V 50257, Vp 50304.
   ///
   /// - Throws: `ConfigurationError.unknownPreset`, whose sentence lists the names.
   public static func preset(named name: String) throws(ConfigurationError) -> Configuration {
-    guard let preset = presets.first(where: { $0.name == name }) else { throw .unknownPreset(name: name) }
+    guard let preset = presets.first(where: { $0.name == name || $0.alias == name }) else {
+      throw .unknownPreset(name: name)
+    }
     return try Configuration(
       maximumSequenceLength: 1024, vocabularySize: 50257, layers: preset.layers, heads: preset.heads,
       channels: preset.channels)

@@ -1,3 +1,4 @@
+import Machine
 import Operators
 
 /// Judges a model by a debug state: one forward and backward pass, then ten updates on that same batch.
@@ -6,7 +7,8 @@ import Operators
 /// tensor's largest magnitude in models of GPT-2's sizes; a wrong formula, layout or mask is off by 1e-2 and more.
 /// The tolerance lies between. A bfloat16 checkpoint has weights that are off by up to 2⁻⁹ of each, against a state
 /// that was made with the float32 ones: that moves logits by up to 0.009 and gradients, which pass through the
-/// weights twice, by up to 0.021 of the largest in the reference cases, hence wider ones.
+/// weights twice, by up to 0.021 of the largest in the reference cases, hence wider ones; float16 weights, of three
+/// bits more, are off by an eighth of that.
 public struct Verification: Sendable {
   /// A tensor, its worst element, and what was allowed.
   public struct Row: Sendable {
@@ -57,10 +59,11 @@ public struct Verification: Sendable {
     public let gradients: Double
 
     /// For a debug state that was made with float32 weights.
-    public init(_ precision: Checkpoint.Precision) {
+    public init(_ precision: Precision) {
       switch precision {
       case .float32: (forward, gradients) = (1e-3, 1e-3)
       case .bfloat16: (forward, gradients) = (0x1p-6, 0x1p-4)
+      case .float16: (forward, gradients) = (0x1p-9, 0x1p-7)
       }
     }
   }

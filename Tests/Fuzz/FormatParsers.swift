@@ -1,0 +1,44 @@
+import GPT2
+import Machine
+
+/// The readers of checkpoints, debug states and token files.
+let formatParsers: [FuzzParser] = [
+  FuzzParser(name: "checkpoint", corpus: "checkpoint") { bytes in
+    checkpointFile.write(bytes)
+    let checkpoint = try Checkpoint(path: checkpointFile.path)
+    load(checkpoint)
+  },
+  FuzzParser(name: "debug-state", corpus: "debug-state") { bytes in
+    stateFile.write(bytes)
+    _ = try DebugStateHeader(path: stateFile.path)
+    _ = try DebugState(path: stateFile.path, configuration: smallest())
+  },
+  FuzzParser(name: "tokens", corpus: "tokens") { bytes in
+    tokenFile.write(bytes)
+    let file = try TokenFile(path: tokenFile.path)
+    _ = file.tokens(in: 0..<file.count)
+    try file.validate(vocabularySize: 50257)
+  },
+]
+
+private let checkpointFile = ScratchFile("checkpoint.bin")
+private let stateFile = ScratchFile("state.bin")
+private let tokenFile = ScratchFile("tokens.bin")
+
+/// Reads all numbers, where the model has the sizes of one in the corpus: making an arena takes milliseconds.
+func load(_ checkpoint: Checkpoint) {
+  let shapes = checkpoint.configuration.parameterShapes
+  guard let arena = arenas.first(where: { $0.tensors.map(\.shape) == shapes.map(\.shape) }) else { return }
+  checkpoint.load(into: arena)
+}
+
+private let arenas = [5, 7, 128].map { padded in
+  do { return try Arena(smallest(padded: padded).parameterShapes) } catch { fatalError("\(error)") }
+}
+
+/// The model of the checkpoints and debug states in the corpus.
+private func smallest(padded: Int = 5) throws -> Configuration {
+  try Configuration(
+    maximumSequenceLength: 3, vocabularySize: 5, paddedVocabularySize: padded, layers: 1, heads: 2,
+    channels: 2)
+}
