@@ -54,7 +54,9 @@ private struct TextFile {
 
   init(path: String) throws {
     bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
-    guard !bytes.isEmpty else { throw TextFileError(description: "\(path): the text should not be empty, but is") }
+    guard !bytes.isEmpty else {
+      throw TextFileError(description: "\(path): the text should not be empty, but is")
+    }
     var (documents, start) = ([[UInt8]](), 0)
     while start < bytes.count {
       let enough = min(bytes.count, start + 64 << 10)

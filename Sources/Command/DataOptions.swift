@@ -140,7 +140,9 @@ struct DataOptions: ParsableArguments {
         given.vocabularySize == size ? "" : ", \(given.vocabularySize) tokens where the model has \(size)"
       return (given, tokenizer + note)
     }
-    if let manifest { return (try manifest.tokenizer(), "\(manifest.kind.rawValue), as \(manifest.path) says") }
+    if let manifest {
+      return (try manifest.tokenizer(), "\(manifest.kind.rawValue), as \(manifest.path) says")
+    }
     var folders = [""]
     if case .checkpoint(let checkpoint) = model {
       let slash = checkpoint.path.lastIndex(of: "/")

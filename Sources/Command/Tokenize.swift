@@ -28,7 +28,8 @@ struct Tokenize: ParsableCommand {
   @Argument(help: ArgumentHelp("Text files, JSON lines, folders.", valueName: "file"))
   var files: [String]
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Where to write; made if it is not there.", valueName: "dir"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Where to write; made if it is not there.", valueName: "dir"))
   var outputDirectory: String
 
   @Option(parsing: .unconditional, help: "What the names of the files begin with.")
@@ -60,7 +61,8 @@ struct Tokenize: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("How much of the text, in bytes, is for validation. (default: 0.1)", valueName: "fraction"))
+    help: ArgumentHelp(
+      "How much of the text, in bytes, is for validation. (default: 0.1)", valueName: "fraction"))
   var valFraction: Double?
 
   @Option(
@@ -194,7 +196,8 @@ private final class ByteProgress {
     let bar = String(repeating: "#", count: min(20, Int(20 * part))).padded(to: 20)
     Console.printStatus(
       "\r\u{1B}[K[\(bar)] \(NumberText.bytes(done)) of \(NumberText.bytes(total)) \(verb), "
-        + "\(NumberText.bytes(Int(rate)))/s, \(NumberText.duration(seconds: Double(total - done) / rate)) left")
+        + "\(NumberText.bytes(Int(rate)))/s, \(NumberText.duration(seconds: Double(total - done) / rate)) left"
+    )
   }
 
   /// Removes the line.

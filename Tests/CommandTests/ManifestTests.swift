@@ -7,8 +7,10 @@ import Testing
 @Suite struct ManifestTests {
   private static let sizes = ["--layers", "1", "--heads", "1", "--channels", "8", "--context", "8"]
   private static let train =
-    ["train", "--batch-size", "1", "--sequence-length", "8", "--sample-length", "8", "--steps", "2",
-     "--sample-every", "1", "--val-batches", "1"]
+    [
+      "train", "--batch-size", "1", "--sequence-length", "8", "--sample-length", "8", "--steps", "2",
+      "--sample-every", "1", "--val-batches", "1",
+    ]
 
   /// A folder with the data set `x`, of a text that has eight characters.
   private func withData(_ vocabulary: String, _ body: (URL) throws -> Void) throws {
@@ -17,8 +19,10 @@ import Testing
       try Data(text.utf8).write(to: folder.appending(path: "text.txt"))
       try TestVocabulary.write(to: folder.path)
       let run = try Executable.run(
-        ["tokenize", "text.txt", "--output-directory", "data", "--name", "x", "--vocabulary", vocabulary,
-         "--val-fraction", "0.3"], in: folder)
+        [
+          "tokenize", "text.txt", "--output-directory", "data", "--name", "x", "--vocabulary", vocabulary,
+          "--val-fraction", "0.3",
+        ], in: folder)
       #expect(run.exitCode == 0, "\(run.errors)")
       try body(folder)
     }
@@ -39,7 +43,8 @@ import Testing
       #expect(manifest.vocabularySize == size)
       let tokenizer = try manifest.tokenizer()
       let data = [
-        ["--data", "data"], ["--train-data", "data/x_train.bin"], ["--train-data", "data/x_train.bin", "--val-data", "data/x_val.bin"],
+        ["--data", "data"], ["--train-data", "data/x_train.bin"],
+        ["--train-data", "data/x_train.bin", "--val-data", "data/x_val.bin"],
       ]
       for arguments in data {
         let samples = try samples(arguments + ["--vocabulary", "\(size)"], in: folder)
@@ -50,7 +55,8 @@ import Testing
       let given = folder.appending(path: "given.bin")
       try Data(TestVocabulary.llm).write(to: given)
       let other = try Tokenizer(path: given.path)
-      for sample in try samples(data[0] + ["--vocabulary", "\(size)", "--tokenizer", given.path], in: folder) {
+      for sample in try samples(data[0] + ["--vocabulary", "\(size)", "--tokenizer", given.path], in: folder)
+      {
         #expect(sample.text == other.decode(sample.tokens ?? []))
       }
     }
@@ -61,15 +67,19 @@ import Testing
       for size in ["7", "9", "50257"] {
         let run = try Executable.run(
           Self.train + Self.sizes + ["--data", "data", "--vocabulary", size], in: folder)
-        expectRefusal(run, "data/x_manifest.json", "the model's \(size) tokens, but has 8 (characters)", "--vocabulary 8")
+        expectRefusal(
+          run, "data/x_manifest.json", "the model's \(size) tokens, but has 8 (characters)", "--vocabulary 8")
       }
       // Data of two vocabularies, too.
       let run = try Executable.run(
-        ["tokenize", "text.txt", "--output-directory", "data", "--name", "y", "--vocabulary", "bytes"], in: folder)
+        ["tokenize", "text.txt", "--output-directory", "data", "--name", "y", "--vocabulary", "bytes"],
+        in: folder)
       #expect(run.exitCode == 0)
       expectRefusal(
         try Executable.run(
-          Self.train + Self.sizes + ["--vocabulary", "8", "--train-data", "data/x_train.bin", "data/y_train.bin"], in: folder),
+          Self.train + Self.sizes + [
+            "--vocabulary", "8", "--train-data", "data/x_train.bin", "data/y_train.bin",
+          ], in: folder),
         "data/y_manifest.json: the vocabulary should be that of data/x_manifest.json")
     }
   }
@@ -101,7 +111,8 @@ import Testing
       try refused(
         changed("\"end_of_text\":\(TestVocabulary.endOfText)", "\"end_of_text\":-1"), "end_of_text", "-1")
       try refused(
-        changed("\"end_of_text\":\(TestVocabulary.endOfText)", "\"end_of_text\":1"), "the vocabulary", "with 1")
+        changed("\"end_of_text\":\(TestVocabulary.endOfText)", "\"end_of_text\":1"), "the vocabulary",
+        "with 1")
       try refused(changed("\"x_tokenizer.bin\"", "\"../x_tokenizer.bin\""), "without a folder")
       try refused(changed("\"x_tokenizer.bin\"", "\"x_none.bin\""), "x_none.bin", "nothing")
       try refused(changed("\"x_tokenizer.bin\"", "\"x_manifest.json\""), "bytes of a header")

@@ -51,7 +51,8 @@ import Testing
     }
     #expect(
       try refusal { $1.append("z z") }
-        == "merges.txt: line 23 should be a merge of two tokens of the vocabulary into a third, but is 'z z'.")
+        == "merges.txt: line 23 should be a merge of two tokens of the vocabulary into a third, but is 'z z'."
+    )
     try TestVocabulary.write(to: directory.path)
     try FileManager.default.removeItem(atPath: directory.path + "/merges.txt")
     #expect(
@@ -61,9 +62,11 @@ import Testing
 
   @Test func vocabulariesThatLackTokens() throws {
     #expect(
-      try refusal { tokens, _ in tokens[65] = "AAA" } == "vocab.json: byte 65 should be a token, but is none.")
+      try refusal { tokens, _ in tokens[65] = "AAA" } == "vocab.json: byte 65 should be a token, but is none."
+    )
     #expect(
-      try refusal { tokens, _ in tokens.removeLast() } == "vocab.json: <|endoftext|> should be a token, but is none.")
+      try refusal { tokens, _ in tokens.removeLast() }
+        == "vocab.json: <|endoftext|> should be a token, but is none.")
     #expect(
       try refusal { tokens, _ in tokens.append("hello") }
         == "vocab.json: the token 'hello' should be there once, but is there twice.")
@@ -75,7 +78,8 @@ import Testing
         == "vocab.json: the id of 'b' should be one of 0..<2, each for one token, but is 2.")
     #expect(
       try refusal(vocabulary: #"{"a": 0, "b": 0}"#)
-        == "vocab.json: the id of 'b' should be one of 0..<2, each for one token, but is 0, that of another token.")
+        == "vocab.json: the id of 'b' should be one of 0..<2, each for one token, but is 0, that of another token."
+    )
     #expect(
       try refusal(vocabulary: #"{"a": -1}"#)
         == "vocab.json: the id of 'a' should be one of 0..<1, each for one token, but is -1.")
@@ -83,7 +87,8 @@ import Testing
       try refusal(vocabulary: #"{"a": 1.5}"#)
         == "vocab.json: the JSON at byte 6 should be a whole number of 64 bits, but is 1.5.")
     #expect(
-      try refusal(vocabulary: #"{"a": "b"}"#) == "vocab.json: the JSON at byte 6 should be a value, but is '\"'.")
+      try refusal(vocabulary: #"{"a": "b"}"#)
+        == "vocab.json: the JSON at byte 6 should be a value, but is '\"'.")
   }
 
   @Test func everyTruncation() throws {
@@ -96,7 +101,8 @@ import Testing
 
   @Test func textThatIsNoJSON() throws {
     for (text, problem) in [
-      ("{", "at byte 1 should be a string, but is the end"), ("{\"a\"", "at byte 4 should be ':', but is the end"),
+      ("{", "at byte 1 should be a string, but is the end"),
+      ("{\"a\"", "at byte 4 should be ':', but is the end"),
       ("{\"a\":1", "at byte 6 should be '}' or ',', but is the end"),
       ("{\"a\":1} x", "at byte 8 should be the end, but is 'x'"),
       ("{\"a\":1,}", "at byte 7 should be a string, but is '}'"),

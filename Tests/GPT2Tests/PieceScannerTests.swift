@@ -6,8 +6,12 @@ import Testing
 /// Against the Python module `regex`: scripts/make_text_fixture.py.
 @Suite struct PieceScannerTests {
   @Test func textsAreCutAsThePatternCutsThem() throws {
-    struct Case: Decodable { let text: String; let pieces: [Int] }
-    let lines = try String(contentsOf: Fixtures.url("text/pieces.jsonl"), encoding: .utf8).split(separator: "\n")
+    struct Case: Decodable {
+      let text: String
+      let pieces: [Int]
+    }
+    let lines = try String(contentsOf: Fixtures.url("text/pieces.jsonl"), encoding: .utf8).split(
+      separator: "\n")
     #expect(lines.count == 400)
     for line in lines {
       let item = try JSONDecoder().decode(Case.self, from: Data(line.utf8))
@@ -29,7 +33,8 @@ import Testing
 
   /// Scalars that the fixture's Unicode 17 or the runtime's does not know yet are passed over.
   @Test func classesAreThoseOfThePattern() throws {
-    let lines = try String(contentsOf: Fixtures.url("text/classes.txt"), encoding: .utf8).split(separator: "\n")
+    let lines = try String(contentsOf: Fixtures.url("text/classes.txt"), encoding: .utf8).split(
+      separator: "\n")
     let runs = try lines.map { line in
       let parts = line.split(separator: " ")
       return (start: try #require(UInt32(parts[0], radix: 16)), name: parts[1])
@@ -38,7 +43,9 @@ import Testing
     var (index, compared, different) = (0, 0, [UInt32]())
     for value in UInt32(0)...0x10FFFF {
       while index + 1 < runs.count, runs[index + 1].start <= value { index += 1 }
-      guard let scalar = Unicode.Scalar(value), let age = scalar.properties.age, age.major <= 17 else { continue }
+      guard let scalar = Unicode.Scalar(value), let age = scalar.properties.age, age.major <= 17 else {
+        continue
+      }
       compared += 1
       if ScalarClass(scalar) != classes[runs[index].name] { different.append(value) }
     }

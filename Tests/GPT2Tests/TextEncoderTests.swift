@@ -47,7 +47,11 @@ import Testing
       }
       var merged: [[UInt8]] = []
       for token in tokens {
-        if merged.last == parts[0], token == parts[1] { merged[merged.count - 1] += token } else { merged.append(token) }
+        if merged.last == parts[0], token == parts[1] {
+          merged[merged.count - 1] += token
+        } else {
+          merged.append(token)
+        }
       }
       tokens = merged
     }
@@ -60,7 +64,8 @@ import Testing
     var generator = XorshiftGenerator(seed: 3)
     for length in Array(1...70) + [100, 257, 1000] {
       for _ in 0..<20 {
-        let piece = (0..<length).map { _ in Array("aaabcehlloorwingd".utf8).randomElement(using: &generator)! }
+        let piece = (0..<length).map { _ in Array("aaabcehlloorwingd".utf8).randomElement(using: &generator)!
+        }
         #expect(try encoder.encode(piece) == Self.naive(piece), "\(String(decoding: piece, as: UTF8.self))")
       }
     }
@@ -69,7 +74,8 @@ import Testing
   @Test func aMegabyteWithoutASpace() throws {
     let encoder = try encoders()[0]
     let count = 1 << 20
-    #expect(try encoder.encode([UInt8](repeating: 0x61, count: count)) == Self.ids(["aaaa"]).repeated(count / 4))
+    #expect(
+      try encoder.encode([UInt8](repeating: 0x61, count: count)) == Self.ids(["aaaa"]).repeated(count / 4))
     let text = Array("hello".utf8).repeated(count / 5)
     #expect(try encoder.encode(text) == Self.ids(["hello"]).repeated(count / 5))
   }
@@ -81,7 +87,9 @@ import Testing
     for _ in 0..<2000 {
       let isText = Bool.random(using: &generator)
       let bytes = (0..<Int.random(in: 0...40, using: &generator)).map { _ in
-        isText ? Array(" helo'rein\n".utf8).randomElement(using: &generator)! : UInt8.random(in: 0...255, using: &generator)
+        isText
+          ? Array(" helo'rein\n".utf8).randomElement(using: &generator)!
+          : UInt8.random(in: 0...255, using: &generator)
       }
       let tokens = try encoder.encode(bytes)
       #expect(tokens.flatMap { encoder.tokenizer.bytes(of: $0) ?? [] } == bytes)
@@ -109,7 +117,10 @@ import Testing
 
   @Test(.enabled(if: Fixtures.sharedURL("data") != nil))
   func theReferenceStringsHaveTheReferenceTokens() throws {
-    struct Case: Decodable { let text: String; let tokens: [Int32] }
+    struct Case: Decodable {
+      let text: String
+      let tokens: [Int32]
+    }
     let data = try #require(Fixtures.sharedURL("data/tokenizer"))
     let reference = try #require(Fixtures.sharedURL("reference/tokens.json"))
     let cases = try JSONDecoder().decode([Case].self, from: Data(contentsOf: reference))

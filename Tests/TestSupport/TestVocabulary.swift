@@ -4,7 +4,8 @@ import Foundation
 public enum TestVocabulary {
   /// In their order, spelt as Hugging Face spells bytes: Ġ is a space.
   public static let merges = [
-    "h e", "l l", "he ll", "hell o", "Ġ t", "Ġt he", "a a", "aa aa", "i n", "in g", "Ã ©", "Ġ w", "o r", "Ġw or",
+    "h e", "l l", "he ll", "hell o", "Ġ t", "Ġt he", "a a", "aa aa", "i n", "in g", "Ã ©", "Ġ w", "o r",
+    "Ġw or",
     "Ġwor l", "Ġworl d", "Ċ Ċ", "r e", "' re", "b c", "a bc",
   ]
   public static let size = 256 + merges.count + 1
@@ -24,9 +25,10 @@ public enum TestVocabulary {
   public static let tokens = spelling + merges.map { $0.replacing(" ", with: "") } + ["<|endoftext|>"]
 
   /// The bytes of each token.
-  public static let bytes: [[UInt8]] = tokens.dropLast().map { token in
-    token.unicodeScalars.map { scalar in UInt8(spelling.firstIndex(of: String(scalar))!) }
-  } + [Array("<|endoftext|>".utf8)]
+  public static let bytes: [[UInt8]] =
+    tokens.dropLast().map { token in
+      token.unicodeScalars.map { scalar in UInt8(spelling.firstIndex(of: String(scalar))!) }
+    } + [Array("<|endoftext|>".utf8)]
 
   /// A vocab.json of `tokens`.
   public static func json(_ tokens: [String] = tokens) -> String {

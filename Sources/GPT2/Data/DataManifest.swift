@@ -66,7 +66,8 @@ public struct DataManifest: Sendable, Equatable {
   /// One object and a line feed.
   var json: String {
     var vocabulary: [(String, JSONText)] = [
-      ("kind", .text(kind.rawValue)), ("size", .integer(vocabularySize)), ("end_of_text", .integer(endOfText)),
+      ("kind", .text(kind.rawValue)), ("size", .integer(vocabularySize)),
+      ("end_of_text", .integer(endOfText)),
     ]
     if let tokenizerFile { vocabulary.append(("tokenizer", .text(tokenizerFile))) }
     if let characters { vocabulary.append(("characters", .text(characters))) }

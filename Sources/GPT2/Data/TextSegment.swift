@@ -53,7 +53,8 @@ final class TextSegment {
         if opens { documents += 1 }
         let closes = end < bytes.count || closesDocument
         do { try body(text.extracting(start..<end), opens, closes) } catch {
-          return problem = Problem(error, at: offset + start)
+          problem = Problem(error, at: offset + start)
+          return
         }
         start = end
       }
@@ -84,13 +85,16 @@ final class TextSegment {
           do { try body(text.span) } catch {
             var problem = Problem(error, at: 0)
             problem.line = lines
-            return self.problem = problem
+            self.problem = problem
+            return
           }
         }
       } catch {
-        return problem = Problem(
-          line: lines, expected: "an object with a string \"text\"; \(error.expected) at byte \(error.offset - start)",
+        problem = Problem(
+          line: lines,
+          expected: "an object with a string \"text\"; \(error.expected) at byte \(error.offset - start)",
           found: error.found)
+        return
       }
       start = end + 1
     }

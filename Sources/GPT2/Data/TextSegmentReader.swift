@@ -93,3 +93,29 @@ struct TextSegmentReader: ~Copyable {
     return (count - 3..<count).last { pending[$0] & 0xC0 != 0x80 } ?? count
   }
 }
+
+/// The segments of several files, one after the other.
+struct TextSegmentStream: ~Copyable {
+  private var sources: ArraySlice<TextSource>
+  private var reader: TextSegmentReader?
+
+  init(_ sources: [TextSource]) { self.sources = sources[...] }
+
+  /// The next segments, until they have `byteCount` bytes or are `count`; none at the end.
+  ///
+  /// - Throws: as `TextSegmentReader` does.
+  mutating func next(byteCount: Int, count: Int) throws(FormatError) -> [TextSegment] {
+    var (segments, size) = ([TextSegment](), 0)
+    while size < byteCount, segments.count < count {
+      if let segment = try reader?.next() {
+        segments.append(segment)
+        size += segment.bytes.count
+      } else if let source = sources.popFirst() {
+        reader = try TextSegmentReader(source)
+      } else {
+        break
+      }
+    }
+    return segments
+  }
+}

@@ -16,7 +16,8 @@ public struct Tokenization {
     /// The most tokens of one file.
     public var shardTokens: Int
 
-    public init(directory: String, name: String, validation: ValidationShare, shardTokens: Int = 100_000_000) {
+    public init(directory: String, name: String, validation: ValidationShare, shardTokens: Int = 100_000_000)
+    {
       self.directory = directory
       self.name = name
       self.validation = validation
@@ -38,8 +39,9 @@ public struct Tokenization {
   public let splitsAtBlankLines: Bool
   private let parallel: Parallel
 
-  /// Segments that are in memory at once, per thread.
-  private static let segmentsPerThread = 4
+  /// Bytes, and segments, that are in memory at once, per thread: several full ones, or many small files.
+  private static let bytesPerThread = 1 << 20
+  private static let segmentsPerThread = 64
 
   public init(sources: [TextSource], splitsAtBlankLines: Bool, parallel: Parallel) {
     self.sources = sources
@@ -92,7 +94,8 @@ public struct Tokenization {
       let others = sources.count > 1 ? " and \(sources.count - 1) more" : ""
       throw .mismatch(
         path: (sources.first?.path ?? "") + others, field: "the text",
-        expected: "more than the \(counts.tokens == 0 ? 0 : writer.validationCount) tokens that validation takes",
+        expected:
+          "more than the \(counts.tokens == 0 ? 0 : writer.validationCount) tokens that validation takes",
         found: "\(counts.tokens) tokens")
     }
     return (try finish(writer, output, kind: kind, encoder.tokenizer), counts)
@@ -140,27 +143,22 @@ public struct Tokenization {
     _ progress: (Counts) -> Void, _ task: (_ segment: TextSegment, _ worker: Int) -> Void,
     then: (_ segment: TextSegment, _ bytesBefore: Int) throws(FormatError) -> Void
   ) throws(FormatError) -> Counts {
-    var counts = Counts()
-    for source in sources {
-      var reader = try TextSegmentReader(source)
-      var lines = 0
-      while true {
-        var segments: [TextSegment] = []
-        while segments.count < parallel.threads * Self.segmentsPerThread, let segment = try reader.next() {
-          segments.append(segment)
-        }
-        if segments.isEmpty { break }
-        parallel.forEach(segments.count) { index, worker in task(segments[index], worker) }
-        for segment in segments {
-          if let problem = segment.problem { throw problem.error(path: source.path, linesBefore: lines) }
-          try then(segment, counts.bytes)
-          lines += segment.lines
-          counts.add(segment)
-        }
-        progress(counts)
+    var (counts, lines) = (Counts(), 0)
+    var stream = TextSegmentStream(sources)
+    while true {
+      let segments = try stream.next(
+        byteCount: parallel.threads * Self.bytesPerThread, count: parallel.threads * Self.segmentsPerThread)
+      if segments.isEmpty { return counts }
+      parallel.forEach(segments.count) { index, worker in task(segments[index], worker) }
+      for segment in segments {
+        if segment.offset == 0 { lines = 0 }
+        if let problem = segment.problem { throw problem.error(path: segment.source.path, linesBefore: lines) }
+        try then(segment, counts.bytes)
+        lines += segment.lines
+        counts.add(segment)
       }
+      progress(counts)
     }
-    return counts
   }
 
   private func encode(_ segment: TextSegment, _ encoder: TextEncoder, kind: DataManifest.Kind) {
@@ -192,7 +190,8 @@ extension Tokenization.Counts {
 extension TextSegment.Problem {
   fileprivate func error(path: String, linesBefore: Int) -> FormatError {
     .mismatch(
-      path: path, field: line.map { "line \(linesBefore + $0)" } ?? "the text", expected: expected, found: found)
+      path: path, field: line.map { "line \(linesBefore + $0)" } ?? "the text", expected: expected,
+      found: found)
   }
 }
 
@@ -215,5 +214,7 @@ private final class ScalarSet {
     }
   }
 
-  var scalars: [Unicode.Scalar] { isSeen.indices.filter { isSeen[$0] }.compactMap { Unicode.Scalar(UInt32($0)) } }
+  var scalars: [Unicode.Scalar] {
+    isSeen.indices.filter { isSeen[$0] }.compactMap { Unicode.Scalar(UInt32($0)) }
+  }
 }

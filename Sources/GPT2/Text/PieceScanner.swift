@@ -25,7 +25,8 @@ package enum PieceScanner {
     }
     if isLetter(first) { return letterRunEnd(in: text, from: position) }
     let (kind, _) = scalarClass(in: text, at: position)
-    return kind == .whitespace ? whitespaceEnd(in: text, from: start) : runEnd(of: kind, in: text, from: position)
+    return kind == .whitespace
+      ? whitespaceEnd(in: text, from: start) : runEnd(of: kind, in: text, from: position)
   }
 
   /// The length of 's, 't, 're, 've, 'm, 'll or 'd; 0 where none begins at `start`.

@@ -123,7 +123,8 @@ private struct MergeRecovery {
       guard merger.tokens.count == 2 else {
         throw .mismatch(
           path: path, field: "token \(token)", expected: "what two earlier ones merge into",
-          found: merger.tokens.count == 1 ? "token \(merger.tokens[0]) again" : "made of \(merger.tokens.count)")
+          found: merger.tokens.count == 1
+            ? "token \(merger.tokens[0]) again" : "made of \(merger.tokens.count)")
       }
       merger.merges.insert(merger.tokens[0], merger.tokens[1], token: token, rank: Int(token))
     }
