@@ -146,6 +146,33 @@ import Testing
     }
   }
 
+  /// 16 MiB without white space are cut between two characters, wherever that is.
+  @Test func charactersAreNeverCut() throws {
+    let text = String(repeating: "a€", count: 5 << 20)
+    let arguments = ["t.txt"] + Self.out + ["--vocabulary", "characters", "--val-tokens", "1"]
+    try tokenize(["t.txt": text], arguments) { (run, folder) throws in
+      #expect(run.exitCode == 0, "\(run.errors)")
+      let tokens = try tokens("x_train.bin", folder)
+      // \n a €: the line feed closes the document.
+      let isRight =
+        tokens.count == 10 << 20 && tokens.prefix(3) == [2, 1, 2] && tokens.suffix(3) == [1, 2, 0]
+      #expect(isRight && run.output.contains("1 document,"), "\(run.output)")
+    }
+  }
+
+  /// llm.c's names of shards.
+  @Test func shardsOfOthersAreFound() throws {
+    try TemporaryDirectory.with { folder in
+      for name in ["web_val_000000", "web_train_000002", "web_train_000001", "web_train_x", "train_3", "_4"] {
+        try write([0, 0, 0, 0], to: "\(name).bin", in: folder)
+      }
+      let set = try DataSet.discover(in: folder.path)
+      #expect(set.map(\.name) == ["web"])
+      #expect(set[0].training == [1, 2].map { folder.path + "/web_train_00000\($0).bin" })
+      #expect(set[0].validation == [folder.path + "/web_val_000000.bin"])
+    }
+  }
+
   @Test func nothingIsOverwritten() throws {
     for name in ["x_train.bin", "x_val_000003.bin", "x_manifest.json"] {
       try tokenize(["t.txt": "text", "out/" + name: "mine"], ["t.txt"] + Self.bytesOut) {

@@ -152,7 +152,9 @@ public struct Tokenization {
       parallel.forEach(segments.count) { index, worker in task(segments[index], worker) }
       for segment in segments {
         if segment.offset == 0 { lines = 0 }
-        if let problem = segment.problem { throw problem.error(path: segment.source.path, linesBefore: lines) }
+        if let problem = segment.problem {
+          throw problem.error(path: segment.source.path, linesBefore: lines)
+        }
         try then(segment, counts.bytes)
         lines += segment.lines
         counts.add(segment)
@@ -202,19 +204,23 @@ extension Tokenizer {
 
 /// Scalars that were seen: a bit each. One thread at a time.
 private final class ScalarSet {
-  private var isSeen = [Bool](repeating: false, count: 0x110000)
+  private var words = [UInt64](repeating: 0, count: 0x110000 / 64)
 
   func insert(_ text: Span<UInt8>) throws(TextError) {
     var position = 0
     while position < text.count {
       let (value, length) = UTF8Scalars.scalar(in: text, at: position)
       guard let value else { throw .invalidUTF8(offset: position, byte: text[position]) }
-      isSeen[Int(value)] = true
+      words[Int(value / 64)] |= 1 << UInt64(value % 64)
       position += length
     }
   }
 
   var scalars: [Unicode.Scalar] {
-    isSeen.indices.filter { isSeen[$0] }.compactMap { Unicode.Scalar(UInt32($0)) }
+    words.indices.filter { words[$0] != 0 }.flatMap { index in
+      (0..<64).filter { words[index] >> UInt64($0) & 1 == 1 }.compactMap {
+        Unicode.Scalar(UInt32(64 * index + $0))
+      }
+    }
   }
 }

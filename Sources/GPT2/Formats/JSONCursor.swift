@@ -55,7 +55,7 @@ struct JSONCursor {
     try expect("\"", "a string")
     while true {
       let start = position
-      while position < end, Self.isPlain(bytes[position]) { position += 1 }
+      position = Self.plainEnd(in: bytes.span, from: start, to: end)
       text += bytes[start..<position]
       guard position < end else { throw error("the end of the string") }
       switch bytes[position] {
@@ -220,11 +220,23 @@ struct JSONCursor {
   }
 
   private mutating func skipSpace() {
-    while position < end, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[position]) { position += 1 }
+    while position < end {
+      switch bytes[position] {
+      case 0x20, 0x09, 0x0A, 0x0D: position += 1
+      default: return
+      }
+    }
   }
 
-  private static func isPlain(_ byte: UInt8) -> Bool {
-    byte >= 0x20 && byte < 0x80 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+  /// Where the characters end that stand for themselves: of ASCII all but controls, quotes and backslashes.
+  private static func plainEnd(in text: Span<UInt8>, from start: Int, to end: Int) -> Int {
+    var position = start
+    while position < end {
+      let byte = text[position]
+      if byte < 0x20 || byte >= 0x80 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { break }
+      position += 1
+    }
+    return position
   }
 
   private func error(_ expected: String) -> JSONError {

@@ -13,7 +13,8 @@ public final class TextEncoder {
   private enum Scheme {
     case pairs(BytePairEncoder)
     case bytes
-    case characters([UInt32: Int32])
+    /// The token of each scalar up to the last of the vocabulary; −1 for those that have none.
+    case characters([Int32])
   }
 
   /// - Parameter path: what errors call the vocabulary.
@@ -27,12 +28,9 @@ public final class TextEncoder {
     case .merges(let merges): scheme = .pairs(BytePairEncoder(tokenizer, merges))
     case .bytes: scheme = .bytes
     case .characters:
-      var ids: [UInt32: Int32] = [:]
-      for token in 0..<Int32(tokenizer.vocabularySize) {
-        for scalar in String(decoding: tokenizer.bytes(of: token) ?? [], as: UTF8.self).unicodeScalars {
-          ids[scalar.value] = token
-        }
-      }
+      let scalars = tokenizer.decode(Array(0..<Int32(tokenizer.vocabularySize))).unicodeScalars
+      var ids = [Int32](repeating: -1, count: 1 + Int(scalars.map(\.value).max() ?? 0))
+      for (token, scalar) in scalars.enumerated() { ids[Int(scalar.value)] = Int32(token) }
       scheme = .characters(ids)
     }
   }
@@ -76,7 +74,8 @@ public final class TextEncoder {
       while position < text.count {
         let (value, length) = UTF8Scalars.scalar(in: text, at: position)
         guard let value else { throw .invalidUTF8(offset: position, byte: text[position]) }
-        guard let token = ids[value] else {
+        let token = value < ids.count ? ids[Int(value)] : -1
+        guard token >= 0 else {
           throw .unknownCharacter(offset: position, scalar: Unicode.Scalar(value) ?? "\u{FFFD}")
         }
         tokens.append(token)
