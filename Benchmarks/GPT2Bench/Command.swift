@@ -17,6 +17,7 @@ struct BenchCommand: ParsableCommand {
         operators  everything else that a step is made of, forward and backward
         step       whole training steps: forward, backward, update
         memory     bytes of every tensor, and the time to read it
+        tokenize   encoding --text with --tokenizer, and decoding; only where it is asked for
 
       Rows are warmed up, then timed in rounds that visit every row of a suite once, so that a machine that drifts \
       drifts for all of them. Rates come from the median. Fractions are of the peak that the same run measures, \
@@ -28,8 +29,8 @@ struct BenchCommand: ParsableCommand {
       GPT2_ISA names the instruction set where --isa does not. Exit codes: 0 success, 1 failed, 64 usage.
       """)
 
-  @Option(help: "Suites to run, with commas between: \(SuiteName.list).")
-  var suite = SuiteName.list
+  @Option(help: "Suites to run, with commas between: \(SuiteName.list). (default: all but tokenize)")
+  var suite: String?
 
   @Option(
     help: "A published size: \(Configuration.presetNames.joined(separator: ", ")). (default: gpt2-124M)")
@@ -64,6 +65,12 @@ struct BenchCommand: ParsableCommand {
 
   @Option(help: "Instruction set: auto, \(InstructionSet.available.map(\.rawValue).joined(separator: ", ")).")
   var isa: String?
+
+  @Option(help: "The text file of the suite tokenize.")
+  var text: String?
+
+  @Option(help: "Its vocabulary: gpt2_tokenizer.bin, or a vocab.json with merges.txt beside it.")
+  var tokenizer: String?
 
   @Option(help: "Write the results there, too; a file that exists is refused.")
   var json: String?
@@ -121,7 +128,7 @@ struct BenchCommand: ParsableCommand {
 // MARK: - What was asked for
 
 enum SuiteName: String, CaseIterable {
-  case peak, gemm, operators, step, memory
+  case peak, gemm, operators, step, memory, tokenize
 
   static var list: String { allCases.map(\.rawValue).joined(separator: ",") }
 }
@@ -137,16 +144,22 @@ struct Settings {
   let threads: Int
   let instructionSet: InstructionSet
   let quick: Bool
+  /// Of the suite tokenize, which has both.
+  let text, tokenizer: String?
 }
 
 extension BenchCommand {
   private func settings() throws(ValidationError) -> Settings {
     let (name, configuration) = try modelChoice()
     try checkBatch(configuration)
+    let suites = try suiteChoice()
+    if suites.contains(.tokenize), text == nil || tokenizer == nil {
+      throw ValidationError("--suite tokenize needs --text FILE and --tokenizer FILE.")
+    }
     return Settings(
-      suites: try suiteChoice(), modelName: name, configuration: configuration, batchSize: batchSize,
+      suites: suites, modelName: name, configuration: configuration, batchSize: batchSize,
       sequenceLength: sequenceLength, steps: steps ?? (quick ? 3 : 10), threads: try threadChoice(),
-      instructionSet: try instructionSetChoice(), quick: quick)
+      instructionSet: try instructionSetChoice(), quick: quick, text: text, tokenizer: tokenizer)
   }
 
   private func checkBatch(_ configuration: Configuration) throws(ValidationError) {
@@ -181,6 +194,7 @@ extension BenchCommand {
 
   /// In the order that the program runs them, whatever the order asked for.
   private func suiteChoice() throws(ValidationError) -> [SuiteName] {
+    guard let suite else { return SuiteName.allCases.filter { $0 != .tokenize } }
     var chosen: Set<SuiteName> = []
     for name in suite.split(separator: ",", omittingEmptySubsequences: false) {
       guard let suite = SuiteName(rawValue: String(name)) else {

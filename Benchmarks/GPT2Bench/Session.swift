@@ -31,6 +31,7 @@ final class Session {
       case .operators: finished(try operatorsSection())
       case .step: finished(try stepSection())
       case .memory: finished(try memorySection())
+      case .tokenize: finished(try tokenizeSection())
       }
       // Where the suites left no room for the read buffer, the earlier reads have to do.
       do { try peak.sample() } catch { peak.sampleArithmetic() }

@@ -71,6 +71,19 @@ int clinux_write_all(int descriptor, const void *bytes, size_t byte_count) {
   return 0;
 }
 
+int clinux_write_all_at(int descriptor, const void *bytes, size_t byte_count, int64_t offset) {
+  const char *next = bytes;
+  while (byte_count > 0) {
+    ssize_t written = pwrite(descriptor, next, byte_count, offset);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    next += written;
+    offset += written;
+    byte_count -= (size_t)written;
+  }
+  return 0;
+}
+
 int clinux_sync(int descriptor) {
   return fsync(descriptor) == 0 ? 0 : errno;
 }

@@ -13,6 +13,49 @@ struct DataFiles {
   var directory = ""
 }
 
+extension DataFiles {
+  /// What `gpt2 tokenize` wrote beside the files; nil where there is none.
+  ///
+  /// - Throws: `FormatError`; `VocabularyError` where the files' manifests tell of several vocabularies.
+  func manifest() throws -> DataManifest? {
+    var first: DataManifest?
+    for path in (training + validation).compactMap(DataSet.manifestPath(ofTokenFile:)).unique()
+    where FileManager.default.fileExists(atPath: path) {
+      let manifest = try DataManifest(path: path)
+      if let first, !first.hasVocabulary(of: manifest) { throw VocabularyError(first, manifest) }
+      first = first ?? manifest
+    }
+    return first
+  }
+}
+
+/// Data of another vocabulary than the model's, or of several: one sentence.
+private struct VocabularyError: Error, CustomStringConvertible {
+  let description: String
+
+  init(manifest: DataManifest, model: Int) {
+    description = """
+      \(manifest.path): the vocabulary should have the model's \(model) tokens, but has \(manifest.vocabularySize) \
+      (\(manifest.kind.rawValue)): train another model on these data, such as a new one with --vocabulary \
+      \(manifest.vocabularySize).
+      """
+  }
+
+  init(_ first: DataManifest, _ second: DataManifest) {
+    description = """
+      \(second.path): the vocabulary should be that of \(first.path), as both are trained on, but is another one.
+      """
+  }
+}
+
+extension Array where Element: Hashable {
+  /// Without what came before.
+  fileprivate func unique() -> [Element] {
+    var seen: Set<Element> = []
+    return filter { seen.insert($0).inserted }
+  }
+}
+
 /// The options that choose data and tokenizer.
 struct DataOptions: ParsableArguments {
   static let tokenizerName = "gpt2_tokenizer.bin"
@@ -21,7 +64,7 @@ struct DataOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       """
-      Where to look, subdirectories included, for pairs NAME_train.bin and NAME_val.bin. \
+      Where to look, subdirectories included, for pairs NAME_train.bin and NAME_val.bin, or their shards. \
       (default: data where the working directory has it, else the working directory)
       """,
       valueName: "dir"))
@@ -46,8 +89,8 @@ struct DataOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       """
-      Turns samples into text. (default: \(tokenizerName) beside the checkpoint or in the working directory, where \
-      it has the model's vocabulary)
+      Turns samples into text. (default: what the data's manifest names, else \(tokenizerName) beside the checkpoint \
+      or in the working directory, where it has the model's vocabulary)
       """,
       valueName: "file"))
   var tokenizer: String?
@@ -83,13 +126,22 @@ struct DataOptions: ParsableArguments {
   }
 
   /// The tokenizer, and a line about it that says why where there is none.
-  func tokenizer(for model: ModelSource) throws -> (Tokenizer?, summary: String) {
+  ///
+  /// - Throws: where the data have a manifest, and it is of another vocabulary than the model.
+  func tokenizer(for model: ModelSource, _ files: DataFiles) throws -> (Tokenizer?, summary: String) {
     let size = model.configuration.vocabularySize
+    let manifest = try files.manifest()
+    if let manifest, manifest.vocabularySize != size {
+      throw VocabularyError(manifest: manifest, model: size)
+    }
     if let tokenizer {
       let given = try Tokenizer(path: tokenizer)
       let note =
         given.vocabularySize == size ? "" : ", \(given.vocabularySize) tokens where the model has \(size)"
       return (given, tokenizer + note)
+    }
+    if let manifest {
+      return (try manifest.tokenizer(), "\(manifest.kind.rawValue), as \(manifest.path) says")
     }
     var folders = [""]
     if case .checkpoint(let checkpoint) = model {

@@ -91,7 +91,7 @@ struct Train: ParsableCommand {
     let batchSize = loop.batchSize ?? Self.batchSize
     let sequenceLength = loop.sequenceLength ?? Self.sequenceLength
     let options = loop.trainingOptions(defaults: TrainingOptions())
-    let (tokenizer, tokenizerSummary) = try data.tokenizer(for: source)
+    let (tokenizer, tokenizerSummary) = try data.tokenizer(for: source, files)
     let made = try newModel(source.configuration, batchSize: batchSize, sequenceLength: sequenceLength)
     func loader(_ paths: [String]) throws -> DataLoader {
       try DataLoader(

@@ -86,10 +86,25 @@ public struct AtomicFile: ~Copyable, Sendable {
     }
   }
 
-  /// Makes the bytes written so far the file at `path`, durably.
+  /// Writes the integers as little-endian ones.
+  public mutating func write<Integer: FixedWidthInteger & BitwiseCopyable>(
+    integers: [Integer]
+  ) throws(FileError) {
+    // The host is little-endian: CLinux.h refuses to compile elsewhere.
+    try unsafe file.write(integers.span.bytes)
+  }
+
+  /// Writes `bytes` over what was written at `offset`, such as a header whose fields are known last.
+  public mutating func overwrite(at offset: Int, with bytes: [UInt8]) throws(FileError) {
+    try unsafe file.write(bytes.span.bytes, at: offset)
+  }
+
+  /// Makes the bytes written so far the file at `path`, durably, or at `otherPath` in the same directory, for
+  /// files whose name depends on what was written.
   ///
   /// - Throws: `FileError`; but for a failed sync of the directory, the destination is then untouched.
-  public consuming func commit() throws(FileError) {
+  public consuming func commit(as otherPath: String? = nil) throws(FileError) {
+    let path = otherPath ?? path
     try file.sync()
     let error = unsafe clinux_rename(temporaryPath, path, overwrite ? 1 : 0)
     if error != 0 {

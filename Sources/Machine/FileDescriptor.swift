@@ -3,7 +3,7 @@ import CLinux
 /// An open file, closed at the end of its life: what reading, writing and mapping share.
 struct FileDescriptor: ~Copyable, Sendable {
   let path: String
-  private let number: Int32
+  let number: Int32
 
   init(path: String, mode: clinux_open_mode) throws(FileError) {
     // A C string ends at its first zero byte: such a path would name another file.
@@ -62,6 +62,14 @@ struct FileDescriptor: ~Copyable, Sendable {
   borrowing func write(_ bytes: RawSpan) throws(FileError) {
     let error = unsafe bytes.withUnsafeBytes { buffer in
       unsafe clinux_write_all(number, buffer.baseAddress, buffer.count)
+    }
+    if error != 0 { throw .writeFailed(path: path, errno: error) }
+  }
+
+  /// Writes `bytes` over what lies at `offset`; where the next `write` goes does not change.
+  borrowing func write(_ bytes: RawSpan, at offset: Int) throws(FileError) {
+    let error = unsafe bytes.withUnsafeBytes { buffer in
+      unsafe clinux_write_all_at(number, buffer.baseAddress, buffer.count, Int64(offset))
     }
     if error != 0 { throw .writeFailed(path: path, errno: error) }
   }

@@ -94,6 +94,9 @@ int clinux_read(int descriptor, void *bytes, size_t capacity, size_t *count);
 /// Writes all the bytes, or fails.
 int clinux_write_all(int descriptor, const void *bytes, size_t byte_count);
 
+/// Writes all the bytes over what lies at `offset`, or fails.
+int clinux_write_all_at(int descriptor, const void *bytes, size_t byte_count, int64_t offset);
+
 int clinux_sync(int descriptor);
 
 /// Syncs the directory itself, so that a rename in it survives a crash.

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A pair of token files found under a data directory.
+/// Token files of one name found under a data directory: for training and for validation.
 public struct DataSet: Sendable, Equatable {
   /// The path below the data directory without `_train.bin`, as `tiny_shakespeare` or `web/part`.
   public let name: String
@@ -9,11 +9,9 @@ public struct DataSet: Sendable, Equatable {
 }
 
 extension DataSet {
-  private static let trainingSuffix = "_train.bin"
-  private static let validationSuffix = "_val.bin"
-
   /// The pairs `NAME_train.bin`, `NAME_val.bin` in `directory` and below, sorted by name in the order of
-  /// UTF-8 bytes. Links to directories inside it are not followed.
+  /// UTF-8 bytes. In place of either file there may be shards, `NAME_train_000000.bin` and on, which follow each
+  /// other in the order of their names. Links to directories inside it are not followed.
   ///
   /// - Throws: `DataError.notADirectory`, or `.noDataSet` with the unpaired files where there is no pair.
   public static func discover(in directory: String) throws(DataError) -> [DataSet] {
@@ -24,18 +22,19 @@ extension DataSet {
     else {
       throw .notADirectory(path: directory)
     }
-    let training = names(of: paths, suffix: trainingSuffix)
-    let validation = names(of: paths, suffix: validationSuffix)
-    let names = training.intersection(validation).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    let visible = paths.filter { !$0.split(separator: "/").contains { $0.hasPrefix(".") } }
+    let (training, validation) = (files(visible, part: "train"), files(visible, part: "val"))
+    let names = Set(training.keys).intersection(validation.keys)
+      .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     guard !names.isEmpty else {
-      let unpaired = training.map { $0 + trainingSuffix } + validation.map { $0 + validationSuffix }
-      throw .noDataSet(directory: directory, found: unpaired.sorted())
+      throw .noDataSet(
+        directory: directory, found: [training, validation].flatMap { $0.values.joined() }.sorted())
     }
     let prefix = directory.hasSuffix("/") ? directory : directory + "/"
     return names.map { name in
       DataSet(
-        name: name, training: [prefix + name + trainingSuffix],
-        validation: [prefix + name + validationSuffix])
+        name: name, training: (training[name] ?? []).map { prefix + $0 },
+        validation: (validation[name] ?? []).map { prefix + $0 })
     }
   }
 
@@ -54,10 +53,36 @@ extension DataSet {
     return matches[0]
   }
 
-  private static func names(of paths: [String], suffix: String) -> Set<String> {
-    let files = paths.filter { path in
-      path.hasSuffix(suffix) && !path.split(separator: "/").contains { $0.hasPrefix(".") }
+  /// The token files of `part` among `paths`, by the name of their data set and sorted.
+  private static func files(_ paths: [String], part: String) -> [String: [String]] {
+    var files: [String: [String]] = [:]
+    for path in paths.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+      if let name = name(of: path, part: part) { files[name, default: []].append(path) }
     }
-    return Set(files.map { String($0.dropLast(suffix.count)) })
+    return files
+  }
+
+  /// NAME, where `path` is `NAME_PART.bin` or `NAME_PART_` and a number.
+  private static func name(of path: String, part: String) -> String? {
+    guard path.hasSuffix(".bin") else { return nil }
+    var stem = path.dropLast(4)
+    if let last = stem.split(separator: "_").last, !last.isEmpty, last.utf8.allSatisfy({ 0x30...0x39 ~= $0 }),
+      !stem.hasSuffix("_")
+    {
+      let shorter = stem.dropLast(last.count)
+      if shorter.hasSuffix("_") { stem = shorter.dropLast() }
+    }
+    return stem.hasSuffix("_\(part)") ? String(stem.dropLast(part.count + 1)) : nil
+  }
+
+  /// Whether the file called `file` belongs to the data set called `name` in the same folder.
+  static func isFile(_ file: String, ofDataSet name: String) -> Bool {
+    ["train", "val"].contains { self.name(of: file, part: $0) == name }
+      || ["\(name)_manifest.json", "\(name)_tokenizer.bin"].contains(file)
+  }
+
+  /// Where the manifest of a token file lies, by the names that `gpt2 tokenize` gives; nil for other names.
+  public static func manifestPath(ofTokenFile path: String) -> String? {
+    (name(of: path, part: "train") ?? name(of: path, part: "val")).map { $0 + "_manifest.json" }
   }
 }

@@ -1,84 +1,43 @@
 import Machine
 
-/// The bytes of every token of a vocabulary: turns ids into text, not text into ids.
-///
-/// Reads llm.c's tokenizer file:
-///
-///     256 int32: 20240328, version, V, id of the end of text (version 2), 0...
-///     V times: length in one byte, then as many bytes
-///
-/// Version 1 leaves the end of text out; it is GPT-2's, 50256.
-///
-/// - SeeAlso: github.com/karpathy/llm.c, train_gpt2.py, `write_tokenizer`.
+/// A vocabulary: the bytes of every token, and how text is turned into tokens (by a `TextEncoder`).
 public struct Tokenizer: Sendable {
+  /// How text becomes tokens.
+  enum Scheme: Sendable {
+    /// Byte pairs are merged, those with the smaller result first, as ids are in the order of merges.
+    case ranked
+    /// Byte pairs are merged, those that come first in the list first.
+    case merges([(left: Int32, right: Int32, token: Int32)])
+    /// Each byte is the token of its value.
+    case bytes
+    /// Each scalar is a token; which one, `bytes(of:)` tells.
+    case characters
+  }
+
   /// V
   public let vocabularySize: Int
   /// The id of the token between two texts.
   public let endOfText: Int32
+  let scheme: Scheme
   private let bytes: [UInt8]
   /// Token i is bytes[offsets[i]..<offsets[i + 1]].
   private let offsets: [Int]
 
-  /// Reads the file at `path`.
-  ///
-  /// - Throws: `FormatError`, naming the field that is off.
-  public init(path: String) throws(FormatError) {
-    let file = try mapped(path)
-    let header = try LLMHeader(file, path: path, magic: .tokenizer)
-    try header.checkVersion([1, 2])
-    vocabularySize = header[2]
-    let end = header[1] == 1 ? 50256 : header[3]
-    // A token takes two bytes at least, so that the file bounds what a header can ask for.
-    let largest = (file.byteCount - LLMHeader.byteCount) / 2
-    guard (1...max(1, largest)).contains(vocabularySize) else {
-      throw header.mismatch(
-        "the vocabulary size", expected: "in 1...\(max(1, largest)), as the file's size allows",
-        found: "\(vocabularySize)")
-    }
-    guard (0..<vocabularySize).contains(end) else {
-      throw header.mismatch(
-        "the id of the end of text", expected: "in 0..<\(vocabularySize)", found: "\(end)")
-    }
-    endOfText = Int32(end)
-    (bytes, offsets) = try Self.tokens(of: file, header: header)
-  }
-
-  /// A vocabulary given token by token.
+  /// A vocabulary given token by token, ids in the order of merges.
   ///
   /// - Precondition: `endOfText` is one of the tokens.
   public init(tokens: [[UInt8]], endOfText: Int32) {
+    self.init(tokens: tokens, endOfText: endOfText, scheme: .ranked)
+  }
+
+  /// - Precondition: `endOfText` is one of the tokens.
+  init(tokens: [[UInt8]], endOfText: Int32, scheme: Scheme) {
     precondition(tokens.indices.contains(Int(endOfText)), "the end of text should be a token")
     vocabularySize = tokens.count
     self.endOfText = endOfText
+    self.scheme = scheme
     bytes = tokens.flatMap { $0 }
     offsets = tokens.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
-  }
-
-  private static func tokens(
-    of file: MappedFile, header: LLMHeader
-  ) throws(FormatError) -> (bytes: [UInt8], offsets: [Int]) {
-    var bytes: [UInt8] = []
-    var offsets = [0]
-    var position = LLMHeader.byteCount
-    for token in 0..<header[2] {
-      guard position < file.byteCount else {
-        throw header.mismatch(
-          "the file", expected: "\(header[2]) tokens long, as its header says",
-          found: "truncated after \(token) of them")
-      }
-      let length = Int(file.read(UInt8.self, at: position))
-      guard (1...max(1, file.byteCount - position - 1)).contains(length), position + 1 < file.byteCount else {
-        throw header.mismatch(
-          "the length of token \(token)",
-          expected: "at least 1 and at most the \(file.byteCount - position - 1) bytes that are left",
-          found: "\(length)")
-      }
-      for index in 0..<length { bytes.append(file.read(UInt8.self, at: position + 1 + index)) }
-      offsets.append(bytes.count)
-      position += 1 + length
-    }
-    try header.checkSize(file.byteCount, expected: position)
-    return (bytes, offsets)
   }
 
   /// The bytes of a token, which need not be whole characters; nil for an id outside the vocabulary.
@@ -92,5 +51,47 @@ public struct Tokenizer: Sendable {
     var bytes: [UInt8] = []
     for token in tokens { bytes += self.bytes(of: token) ?? Array("\u{FFFD}".utf8) }
     return String(decoding: bytes, as: UTF8.self)
+  }
+}
+
+// MARK: - Vocabularies without a file
+
+extension Tokenizer {
+  /// A token a byte, whose id is its value, and the end of text, 256.
+  public static let bytes = Tokenizer(
+    tokens: (0...255).map { [UInt8($0)] } + [Array("<|endoftext|>".utf8)], endOfText: 256, scheme: .bytes)
+
+  /// A token a scalar, in the order of their values. The line feed, which is always among them, is the end of
+  /// text: no other token is added to the characters of the text.
+  public static func characters(_ scalars: some Sequence<Unicode.Scalar>) -> Tokenizer {
+    let sorted = Set(scalars).union(["\n"]).sorted()
+    let end = sorted.firstIndex(of: "\n") ?? 0
+    return Tokenizer(
+      tokens: sorted.map { Array(String($0).utf8) }, endOfText: Int32(end), scheme: .characters)
+  }
+}
+
+// MARK: - Files
+
+extension Tokenizer {
+  /// Reads a vocabulary, told apart by content:
+  /// - llm.c's tokenizer file, version 1 or 2;
+  /// - Hugging Face's `vocab.json`, with `merges.txt` in the same folder;
+  /// - the manifest of a data set (`DataManifest`).
+  ///
+  /// - Throws: `FormatError`, naming the field that is off.
+  public init(path: String) throws(FormatError) {
+    let file = try mapped(path)
+    guard JSONCursor.opensObject(file) else {
+      try self.init(llm: file, path: path)
+      return
+    }
+    if try DataManifest.isManifest(path: path) {
+      self = try DataManifest(path: path).tokenizer()
+    } else {
+      let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+      let folder = slash.map { String(path[...$0]) } ?? ""
+      try self.init(vocabulary: path, merges: folder + "merges.txt")
+    }
   }
 }

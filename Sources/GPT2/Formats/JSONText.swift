@@ -1,5 +1,5 @@
 /// A JSON value whose objects keep the order of their members.
-enum JSONText {
+package enum JSONText {
   case text(String?)
   case integer(Int)
   case unsigned(UInt64)
@@ -10,7 +10,7 @@ enum JSONText {
   case object([(String, JSONText)])
 
   /// On one line.
-  var encoded: String {
+  package var encoded: String {
     switch self {
     case .text(let text): text.map(Self.quoted) ?? "null"
     case .integer(let number): "\(number)"

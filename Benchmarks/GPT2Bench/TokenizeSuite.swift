@@ -1,0 +1,71 @@
+import Foundation
+import GPT2
+import Machine
+
+extension Session {
+  /// Encoding a text in memory, whole on one thread and as documents on all; and decoding it.
+  ///
+  /// Every run begins with an encoder that has met no word yet.
+  func tokenizeSection() throws -> Section {
+    guard let path = settings.text, let vocabulary = settings.tokenizer else {
+      preconditionFailure("the options were checked")
+    }
+    let text = try TextFile(path: path)
+    let tokenizer = try Tokenizer(path: vocabulary)
+    let encoder = try TextEncoder(tokenizer, path: vocabulary)
+    let tokens = try encoder.copy().encode(text.bytes)
+    let documents = text.documents
+    func encodeDocuments() {
+      let encoders = (0..<context.threads).map { _ in encoder.copy() }
+      context.parallel.forEach(documents.count) { index, worker in
+        encodeCounted(documents[index], encoders[worker])
+      }
+    }
+    var jobs: [(name: String, run: () -> Void)] = [
+      ("encode, 1 thread", { encodeCounted(text.bytes, encoder.copy()) }),
+      ("decode, 1 thread", { precondition(!tokenizer.decode(tokens).isEmpty) }),
+    ]
+    if context.threads > 1 { jobs.insert(("encode, \(context.threads) threads", encodeDocuments), at: 1) }
+    let rows = zip(jobs, rotate("tokenize", jobs.map(\.run))).map { job, timing in
+      let rate = Double(text.bytes.count) / timing.median / 1e3
+      return Row(
+        suite: .tokenize, name: job.name, timing: timing, cost: .none,
+        fields: [
+          ("bytes", .integer(text.bytes.count)), ("tokens", .integer(tokens.count)),
+          ("megabytes_per_second", .number(rate)),
+        ], cells: [significant(rate)])
+    }
+    return Section(
+      title: "tokenize", columns: ["MB/s"], rows: { rows },
+      notes: ["\(path): \(text.bytes.count) bytes, \(tokens.count) tokens, \(documents.count) documents"])
+  }
+}
+
+private func encodeCounted(_ text: [UInt8], _ encoder: TextEncoder) {
+  let tokens = try? encoder.encode(text)
+  precondition(tokens?.isEmpty == text.isEmpty, "every text has tokens")
+}
+
+/// A text, whole and cut into documents.
+private struct TextFile {
+  let bytes: [UInt8]
+  /// About 64 KiB each, cut after line feeds.
+  let documents: [[UInt8]]
+
+  init(path: String) throws {
+    bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    guard !bytes.isEmpty else {
+      throw TextFileError(description: "\(path): the text should not be empty, but is")
+    }
+    var (documents, start) = ([[UInt8]](), 0)
+    while start < bytes.count {
+      let enough = min(bytes.count, start + 64 << 10)
+      let end = bytes[enough...].firstIndex(of: 0x0A).map { $0 + 1 } ?? bytes.count
+      documents.append(Array(bytes[start..<end]))
+      start = end
+    }
+    self.documents = documents
+  }
+}
+
+private struct TextFileError: Error, CustomStringConvertible { let description: String }

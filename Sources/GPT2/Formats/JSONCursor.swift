@@ -1,0 +1,290 @@
+import Machine
+
+/// Where text is no JSON, or not the JSON that was expected.
+struct JSONError: Error {
+  /// Of the byte where it was noticed.
+  let offset: Int
+  let expected: String
+  let found: String
+}
+
+/// Reads JSON from its beginning to its end (RFC 8259), building nothing that is not asked for.
+///
+/// Strings are UTF-8; half a surrogate pair becomes U+FFFD. Duplicate names are handed over like others.
+struct JSONCursor {
+  /// Values within values deeper than this are refused: each level is a call.
+  private static let deepest = 128
+
+  let bytes: [UInt8]
+  private(set) var position: Int
+  private let end: Int
+  private var depth = 0
+
+  init(_ bytes: [UInt8], _ range: Range<Int>? = nil) {
+    self.bytes = bytes
+    position = range?.lowerBound ?? 0
+    end = range?.upperBound ?? bytes.count
+  }
+
+  // MARK: - Values
+
+  /// Reads an object; `member` must read, or skip, the value of each name.
+  mutating func object(
+    _ member: (_ name: String, _ cursor: inout JSONCursor) throws(JSONError) -> Void
+  ) throws(JSONError) {
+    try list(from: "{", to: "}", "an object") { (cursor) throws(JSONError) in
+      let name = try cursor.string()
+      try cursor.expect(":")
+      try member(name, &cursor)
+    }
+  }
+
+  /// Reads an array; `element` must read, or skip, each of its values.
+  mutating func array(_ element: (_ cursor: inout JSONCursor) throws(JSONError) -> Void) throws(JSONError) {
+    try list(from: "[", to: "]", "an array", element)
+  }
+
+  mutating func string() throws(JSONError) -> String {
+    var text: [UInt8] = []
+    try string(into: &text)
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  /// Appends the UTF-8 of a string.
+  mutating func string(into text: inout [UInt8]) throws(JSONError) {
+    try expect("\"", "a string")
+    while true {
+      let start = position
+      position = Self.plainEnd(in: bytes.span, from: start, to: end)
+      text += bytes[start..<position]
+      guard position < end else { throw error("the end of the string") }
+      switch bytes[position] {
+      case UInt8(ascii: "\""):
+        position += 1
+        return
+      case UInt8(ascii: "\\"): try escape(into: &text)
+      case 0x80...: try scalar(into: &text)
+      default: throw error("a character that is not a control character")
+      }
+    }
+  }
+
+  /// Reads a whole number; one with a fraction or an exponent is refused.
+  mutating func integer() throws(JSONError) -> Int {
+    skipSpace()
+    let start = position
+    let text = try number()
+    guard let value = Int(text) else {
+      throw JSONError(offset: start, expected: "a whole number of 64 bits", found: text)
+    }
+    return value
+  }
+
+  /// Reads a value of any kind.
+  mutating func skip() throws(JSONError) {
+    skipSpace()
+    switch position < end ? bytes[position] : 0 {
+    case UInt8(ascii: "{"): try object { (_, cursor) throws(JSONError) in try cursor.skip() }
+    case UInt8(ascii: "["): try array { (cursor) throws(JSONError) in try cursor.skip() }
+    case UInt8(ascii: "\""):
+      var text: [UInt8] = []
+      try string(into: &text)
+    case UInt8(ascii: "t"): try word("true")
+    case UInt8(ascii: "f"): try word("false")
+    case UInt8(ascii: "n"): try word("null")
+    default: _ = try number()
+    }
+  }
+
+  /// Whether the next value is a string.
+  mutating func isAtString() -> Bool {
+    skipSpace()
+    return position < end && bytes[position] == UInt8(ascii: "\"")
+  }
+
+  /// Refuses anything but white space.
+  mutating func finish() throws(JSONError) {
+    skipSpace()
+    if position < end { throw error("the end") }
+  }
+
+  // MARK: - Parts
+
+  private mutating func list(
+    from open: Unicode.Scalar, to close: Unicode.Scalar, _ kind: String,
+    _ element: (_ cursor: inout JSONCursor) throws(JSONError) -> Void
+  ) throws(JSONError) {
+    try expect(open, kind)
+    depth += 1
+    guard depth <= Self.deepest else { throw error("at most \(Self.deepest) levels") }
+    defer { depth -= 1 }
+    skipSpace()
+    if take(close) { return }
+    while true {
+      skipSpace()
+      try element(&self)
+      skipSpace()
+      if take(close) { return }
+      guard take(",") else { throw error("'\(close)' or ','") }
+    }
+  }
+
+  private mutating func escape(into text: inout [UInt8]) throws(JSONError) {
+    position += 1
+    guard position < end else { throw error("an escaped character") }
+    let letter = bytes[position]
+    let plain: UInt8
+    switch letter {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): plain = letter
+    case UInt8(ascii: "b"): plain = 0x08
+    case UInt8(ascii: "f"): plain = 0x0C
+    case UInt8(ascii: "n"): plain = 0x0A
+    case UInt8(ascii: "r"): plain = 0x0D
+    case UInt8(ascii: "t"): plain = 0x09
+    case UInt8(ascii: "u"):
+      position += 1
+      var value = try fourDigits()
+      if (0xD800..<0xDC00).contains(value), let low = lowSurrogate() {
+        value = 0x10000 + (value - 0xD800) << 10 + (low - 0xDC00)
+      }
+      text += String(Unicode.Scalar(value) ?? "\u{FFFD}").utf8
+      return
+    default: throw error("one of \"\\/bfnrtu after a backslash")
+    }
+    text.append(plain)
+    position += 1
+  }
+
+  private mutating func fourDigits() throws(JSONError) -> UInt32 {
+    var value: UInt32 = 0
+    for _ in 0..<4 {
+      guard position < end, let digit = Character(Unicode.Scalar(bytes[position])).hexDigitValue else {
+        throw error("four hexadecimal digits")
+      }
+      value = value << 4 | UInt32(digit)
+      position += 1
+    }
+    return value
+  }
+
+  /// The second half of a pair, which is read only where it is one.
+  private mutating func lowSurrogate() -> UInt32? {
+    var ahead = self
+    guard ahead.take("\\"), ahead.take("u"), let value = try? ahead.fourDigits(),
+      (0xDC00..<0xE000).contains(value)
+    else { return nil }
+    position = ahead.position
+    return value
+  }
+
+  private mutating func scalar(into text: inout [UInt8]) throws(JSONError) {
+    let (value, length) = UTF8Scalars.scalar(in: bytes.span, at: position)
+    guard value != nil, position + length <= end else { throw error("UTF-8") }
+    text += bytes[position..<position + length]
+    position += length
+  }
+
+  /// The text of a number, by the grammar.
+  private mutating func number() throws(JSONError) -> String {
+    let start = position
+    _ = take("-")
+    if !take("0") { try digits() }
+    if take(".") { try digits() }
+    if take("e") || take("E") {
+      if !take("+") { _ = take("-") }
+      try digits()
+    }
+    return String(decoding: bytes[start..<position], as: UTF8.self)
+  }
+
+  private mutating func digits() throws(JSONError) {
+    let start = position
+    while position < end, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[position]) { position += 1 }
+    if position == start { throw error("a value") }
+  }
+
+  private mutating func word(_ word: String) throws(JSONError) {
+    for scalar in word.unicodeScalars where !take(scalar) { throw error(word) }
+  }
+
+  private mutating func expect(_ scalar: Unicode.Scalar, _ what: String? = nil) throws(JSONError) {
+    skipSpace()
+    guard take(scalar) else { throw error(what ?? "'\(scalar)'") }
+  }
+
+  /// Steps over an ASCII character where it is next.
+  private mutating func take(_ scalar: Unicode.Scalar) -> Bool {
+    guard position < end, UInt32(bytes[position]) == scalar.value else { return false }
+    position += 1
+    return true
+  }
+
+  private mutating func skipSpace() {
+    while position < end {
+      switch bytes[position] {
+      case 0x20, 0x09, 0x0A, 0x0D: position += 1
+      default: return
+      }
+    }
+  }
+
+  /// Where the characters end that stand for themselves: of ASCII all but controls, quotes and backslashes.
+  private static func plainEnd(in text: Span<UInt8>, from start: Int, to end: Int) -> Int {
+    var position = start
+    while position < end {
+      let byte = text[position]
+      if byte < 0x20 || byte >= 0x80 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { break }
+      position += 1
+    }
+    return position
+  }
+
+  private func error(_ expected: String) -> JSONError {
+    guard position < end else { return JSONError(offset: end, expected: expected, found: "the end") }
+    let byte = bytes[position]
+    let found = (0x21..<0x7F).contains(byte) ? "'\(Character(Unicode.Scalar(byte)))'" : "byte \(byte)"
+    return JSONError(offset: position, expected: expected, found: found)
+  }
+}
+
+// MARK: - Files
+
+extension JSONCursor {
+  /// Reads the one value that the file at `path` holds.
+  ///
+  /// - Throws: `FormatError.mismatch` that names the offset in the file.
+  static func read(
+    path: String, _ body: (inout JSONCursor) throws(JSONError) -> Void
+  ) throws(FormatError) {
+    var cursor = JSONCursor(try contents(path))
+    do {
+      try body(&cursor)
+      try cursor.finish()
+    } catch {
+      throw .mismatch(
+        path: path, field: "the JSON at byte \(error.offset)", expected: error.expected, found: error.found)
+    }
+  }
+
+  /// Whether the first character that is not white space opens an object.
+  static func opensObject(_ file: MappedFile) -> Bool {
+    for offset in 0..<min(64, file.byteCount) {
+      switch file.read(UInt8.self, at: offset) {
+      case 0x20, 0x09, 0x0A, 0x0D: continue
+      case UInt8(ascii: "{"): return true
+      default: return false
+      }
+    }
+    return false
+  }
+}
+
+/// All bytes of the file at `path`.
+func contents(_ path: String) throws(FormatError) -> [UInt8] {
+  do {
+    let file = try FileReader(path: path)
+    var bytes: [UInt8] = []
+    _ = try file.read(appendingTo: &bytes, limit: file.byteCount)
+    return bytes
+  } catch { throw .file(error) }
+}

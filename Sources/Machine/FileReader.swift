@@ -1,0 +1,37 @@
+import CLinux
+
+/// A regular file that is read from its beginning to its end, for files too large to be held: unlike those of a
+/// map, its pages never count as the process's own.
+public struct FileReader: ~Copyable, Sendable {
+  public let path: String
+  /// The size when it was opened.
+  public let byteCount: Int
+  private let file: FileDescriptor
+
+  /// - Throws: `FileError` when `path` is not a readable regular file.
+  public init(path: String) throws(FileError) {
+    let file = try FileDescriptor(path: path, mode: CLINUX_READ)
+    byteCount = try file.regularFileSize()
+    self.path = path
+    self.file = file
+  }
+
+  /// Appends the next bytes to `bytes`, at most `limit`; returns how many came: fewer only at the end.
+  public func read(appendingTo bytes: inout [UInt8], limit: Int) throws(FileError) -> Int {
+    let start = bytes.count
+    bytes.append(contentsOf: repeatElement(0, count: max(0, limit)))
+    var (got, error) = (0, Int32(0))
+    unsafe bytes.withUnsafeMutableBytes { buffer in
+      while start + got < buffer.count {
+        var count = 0
+        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[(start + got)...])
+        error = unsafe clinux_read(file.number, rest.baseAddress, rest.count, &count)
+        if error != 0 || count == 0 { break }
+        got += count
+      }
+    }
+    bytes.removeLast(bytes.count - start - got)
+    if error != 0 { throw .readFailed(path: path, errno: error) }
+    return got
+  }
+}

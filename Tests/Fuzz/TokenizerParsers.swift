@@ -1,0 +1,73 @@
+import Foundation
+import GPT2
+import Machine
+import Synchronization
+
+/// The readers of vocabularies, merges, JSON lines and manifests, and the encoder of text.
+let tokenizerParsers: [FuzzParser] = [
+  FuzzParser(name: "tokenizer", corpus: "tokenizer") { bytes in
+    tokenizerFile.write(bytes)
+    let tokenizer = try Tokenizer(path: tokenizerFile.path)
+    _ = tokenizer.decode((-1...Int32(min(tokenizer.vocabularySize, 64))).map { $0 })
+    _ = try TextEncoder(tokenizer).encode("hello the world")
+  },
+  FuzzParser(name: "vocabulary", corpus: "vocabulary") { bytes in
+    vocabularyFile.write(bytes)
+    let tokenizer = try Tokenizer(vocabulary: vocabularyFile.path, merges: emptyFile.path)
+    _ = try TextEncoder(tokenizer).encode("hello the world")
+  },
+  FuzzParser(name: "merges", corpus: "merges") { bytes in
+    mergesFile.write(bytes)
+    let tokenizer = try Tokenizer(vocabulary: fullVocabulary, merges: mergesFile.path)
+    _ = try TextEncoder(tokenizer).encode("hello the world, hello in the air and here in there")
+  },
+  FuzzParser(name: "manifest", corpus: "manifest") { bytes in
+    manifestFile.write(bytes)
+    _ = try DataManifest(path: manifestFile.path).tokenizer()
+  },
+  FuzzParser(name: "json-lines", corpus: "json-lines") { bytes in
+    linesFile.write(bytes)
+    try lookThrough(linesFile.path)
+  },
+  FuzzParser(name: "text", corpus: "text") { bytes in
+    textFile.write(bytes)
+    let decoded = try encoder.withLock { encoder in
+      try encoder.encode(bytes).flatMap { encoder.tokenizer.bytes(of: $0) ?? [] }
+    }
+    precondition(decoded == bytes, "other bytes came back")
+    try lookThrough(textFile.path)
+  },
+]
+
+private let tokenizerFile = ScratchFile("tokenizer.bin")
+private let vocabularyFile = ScratchFile("vocabulary/vocab.json")
+private let emptyFile = ScratchFile("vocabulary/merges.txt")
+private let mergesFile = ScratchFile("merges/merges.txt")
+private let manifestFile = ScratchFile("data/x_manifest.json")
+private let linesFile = ScratchFile("lines.jsonl")
+private let textFile = ScratchFile("lines.txt")
+
+/// The corpus's own vocab.json, whose merges all others are made of.
+private let fullVocabulary = corpus("vocabulary/vocab.json")
+
+private let encoder = Mutex(corpusEncoder())
+
+private func corpusEncoder() -> TextEncoder {
+  do {
+    return try TextEncoder(try Tokenizer(vocabulary: fullVocabulary, merges: corpus("merges/merges.txt")))
+  } catch { fatalError("the corpus's vocabulary should be one: \(error)") }
+}
+
+private func corpus(_ name: String) -> String {
+  URL(filePath: #filePath, directoryHint: .notDirectory).deletingLastPathComponent()
+    .appending(path: "Corpus/\(name)").path
+}
+
+/// Reads documents, with and without splitting them, as `gpt2 tokenize` does.
+private func lookThrough(_ path: String) throws {
+  for splits in [false, true] {
+    let tokenization = Tokenization(
+      sources: try TextSource.find([path]), splitsAtBlankLines: splits, parallel: Parallel(threads: 1))
+    _ = try tokenization.characters()
+  }
+}
