@@ -43,8 +43,11 @@ struct OperatorTensors {
     try session.context.reserve(
       sequenceLength: session.settings.sequenceLength,
       sharedCount: max(
-        LayerNorm.sharedScratchCount(rows: rows, channels: channels), AdamW.sharedScratchCount(parameterCount)
-      ))
+        LayerNorm.sharedScratchCount(rows: rows, channels: channels), AdamW.sharedScratchCount(parameterCount),
+        Attention.sharedScratchCount(
+          shape: AttentionShape(
+            batchSize: session.settings.batchSize, sequenceLength: session.settings.sequenceLength,
+            heads: configuration.heads, channels: channels))))
   }
 
   subscript(_ name: String) -> Tensor {

@@ -172,7 +172,8 @@ public final class Model {
         sequenceLength: sequenceLength,
         sharedCount: max(
           LayerNorm.sharedScratchCount(rows: batchSize * sequenceLength, channels: configuration.channels),
-          AdamW.sharedScratchCount(parameters.all.count)))
+          AdamW.sharedScratchCount(parameters.all.count),
+          Attention.sharedScratchCount(shape: attentionShape(views))))
     } catch { throw .memory(error) }
     activations = views
     self.keeping = keeping
