@@ -9,7 +9,9 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
   let batchSize, sequenceLength, heads, headSize: Int
   /// Of queries, keys and values. At 1.7 some rows look at one key, some at many.
   var deviation = 1.7
-  var testDescription: String { "B \(batchSize), T \(sequenceLength), NH \(heads), hs \(headSize), \(deviation)" }
+  var testDescription: String {
+    "B \(batchSize), T \(sequenceLength), NH \(heads), hs \(headSize), deviation \(deviation)"
+  }
 
   var channels: Int { heads * headSize }
   var count: Int { batchSize * sequenceLength * channels }
@@ -28,9 +30,9 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
   /// apart, whose weights underflow.
   static let ragged =
     [
-      (1, 1, 1, 1), (2, 1, 3, 12), (1, 2, 2, 64), (2, 19, 3, 12), (1, 63, 2, 64), (2, 64, 1, 12), (1, 65, 3, 1),
-      (1, 65, 1, 64), (2, 127, 1, 12), (1, 128, 1, 64), (2, 131, 2, 12), (1, 131, 1, 17), (1, 140, 1, 300),
-      (1, 130, 16, 64), (1, 257, 1, 64), (1, 321, 2, 5), (1, 521, 1, 12), (1, 1100, 1, 3),
+      (1, 1, 1, 1), (2, 1, 3, 12), (1, 2, 2, 64), (2, 19, 3, 12), (1, 63, 2, 64), (2, 64, 1, 12),
+      (1, 65, 3, 1), (1, 65, 1, 64), (2, 127, 1, 12), (1, 128, 1, 64), (2, 131, 2, 12), (1, 131, 1, 17),
+      (1, 140, 1, 300), (1, 130, 16, 64), (1, 257, 1, 64), (1, 321, 2, 5), (1, 521, 1, 12), (1, 1100, 1, 3),
     ].map { AttentionSize(batchSize: $0.0, sequenceLength: $0.1, heads: $0.2, headSize: $0.3) } + [
       AttentionSize(batchSize: 1, sequenceLength: 300, heads: 1, headSize: 12, deviation: 12)
     ]
@@ -92,7 +94,8 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
     let dout: [Float] = random.normal(size.count)
     let exact = AttentionOracle(size, qkv)
     let results = try everywhere(
-      sequenceLength: size.sequenceLength, sharedCount: max(1, Attention.sharedScratchCount(shape: size.shape))
+      sequenceLength: size.sequenceLength,
+      sharedCount: max(1, Attention.sharedScratchCount(shape: size.shape))
     ) { place in
       let dqkv = try place.output(qkv.count)
       try Attention.backward(

@@ -44,7 +44,11 @@ import Testing
       var worst = (ulp: 0.0, x: Float(0))
       for (x, y) in zip(x, try #require(outputs["y"])) {
         let exact = x >= -126.5 ? exp2(Double(x)) : 0
-        let ulp = exact == 0 ? (y == 0 ? 0 : .infinity) : abs(Double(y) - exact) / unitInTheLastPlace(exact)
+        if exact == 0 {
+          #expect(y == 0, "2^\(x) on \(set)")
+          continue
+        }
+        let ulp = abs(Double(y) - exact) / unitInTheLastPlace(exact)
         if !(ulp <= worst.ulp) { worst = (ulp, x) }
       }
       #expect(worst.ulp <= powerUlp, "at \(worst.x) on \(set)")
@@ -52,7 +56,8 @@ import Testing
     for set in InstructionSet.available {
       let place = Place(try ExecutionContext(threads: 1, instructionSet: set), edge: .end)
       defer { place.giveBack() }
-      #expect(try powerOfTwo([.nan, -.nan, 1], place)["y"]?.map(\.isNaN) == [true, true, false], "on \(set)")
+      let y = try powerOfTwo([.nan, -.nan, 1], place)["y"]
+      #expect(y?.map(\.isNaN) == [true, true, false], "on \(set)")
     }
   }
 
