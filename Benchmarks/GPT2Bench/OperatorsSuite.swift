@@ -40,11 +40,14 @@ struct OperatorTensors {
     for tensor in arena.tensors { session.randomize(tensor) }
     // A second moment is a mean of squares.
     Residual.zero(self["secondMoment"], context: session.context)
+    let attention = AttentionShape(
+      batchSize: session.settings.batchSize, sequenceLength: session.settings.sequenceLength,
+      heads: configuration.heads, channels: channels)
     try session.context.reserve(
       sequenceLength: session.settings.sequenceLength,
       sharedCount: max(
-        LayerNorm.sharedScratchCount(rows: rows, channels: channels), AdamW.sharedScratchCount(parameterCount)
-      ))
+        LayerNorm.sharedScratchCount(rows: rows, channels: channels),
+        AdamW.sharedScratchCount(parameterCount), Attention.sharedScratchCount(shape: attention)))
   }
 
   subscript(_ name: String) -> Tensor {

@@ -54,13 +54,14 @@ public enum Attention {
   ///   - kept: where to store scores and weights, or nil.
   /// - Precondition: the context has reserved scratch for T.
   /// - Accuracy: `AttentionTests` derives and enforces the bound.
-  /// - Complexity: ≈ 2·B·C·T² FLOP (the causal half of 4·B·C·T²), in tasks of 64 queries of one head.
+  /// - Complexity: ≈ 2·B·C·T² FLOP (the causal half of 4·B·C·T²), in tasks of 256 queries of one head.
+  /// - SeeAlso: Dao 2023, arXiv:2307.08691.
   public static func forward(
     _ qkv: Tensor, shape: AttentionShape, out: Tensor, logSumExp: Tensor, kept: AttentionWeights? = nil,
     context: ExecutionContext
   ) {
     let heads = shape.batchSize * shape.heads
-    let size = Kernels.attentionRows
+    let size = Kernels.attentionQueries
     let blocks = (shape.sequenceLength + size - 1) / size
     context.perform(
       Work(count: heads * blocks) { task, worker in
@@ -73,24 +74,82 @@ public enum Attention {
       })
   }
 
+  /// Floats of shared scratch that `backward` needs: at most 1.5·B·T·C, none up to T = 256.
+  public static func sharedScratchCount(shape: AttentionShape) -> Int {
+    shape.batchSize * shape.heads * AttentionChunks(shape).partialCount
+  }
+
   /// The gradient of `forward` with respect to query, key and value.
   ///
   /// - Parameters:
   ///   - dout, out: (B, T, C). qkv, logSumExp: as in `forward`.
   ///   - dqkv: (B, T, 3C), overwritten.
-  /// - Precondition: the context has reserved scratch for T.
-  /// - Complexity: ≈ 5·B·C·T² FLOP, in one task for each batch and head: no more than
-  ///   B·NH threads find work.
+  /// - Precondition: the context has reserved scratch for T and `sharedScratchCount`.
+  /// - Accuracy: `AttentionTests` derives and enforces the bound.
+  /// - Complexity: ≈ 5·B·C·T² FLOP, in tasks of one head and a quarter of its keys, 256 or more; where there are
+  ///   several, a second parallel region adds what each contributes to dq, in the keys' order.
   /// - SeeAlso: Dao 2023, arXiv:2307.08691.
   public static func backward(
     _ dout: Tensor, qkv: Tensor, out: Tensor, logSumExp: Tensor, shape: AttentionShape, dqkv: Tensor,
     context: ExecutionContext
   ) {
+    let heads = shape.batchSize * shape.heads
+    let chunks = AttentionChunks(shape)
+    let partials = context.shared(0..<sharedScratchCount(shape: shape))
     context.perform(
-      Work(count: shape.batchSize * shape.heads) { task, worker in
+      Work(count: heads * chunks.count) { task, worker in
+        // The first keys have the most queries: the longest tasks come first.
+        let (head, chunk) = (task % heads, task / heads)
         context.kernels.attentionBackward(
-          dout, qkv: qkv, out: out, logSumExp: logSumExp, head: shape.head(task), dqkv: dqkv,
+          dout, qkv: qkv, out: out, logSumExp: logSumExp, head: shape.head(head), keys: chunks.keys(chunk),
+          dqkv: dqkv, partial: chunk == 0 ? nil : partials.slice(chunks.partial(chunk, head: head)),
           scratch: context.scratch(worker))
       })
+    if chunks.count == 1 { return }
+    context.perform(
+      Work(count: heads * (chunks.count - 1)) { task, _ in
+        let (head, queries) = (task % heads, chunks.keys(task / heads + 1))
+        for chunk in 1...task / heads + 1 {
+          context.kernels.attentionAdd(
+            partials.slice(chunks.partial(chunk, head: head)), first: chunks.keys(chunk).lowerBound,
+            head: shape.head(head), queries: queries, dqkv: dqkv)
+        }
+      })
+  }
+}
+
+/// How the backward pass cuts a head's keys into tasks, by T alone: the cuts decide the order in which dq is summed.
+private struct AttentionChunks {
+  /// So few that what they contribute to dq takes 1.5 times its size, so many that 4 × heads threads find work.
+  static let most = 4
+  static let leastKeys = 256
+
+  let size: Int
+  let count: Int
+  private let shape: AttentionShape
+
+  init(_ shape: AttentionShape) {
+    self.shape = shape
+    let block = Kernels.attentionBlock
+    let quarter = (shape.sequenceLength + Self.most - 1) / Self.most
+    size = max(Self.leastKeys, (quarter + block - 1) / block * block)
+    count = (shape.sequenceLength + size - 1) / size
+  }
+
+  func keys(_ chunk: Int) -> Range<Int> {
+    chunk * size..<min(shape.sequenceLength, (chunk + 1) * size)
+  }
+
+  /// Floats before those of a chunk, the first of which adds to dq directly.
+  private func partialOffset(_ chunk: Int) -> Int {
+    (1..<max(1, chunk)).reduce(0) { $0 + (shape.sequenceLength - $1 * size) * shape.headSize }
+  }
+
+  /// Floats that the contributions of one head take.
+  var partialCount: Int { partialOffset(count) }
+
+  /// Where a chunk's contribution to dq lies among those of all heads: (T − its first key, hs).
+  func partial(_ chunk: Int, head: Int) -> Range<Int> {
+    head * partialCount + partialOffset(chunk)..<head * partialCount + partialOffset(chunk + 1)
   }
 }

@@ -28,7 +28,8 @@ import Machine
   /// Floats of scratch that any kernel needs, for attention over at most `sequenceLength` positions.
   func scratchCount(sequenceLength: Int) -> Int { unsafe table.attention_scratch(sequenceLength) }
 
-  static let attentionRows = CK_ATTENTION_ROWS
+  static let attentionBlock = CK_ATTENTION_BLOCK
+  static let attentionQueries = CK_ATTENTION_QUERIES
   static let normBlock = CK_NORM_BLOCK
   static let gemmChain = CK_KC
   static let gemmBlockColumns = CK_GEMM_COLUMNS
@@ -241,6 +242,12 @@ extension Kernels {
     unsafe table.exponential(x.pointer, x.count, y.pointer)
   }
 
+  /// y = 2ˣ, 0 below the normal floats, for the tests of attention's own exponential.
+  package func powerOfTwo(_ x: Tensor, y: Tensor) {
+    precondition(x.count == y.count)
+    unsafe table.power_of_two(x.pointer, x.count, y.pointer)
+  }
+
   /// Runs `iterations` rounds of independent multiply-adds and returns the floating-point operations done.
   func peak(iterations: Int) -> Double { unsafe table.peak(iterations) }
 
@@ -269,7 +276,7 @@ extension Kernels {
   ) {
     let shape = head.shape
     shape.check(qkv: qkv, out: out, logSumExp: logSumExp)
-    precondition(queries.upperBound <= shape.sequenceLength)
+    precondition(queries.upperBound <= shape.sequenceLength && queries.count <= Self.attentionQueries)
     precondition(scratch.count >= scratchCount(sequenceLength: shape.sequenceLength))
     var arguments = unsafe ck_attention_forward()
     unsafe arguments.q = UnsafePointer(qkv.pointer + head.inputOffset)
@@ -292,13 +299,16 @@ extension Kernels {
     unsafe table.attention_forward(&arguments, scratch.pointer)
   }
 
+  /// - Parameter partial: where what these keys add to dq goes, (T − keys.lowerBound, hs); nil: dq is overwritten
+  ///   with it.
   func attentionBackward(
-    _ dout: Tensor, qkv: Tensor, out: Tensor, logSumExp: Tensor, head: AttentionHead, dqkv: Tensor,
-    scratch: Tensor
+    _ dout: Tensor, qkv: Tensor, out: Tensor, logSumExp: Tensor, head: AttentionHead, keys: Range<Int>,
+    dqkv: Tensor, partial: Tensor?, scratch: Tensor
   ) {
     let shape = head.shape
     shape.check(qkv: qkv, out: out, logSumExp: logSumExp)
     shape.check(qkv: dqkv, out: dout, logSumExp: logSumExp)
+    precondition(keys.upperBound <= shape.sequenceLength)
     precondition(scratch.count >= scratchCount(sequenceLength: shape.sequenceLength))
     var arguments = unsafe ck_attention_backward()
     unsafe arguments.q = UnsafePointer(qkv.pointer + head.inputOffset)
@@ -309,12 +319,35 @@ extension Kernels {
     unsafe arguments.dout = UnsafePointer(dout.pointer + head.outputOffset)
     unsafe arguments.ld_out = shape.channels
     unsafe arguments.log_sum_exp = UnsafePointer(logSumExp.pointer + head.rowsOffset)
-    unsafe arguments.dq = dqkv.pointer + head.inputOffset
-    unsafe arguments.dk = arguments.dq + shape.channels
-    unsafe arguments.dv = arguments.dk + shape.channels
+    let gradient = unsafe dqkv.pointer + head.inputOffset
+    unsafe arguments.dk = gradient + shape.channels
+    unsafe arguments.dv = gradient + 2 * shape.channels
     unsafe arguments.ld_grad = 3 * shape.channels
+    if let partial {
+      let count = (shape.sequenceLength - keys.lowerBound) * shape.headSize
+      unsafe arguments.dq = partial.pointer(0..<count)
+      unsafe arguments.ld_dq = shape.headSize
+    } else {
+      unsafe arguments.dq = gradient + keys.lowerBound * 3 * shape.channels
+      unsafe arguments.ld_dq = 3 * shape.channels
+    }
+    unsafe arguments.first = keys.lowerBound
+    unsafe arguments.count = keys.count
     unsafe arguments.head_size = shape.headSize
     unsafe arguments.t = shape.sequenceLength
     unsafe table.attention_backward(&arguments, scratch.pointer)
+  }
+
+  /// dq[queries] += rows of `partial`, whose first row is that of query `first`.
+  func attentionAdd(
+    _ partial: Tensor, first: Int, head: AttentionHead, queries: Range<Int>, dqkv: Tensor
+  ) {
+    let shape = head.shape
+    let rows = queries.lowerBound - first..<queries.upperBound - first
+    precondition(dqkv.count >= shape.batchSize * shape.sequenceLength * 3 * shape.channels)
+    precondition(queries.upperBound <= shape.sequenceLength)
+    unsafe table.add_rows(
+      partial.rows(rows, of: shape.headSize), shape.headSize, rows.count, shape.headSize,
+      dqkv.pointer + head.inputOffset + queries.lowerBound * 3 * shape.channels, 3 * shape.channels)
   }
 }

@@ -3,14 +3,21 @@ import Reference
 
 /// The exact values of attention, and how far the kernels' may be from them.
 ///
-/// Forward, for a query of `valid` keys:
+/// Forward, for a query of `valid` keys in blocks of 128:
 ///
-///     s = q·k/√hs           a GEMM over hs, then the scale, which is rounded twice, and its product: δs
-///     e = exp(s − max)      a common shift cancels. A factor exp(2·max δs) for the scores, of which one is in the sum;
-///                           ε·|s − max| for the rounding of the difference, and exp's own error, twice as well
-///     p = e·(1/Σe)          the sum in lanes, its reciprocal and the product round
-///     λ = max + log Σe      the sum's relative error is log's absolute one; log and + round once each
-///     out = Σ p·v           a GEMM over the keys; masked ones are exact zeros
+///     s = q·k/√hs           a GEMM over hs, then the scale: to base 2 it is rounded twice, as log₂e and the product of
+///                           both are; for those who look twice, and once its product. At most 4 roundings: δs
+///     e = 2^(s − m)         m is the largest score so far; a common shift cancels. A factor exp(2·max δs) for the
+///                           scores, of which one is in the sum; ε·|s − m| for the rounding of the difference, and the
+///                           exponential's own error, twice as well. What underflows becomes 0
+///     Σ·2^(m_old − m)       at each later block: the exponential's error and a rounding. The steps of m and s − m add
+///                           up to s − max, and so do the roundings of the differences
+///     λ = m + log Σe        the sum's relative error is log's absolute one; log and + round once each
+///     out = Σ e·v · (1/Σe)  a chain over a block's keys, a rounding for each later block; the reciprocal and the
+///                           product round; masked keys are exact zeros
+///
+/// For those who look, p = exp(s − max)·(1/Σ) in one pass over the row: the sum in lanes, its reciprocal and the
+/// product round.
 struct AttentionOracle {
   let size: AttentionSize
   let qkv: [Double]
@@ -36,7 +43,6 @@ struct AttentionOracle {
     forEachRow { oracle, row in
       oracle.boundScores(row)
       oracle.boundSoftmax(row)
-      oracle.boundOutput(row)
     }
   }
 
@@ -73,7 +79,7 @@ struct AttentionOracle {
       let key = vector(row, s, part: 1)
       var sum = 0.0
       for i in 0..<size.headSize { sum += abs(qkv[query + i] * qkv[key + i]) }
-      scoreBound[row.scores + s] = rounded(productRoundings(size.headSize) + 3) * sum * scale
+      scoreBound[row.scores + s] = rounded(productRoundings(size.headSize) + 4) * sum * scale
     }
   }
 
@@ -85,25 +91,36 @@ struct AttentionOracle {
     let ofScores = scoreBound[range].max() ?? 0
     // |ŝ − max ŝ| ≤ max − min + 2δs.
     let ofShift = epsilon * (maximum - minimum + 2 * ofScores)
+    let inLanes = laneRoundings(row.position + 1)
+
     let term = exp(ofScores + ofShift) * (1 + exponentialError)
-    let ofSum = rounded(laneRoundings(row.position + 1))
-    let weight = term * term * (1 + ofSum) * (1 + rounded(2)) - 1
+    let weight = term * term * (1 + rounded(inLanes)) * (1 + rounded(2)) - 1
     for index in range { weightBound[index] = weight * kept.attention[index] + underflow }
-    let relative = exp(ofShift) * (1 + exponentialError) * (1 + ofSum) - 1
+
+    let rescalings = row.position / attentionBlock
+    let power = pow(1 + powerError, Double(1 + rescalings))
+    // The sum is at least 1 but for its roundings: 2 makes up for them.
+    let ofFlushed = 2 * powerUnderflow * Double(row.position + 1)
+    let relative = exp(ofShift) * power * (1 + rounded(inLanes + rescalings)) * (1 + ofFlushed) - 1
     let ofLog = relative / (1 - relative) * (1 + epsilon) + epsilon * log(sum)
     let error = ofScores + ofLog
     logSumExp[row.index] = maximum + log(sum)
     logSumExpBound[row.index] = error + epsilon * (abs(logSumExp[row.index]) + error)
+
+    let mix = exp(2 * ofScores + ofShift) * power * (1 + relative) * (1 + rounded(2)) - 1
+    boundOutput(row, weight: mix, flushed: 2 * powerUnderflow, rescalings: rescalings)
   }
 
-  private mutating func boundOutput(_ row: Row) {
-    let ofSum = rounded(productRoundings(row.position + 1))
+  /// - Parameters:
+  ///   - weight: the relative error of a weight; flushed: an absolute one.
+  private mutating func boundOutput(_ row: Row, weight: Double, flushed: Double, rescalings: Int) {
+    let ofSum = rounded(min(row.position + 1, attentionBlock) + rescalings)
     for s in 0...row.position {
       let value = vector(row, s, part: 2)
-      let (weight, error) = (kept.attention[row.scores + s], weightBound[row.scores + s])
-      for i in 0..<size.headSize {
-        outBound[row.output + i] += abs(qkv[value + i]) * (error * (1 + ofSum) + weight * ofSum)
-      }
+      let exact = kept.attention[row.scores + s]
+      let error = (exact * weight + flushed) * (1 + ofSum) + exact * ofSum
+      // A product with a value may underflow as well.
+      for i in 0..<size.headSize { outBound[row.output + i] += abs(qkv[value + i]) * error + underflow }
     }
   }
 }
@@ -111,12 +128,14 @@ struct AttentionOracle {
 extension AttentionOracle {
   /// How far dqkv may be off, given the exact output and log-sum-exp, each rounded once.
   ///
-  ///     p   = exp(s − λ)               δs, the roundings of λ and of the difference, exp's error
+  ///     p   = 2^((s − λ)·log₂e)        δs, three roundings of λ·log₂e (its own among them), that of the difference,
+  ///                                    the exponential's error; what underflows becomes 0
   ///     dp  = dout·v                   a GEMM over hs
   ///     d   = Σ dout·out               a sum in lanes of products with a rounded output
-  ///     ds  = p·(dp − d)/√hs           the difference, two products, the scale's two roundings
-  ///     dq  = Σ ds·k                   a GEMM over the keys
-  ///     dk, dv = Σ ds·q, Σ p·dout      GEMMs over 64 queries each, added in order
+  ///     ds  = p·(dp/√hs − d/√hs)       the scale's two roundings, d's product, the difference, the last product
+  ///     dq  = Σ ds·k                   chains over 128 keys each, added in order to those of at most four tasks,
+  ///                                    which are added in order
+  ///     dk, dv = Σ ds·q, Σ p·dout      chains over 128 queries each, added in order
   func gradientBound(_ dout: [Float]) -> [Double] {
     var bound = [Double](repeating: 0, count: qkv.count)
     let gradient = doubles(dout)
@@ -128,19 +147,20 @@ extension AttentionOracle {
   private func boundGradients(_ row: Row, _ dout: [Double], _ bound: inout [Double]) {
     let scale = 1 / Double(size.headSize).squareRoot()
     let query = vector(row, row.position, part: 0)
-    let ofKeys = rounded(productRoundings(row.position + 1))
-    let ofQueries = rounded(64 + (size.sequenceLength + 63) / 64)
+    let (block, keys) = (attentionBlock, row.position + 1)
+    let ofKeys = rounded(min(keys, block) + (keys + block - 1) / block + 3)
+    let ofQueries = rounded(block + (size.sequenceLength + block - 1) / block)
     let outDot = dot(dout, row.output, kept.output, row.output)
-    let outDotError = rounded(laneRoundings(size.headSize) + 1) * outDot.magnitude
+    let outDotError = rounded(laneRoundings(size.headSize) + 2) * outDot.magnitude
     for s in 0...row.position {
       let (key, value) = (vector(row, s, part: 1), vector(row, s, part: 2))
       let weight = kept.attention[row.scores + s]
-      let weightError = weight * weightFactor(row, s) + underflow
+      let weightError = weight * weightFactor(row, s) + powerUnderflow
       let product = dot(dout, row.output, qkv, value)
       let difference = abs(product.value - outDot.value)
       let differenceError = rounded(productRoundings(size.headSize)) * product.magnitude + outDotError
       let score = scale * weight * difference
-      let reached = scale * (weight + weightError) * (difference + differenceError) * (1 + rounded(5))
+      let reached = scale * (weight + weightError) * (difference + differenceError) * (1 + rounded(4))
       let scoreError = reached - score
       for i in 0..<size.headSize {
         bound[query + i] += abs(qkv[key + i]) * (scoreError * (1 + ofKeys) + score * ofKeys)
@@ -155,9 +175,9 @@ extension AttentionOracle {
   private func weightFactor(_ row: Row, _ s: Int) -> Double {
     let shift = logSumExp[row.index]
     let (score, error) = (kept.preattention[row.scores + s], scoreBound[row.scores + s])
-    let exponent = error + epsilon * abs(shift)
+    let exponent = error + rounded(3) * abs(shift)
     let difference = abs(score - shift) + exponent
-    return exp(exponent + epsilon * difference) * (1 + exponentialError) - 1
+    return exp(exponent + epsilon * difference) * (1 + powerError) - 1
   }
 
   private func dot(

@@ -7,7 +7,11 @@ import Testing
 
 struct AttentionSize: CustomTestStringConvertible, Sendable {
   let batchSize, sequenceLength, heads, headSize: Int
-  var testDescription: String { "B \(batchSize), T \(sequenceLength), NH \(heads), hs \(headSize)" }
+  /// Of queries, keys and values. At 1.7 some rows look at one key, some at many.
+  var deviation = 1.7
+  var testDescription: String {
+    "B \(batchSize), T \(sequenceLength), NH \(heads), hs \(headSize), deviation \(deviation)"
+  }
 
   var channels: Int { heads * headSize }
   var count: Int { batchSize * sequenceLength * channels }
@@ -21,16 +25,21 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
       batchSize: batchSize, sequenceLength: sequenceLength, channels: channels, heads: heads)
   }
 
-  /// About a block of 64 queries and the GEMM's blocks of 256 keys; GPT-2's head size, a ragged one, and one channel.
-  static let ragged = [
-    (1, 1, 1, 1), (2, 1, 3, 12), (1, 2, 2, 64), (2, 19, 3, 12), (1, 63, 2, 64), (2, 64, 1, 12), (1, 65, 3, 1),
-    (1, 65, 1, 64), (2, 131, 2, 12), (1, 131, 1, 17), (1, 257, 1, 64), (1, 321, 2, 5), (1, 521, 1, 12),
-  ].map { AttentionSize(batchSize: $0.0, sequenceLength: $0.1, heads: $0.2, headSize: $0.3) }
+  /// About a group of 12 rows, a block of 128 queries and keys, a task of 256 of either (of 384 keys at T = 1100), and
+  /// the 256 channels of a panel; GPT-2's head size, ragged ones and one channel; positions 4 KB apart; scores hundreds
+  /// apart, whose weights underflow.
+  static let ragged =
+    [
+      (1, 1, 1, 1), (2, 1, 3, 12), (1, 2, 2, 64), (2, 19, 3, 12), (1, 63, 2, 64), (2, 64, 1, 12),
+      (1, 65, 3, 1), (1, 65, 1, 64), (2, 127, 1, 12), (1, 128, 1, 64), (2, 131, 2, 12), (1, 131, 1, 17),
+      (1, 140, 1, 300), (1, 130, 16, 64), (1, 257, 1, 64), (1, 321, 2, 5), (1, 521, 1, 12), (1, 1100, 1, 3),
+    ].map { AttentionSize(batchSize: $0.0, sequenceLength: $0.1, heads: $0.2, headSize: $0.3) } + [
+      AttentionSize(batchSize: 1, sequenceLength: 300, heads: 1, headSize: 12, deviation: 12)
+    ]
 
-  /// Scores of a deviation of about 3: some rows look at one key, some at many.
   func qkv(seed: UInt64) -> [Float] {
     var random = TestRandom(seed: seed)
-    return random.normal(3 * count, deviation: 1.7)
+    return random.normal(3 * count, deviation: deviation)
   }
 }
 
@@ -84,7 +93,10 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
     var random = TestRandom(seed: 17)
     let dout: [Float] = random.normal(size.count)
     let exact = AttentionOracle(size, qkv)
-    let results = try everywhere(sequenceLength: size.sequenceLength) { place in
+    let results = try everywhere(
+      sequenceLength: size.sequenceLength,
+      sharedCount: max(1, Attention.sharedScratchCount(shape: size.shape))
+    ) { place in
       let dqkv = try place.output(qkv.count)
       try Attention.backward(
         place.input(dout), qkv: place.input(qkv), out: place.input(exact.kept.output.map { Float($0) }),
@@ -102,7 +114,7 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
   }
 
   /// What follows a position does not change its output.
-  @Test(arguments: [1, 63, 64, 70]) func causality(_ position: Int) throws {
+  @Test(arguments: [1, 64, 127, 128, 130]) func causality(_ position: Int) throws {
     let size = AttentionSize(batchSize: 1, sequenceLength: 131, heads: 2, headSize: 12)
     let (qkv, other) = (size.qkv(seed: 18), size.qkv(seed: 19))
     let split = position * 3 * size.channels
@@ -123,8 +135,8 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
   }
 
   /// Attention's scratch of one worker is followed by that of the next, which one task alone must leave as it is.
-  @Test func keepsToItsOwnScratch() throws {
-    let size = AttentionSize(batchSize: 1, sequenceLength: 521, heads: 1, headSize: 64)
+  @Test(arguments: [64, 300]) func keepsToItsOwnScratch(headSize: Int) throws {
+    let size = AttentionSize(batchSize: 1, sequenceLength: 256, heads: 1, headSize: headSize)
     let qkv = size.qkv(seed: 20)
     for set in InstructionSet.available {
       let context = try ExecutionContext(threads: 2, instructionSet: set)
@@ -134,7 +146,7 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
       context.scratch(0).fill(.nan)
       context.scratch(1).fill(-7)
       let dqkv = try place.output(qkv.count)
-      // One batch and one head: one task, which runs as worker 0.
+      // One batch, one head and 256 keys: one task, which runs as worker 0.
       try Attention.backward(
         place.input([Float](repeating: 1, count: size.count)), qkv: place.input(qkv),
         out: place.input([Float](repeating: 1, count: size.count)),

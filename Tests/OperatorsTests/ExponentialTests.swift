@@ -37,6 +37,30 @@ import Testing
     }
   }
 
+  /// The same of 2ˣ, whose results go from the smallest normal floats straight to 0.
+  @Test func powerOfTwo() throws {
+    let x = Self.sweep.filter { $0 >= -126 && $0 <= 127 } + [-126.51, -127, -1e30, -.infinity, 0, -0.0, 127]
+    for (set, outputs) in try everywhere({ try powerOfTwo(x, $0) }) {
+      var worst = (ulp: 0.0, x: Float(0))
+      for (x, y) in zip(x, try #require(outputs["y"])) {
+        let exact = x >= -126.5 ? exp2(Double(x)) : 0
+        if exact == 0 {
+          #expect(y == 0, "2^\(x) on \(set)")
+          continue
+        }
+        let ulp = abs(Double(y) - exact) / unitInTheLastPlace(exact)
+        if !(ulp <= worst.ulp) { worst = (ulp, x) }
+      }
+      #expect(worst.ulp <= powerUlp, "at \(worst.x) on \(set)")
+    }
+    for set in InstructionSet.available {
+      let place = Place(try ExecutionContext(threads: 1, instructionSet: set), edge: .end)
+      defer { place.giveBack() }
+      let y = try powerOfTwo([.nan, -.nan, 1], place)["y"]
+      #expect(y?.map(\.isNaN) == [true, true, false], "on \(set)")
+    }
+  }
+
   @Test func specialValues() throws {
     let cases: [(x: Float, y: Float)] = [
       (0, 1), (-0.0, 1), (-.infinity, 0), (.infinity, .infinity), (89, .infinity), (1e30, .infinity),
@@ -70,6 +94,12 @@ import Testing
 
   /// Of a float in the binade of `exact`.
   private func unitInTheLastPlace(_ exact: Double) -> Double { exact.binade * Double(Float.ulpOfOne) }
+
+  private func powerOfTwo(_ x: [Float], _ place: Place) throws -> Outputs {
+    let y = try place.output(x.count)
+    place.context.kernels.powerOfTwo(try place.input(x), y: y)
+    return ["y": y.array()]
+  }
 
   private func exponential(_ x: [Float], _ place: Place) throws -> Outputs {
     let y = try place.output(x.count)

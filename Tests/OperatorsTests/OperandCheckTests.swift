@@ -51,6 +51,14 @@ private func tensor(_ count: Int) throws -> Tensor { try Arena.guardedTensor(sha
         tensor(3 * 2000), shape: AttentionShape(batchSize: 1, sequenceLength: 2000, heads: 1, channels: 1),
         out: tensor(2000), logSumExp: tensor(2000), context: context)
     }
+    await #expect(processExitsWith: trap, "attention without room for what several tasks add to dq") {
+      let context = try ExecutionContext(threads: 1)
+      try context.reserve(sequenceLength: 1000, sharedCount: 1)
+      try Attention.backward(
+        tensor(1000), qkv: tensor(3000), out: tensor(1000), logSumExp: tensor(1000),
+        shape: AttentionShape(batchSize: 1, sequenceLength: 1000, heads: 1, channels: 1), dqkv: tensor(3000),
+        context: context)
+    }
   }
 
   @Test func elementwise() async {

@@ -31,6 +31,14 @@ let exponentialUlp = (normal: 0.94, denormal: 0.85)
 /// As a relative error: an ulp is at most 2ε of the value.
 let exponentialError = exponentialUlp.normal * 2 * epsilon
 
+/// The same of the power of two that attention uses; its results below 2^−126.5 become 0.
+let powerUlp = 0.8
+let powerError = powerUlp * 2 * epsilon
+let powerUnderflow = 0x1p-126
+
+/// Queries and keys of a block of attention: CK_ATTENTION_BLOCK.
+let attentionBlock = 128
+
 /// Where a result underflows it is off by at most this, twice the smallest float: once for each factor of 2ⁿ.
 let underflow = 0x1p-148
 

@@ -18,10 +18,14 @@ enum {
 // What the kernels' blocking fixes for good, because it decides the order of sums.
 enum {
   CK_KC = 256,              // GEMM: products summed in one chain before they are added to C
-  CK_ATTENTION_ROWS = 64,   // attention: queries that share one sweep over the keys
+  CK_ATTENTION_BLOCK = 128, // attention: queries and keys of a block
+  CK_ATTENTION_GROUP = 12,  // attention: queries (or keys) that leave out the same masked products
   CK_SUM_ROWS = 128,        // sums over rows: rows summed in one chain before they are added to the total
   CK_NORM_BLOCK = 4096      // squared norms: elements summed in single precision where the caller has no unit
 };
+
+// What bounds a task's scratch: queries of one call of attention's forward pass.
+enum { CK_ATTENTION_QUERIES = 256 };
 
 typedef struct {
   const float *a; long a_row, a_k;   // A(M,K): strides between rows and along k; a_row or a_k is 1
@@ -38,15 +42,18 @@ typedef struct {
   float *out; long ld_out;           // (T, hs)
   float *log_sum_exp;                // (T)
   float *preatt, *att;               // (T, T) each, both or neither NULL; columns beyond the row's position become 0
-  long first, rows, head_size, t;    // queries first..<first+rows of T
+  // Queries first..<first+rows of T: first is a multiple of CK_ATTENTION_BLOCK, as is rows unless they are the last;
+  // at most CK_ATTENTION_QUERIES.
+  long first, rows, head_size, t;
 } ck_attention_forward;
 
 typedef struct {
   const float *q, *k, *v; long ld;
   const float *out, *dout; long ld_out;
   const float *log_sum_exp;
-  float *dq, *dk, *dv; long ld_grad; // overwritten
-  long head_size, t;
+  float *dk, *dv; long ld_grad;      // overwritten: rows first..<first+count
+  float *dq; long ld_dq;             // overwritten: row 0 is that of query `first`; what these keys add to it
+  long first, count, head_size, t;   // keys; both multiples of CK_ATTENTION_BLOCK, unless these are the last
 } ck_attention_backward;
 
 typedef struct {
@@ -77,6 +84,7 @@ typedef struct ck_kernels {
   void (*gelu_backward)(const float *x, const float *dout, long n, float *dx);   // dx may be dout
   void (*gelu_quintic_forward)(const float *x, long n, float *y);
   void (*gelu_quintic_backward)(const float *x, const float *dout, long n, float *dx);
+  void (*add_rows)(const float *x, long ldx, long rows, long columns, float *y, long ldy);  // y += x
   void (*add)(const float *a, const float *b, long n, float *out);               // out may be a or b
   void (*encoder_forward)(const int32_t *tokens, const float *wte, const float *wpe, long first, long rows,
                           long t, long c, float *out);
@@ -97,6 +105,7 @@ typedef struct ck_kernels {
   // squares[i] = Σ x² over elements i·unit..<(i+1)·unit.
   void (*squared_norms)(const float *x, long n, long unit, float *squares);
   void (*exponential)(const float *x, long n, float *y);
+  void (*power_of_two)(const float *x, long n, float *y);  // x ≤ 127; 0 where the result is below 2^−126.5
 
   // The machine's limits: FLOP done by `iterations` rounds of independent multiply-adds; a sum that reads n floats.
   double (*peak)(long iterations);

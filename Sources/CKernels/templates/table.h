@@ -9,7 +9,10 @@
 #include "gemm_pack.h"
 #include "gemm_tile.h"
 #include "gemm_block.h"
+#include "attention_tile.h"
 #include "attention.h"
+#include "attention_forward.h"
+#include "attention_backward.h"
 #include "layer_norm.h"
 #include "gelu.h"
 #include "encoder.h"
@@ -35,6 +38,7 @@ const ck_kernels ISA_NAME(ck_table) = {
     .gelu_backward = gelu_backward,
     .gelu_quintic_forward = gelu_quintic_forward,
     .gelu_quintic_backward = gelu_quintic_backward,
+    .add_rows = add_rows,
     .add = add,
     .encoder_forward = encoder_forward,
     .encoder_backward = encoder_backward,
@@ -44,6 +48,7 @@ const ck_kernels ISA_NAME(ck_table) = {
     .adamw = adamw,
     .squared_norms = squared_norms,
     .exponential = exponential,
+    .power_of_two = power_of_two,
     .peak = peak,
     .read = read_sum,
 };

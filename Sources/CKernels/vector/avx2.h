@@ -10,6 +10,10 @@
 #define NV 1
 #define NR (NV * LANES)
 
+// Attention's tile: acc 6·2 + B 2 + A 1 = 15/16 registers.
+#define ATTENTION_MR 6
+#define ATTENTION_NV 1
+
 typedef struct { __m256 lo, hi; } vf;
 typedef struct { __m256i lo, hi; } vi;
 typedef struct { __m256i lo, hi; } vm;

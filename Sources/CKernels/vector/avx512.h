@@ -10,6 +10,10 @@
 #define NV 2
 #define NR (NV * LANES)
 
+// Attention's tile: acc 12·2 + B 2 + A 1 = 27/32 registers.
+#define ATTENTION_MR 12
+#define ATTENTION_NV 2
+
 typedef __m512 vf;
 typedef __m512i vi;
 typedef __mmask16 vm;

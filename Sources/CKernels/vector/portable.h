@@ -17,6 +17,10 @@
 #define NV 1
 #define NR (NV * LANES)
 
+// Attention's tile: acc 4·4 + B 4 + A 1 = 21/32 registers of 4 lanes (NEON).
+#define ATTENTION_MR 4
+#define ATTENTION_NV 1
+
 typedef float vf __attribute__((ext_vector_type(16)));
 typedef int vi __attribute__((ext_vector_type(16)));
 typedef int vm;

@@ -1,11 +1,3 @@
-/// Where a text departs from JSON.
-struct JSONError: Error {
-  /// In bytes from the start of the text.
-  let offset: Int
-  let expected: String
-  let found: String
-}
-
 /// Reads JSON by RFC 8259: UTF-8, no comments, no trailing commas, no NaN; members of an object have different
 /// names, and nothing lies deeper than `deepest`.
 struct JSONParser {

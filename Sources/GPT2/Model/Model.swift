@@ -170,8 +170,9 @@ public final class Model {
     do {
       try context.reserve(
         sequenceLength: sequenceLength,
-        sharedCount: LayerNorm.sharedScratchCount(
-          rows: batchSize * sequenceLength, channels: configuration.channels))
+        sharedCount: max(
+          LayerNorm.sharedScratchCount(rows: batchSize * sequenceLength, channels: configuration.channels),
+          Attention.sharedScratchCount(shape: attentionShape(views))))
     } catch { throw .memory(error) }
     activations = views
     self.keeping = keeping
