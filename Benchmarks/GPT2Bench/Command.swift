@@ -16,6 +16,7 @@ struct BenchCommand: ParsableCommand {
         gemm       the model's five matrix products in each pass
         operators  everything else that a step is made of, forward and backward
         step       whole training steps: forward, backward, update
+        evaluate   forward pass and loss, nothing kept
         memory     bytes of every tensor, and the time to read it
         tokenize   encoding --text with --tokenizer, and decoding; only where it is asked for
 
@@ -59,6 +60,12 @@ struct BenchCommand: ParsableCommand {
 
   @Option(help: "Training steps to time. (default: 10, quick: 3)")
   var steps: Int?
+
+  @Option(
+    help:
+      "What training steps compute again to save memory: \(Recomputation.allCases.map(\.rawValue).joined(separator: ", "))."
+  )
+  var recompute = Recomputation.elementwise.rawValue
 
   @Option(help: "Threads. (default: \(Topology.current.defaultThreads), the physical cores at hand)")
   var threads: Int?
@@ -128,7 +135,7 @@ struct BenchCommand: ParsableCommand {
 // MARK: - What was asked for
 
 enum SuiteName: String, CaseIterable {
-  case peak, gemm, operators, step, memory, tokenize
+  case peak, gemm, operators, step, evaluate, memory, tokenize
 
   static var list: String { allCases.map(\.rawValue).joined(separator: ",") }
 }
@@ -141,6 +148,7 @@ struct Settings {
   let batchSize: Int
   let sequenceLength: Int
   let steps: Int
+  let recomputation: Recomputation
   let threads: Int
   let instructionSet: InstructionSet
   let quick: Bool
@@ -158,7 +166,9 @@ extension BenchCommand {
     }
     return Settings(
       suites: suites, modelName: name, configuration: configuration, batchSize: batchSize,
-      sequenceLength: sequenceLength, steps: steps ?? (quick ? 3 : 10), threads: try threadChoice(),
+      sequenceLength: sequenceLength, steps: steps ?? (quick ? 3 : 10),
+      recomputation: try recomputationChoice(),
+      threads: try threadChoice(),
       instructionSet: try instructionSetChoice(), quick: quick, text: text, tokenizer: tokenizer)
   }
 
@@ -190,6 +200,14 @@ extension BenchCommand {
       throw ValidationError("--threads should be 1...\(most), the processors at hand, but is \(threads).")
     }
     return threads
+  }
+
+  private func recomputationChoice() throws(ValidationError) -> Recomputation {
+    guard let choice = Recomputation(rawValue: recompute) else {
+      let names = Recomputation.allCases.map(\.rawValue).joined(separator: ", ")
+      throw ValidationError("--recompute should be one of \(names), but is '\(recompute)'.")
+    }
+    return choice
   }
 
   /// In the order that the program runs them, whatever the order asked for.

@@ -7,16 +7,15 @@ extension Session {
   func memorySection() throws -> Section {
     let model = try model()
     let (inputs, targets) = (tokens(seed: 1), tokens(seed: 2))
-    try model.forward(
-      inputs, targets: targets, batchSize: settings.batchSize, sequenceLength: settings.sequenceLength)
-    try model.backward()
+    // Pages of moments that no update has written are all one page of zeros, read from the caches.
+    try model.train(
+      inputs, targets: targets, batchSize: settings.batchSize, sequenceLength: settings.sequenceLength,
+      optimizer: AdamW())
     let (first, second) = try model.optimizerMoments()
     let arenas = [
       ("parameters", model.parameters), ("gradients", try model.gradients()), ("first moments", first),
       ("second moments", second),
     ]
-    // Pages of moments that no update has written are all one page of zeros, read from the caches.
-    try model.update(AdamW())
     let activations = model.activations?.tensors ?? []
     var regions = arenas.map { (name: $0.0, parts: [$0.1.all], isWhole: true) }
     regions.append((name: "activations", parts: activations, isWhole: true))

@@ -112,11 +112,21 @@ extension Session {
     func region() { parallel.forEach(parallel.threads) { _, _ in } }
     let (rounds, batch) = (settings.quick ? 20 : 100, 100)
     let awake = (0..<rounds).map { _ in milliseconds { for _ in 0..<batch { region() } } / Double(batch) }
+    var together: [Double] = []
+    for _ in 0..<rounds {
+      parallel.together { team in
+        together.append(
+          milliseconds {
+            for _ in 0..<batch { parallel.forEach(parallel.threads, team: team) { _, _ in } }
+          } / Double(batch))
+      }
+    }
     let asleep = (0..<rounds).map { _ in
       Thread.sleep(forTimeInterval: 0.01)
       return milliseconds(of: region)
     }
     return [
+      Row(suite: .peak, name: "region of a team", timing: Timing(together), cost: .none),
       Row(suite: .peak, name: "region, workers awake", timing: Timing(awake), cost: .none),
       Row(suite: .peak, name: "region, workers asleep", timing: Timing(asleep), cost: .none),
     ]

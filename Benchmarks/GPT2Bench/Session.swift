@@ -30,6 +30,7 @@ final class Session {
       case .gemm: finished(try gemmSection())
       case .operators: finished(try operatorsSection())
       case .step: finished(try stepSection())
+      case .evaluate: finished(try evaluateSection())
       case .memory: finished(try memorySection())
       case .tokenize: finished(try tokenizeSection())
       }
@@ -48,6 +49,7 @@ final class Session {
       [.init(name: "logits", shape: [rows, configuration.paddedVocabularySize])],
       what: "the tensor of the logits")
     let model = try Model(configuration: configuration, context: context)
+    model.recomputation = settings.recomputation
     try model.reserve(batchSize: settings.batchSize, sequenceLength: settings.sequenceLength)
     model.initialize()
     sharedModel = model

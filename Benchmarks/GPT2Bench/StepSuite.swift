@@ -5,23 +5,63 @@ import Operators
 extension Session {
   func stepSection() throws -> Section {
     let model = try model()
-    var samples: [StepSample] = []
     let (inputs, targets) = (tokens(seed: 1), tokens(seed: 2))
-    // The first step allocates and touches everything, the second finds it warm: neither is counted.
+    let samples = try warm("step") {
+      try StepSample {
+        model.zeroGradients()
+        try model.train(
+          inputs, targets: targets, batchSize: settings.batchSize,
+          sequenceLength: settings.sequenceLength, optimizer: AdamW())
+      }
+    }
+    let parts = try warm("passes") { try PassSample(model, inputs: inputs, targets: targets, settings) }
+    let row = stepRow(samples, parts)
+    let rows = [
+      part("  forward", parts.map(\.forward), .arithmetic(flop.forward)),
+      part("  backward", parts.map(\.backward), .arithmetic(flop.backward)),
+      // Reads parameters, gradients and both moments, writes all but the gradients: 28 bytes a parameter.
+      part("  update", parts.map(\.update), .traffic(28 * Double(configuration.parameterCount))),
+    ]
+    return Section(
+      title: "step", rows: { [row] + rows },
+      notes: notes(samples, row) + [
+        "the passes are measured by themselves, keeping everything; a step keeps less and has its update behind its backward pass"
+      ])
+  }
+
+  func evaluateSection() throws -> Section {
+    let model = try model()
+    let (inputs, targets) = (tokens(seed: 1), tokens(seed: 2))
+    var loss = Float.nan
+    let samples = try warm("evaluate") {
+      try StepSample {
+        loss = try model.evaluate(
+          inputs, targets: targets, batchSize: settings.batchSize,
+          sequenceLength: settings.sequenceLength)
+      }
+    }
+    let timing = Timing(samples.map(\.milliseconds))
+    let row = Row(
+      suite: .evaluate, name: "forward and loss", timing: timing, cost: .arithmetic(flop.forward),
+      fields: [
+        ("model", .string(settings.modelName)), ("batch_size", .integer(settings.batchSize)),
+        ("sequence_length", .integer(settings.sequenceLength)), ("loss", .number(Double(loss))),
+        ("tokens_per_second", .number(Double(rows) / timing.median * 1e3)),
+        ("peak_resident_bytes", .integer(samples.map(\.residentBytes).max() ?? 0)),
+      ])
+    return Section(title: "evaluate", rows: { [row] }, notes: notes(samples, row))
+  }
+
+  /// Samples after two that allocate and touch everything.
+  private func warm<Sample>(_ label: String, _ sample: () throws -> Sample) rethrows -> [Sample] {
+    var samples: [Sample] = []
     for step in -2..<settings.steps {
-      progress("step \(step + 1) of \(settings.steps)")
+      progress("\(label) \(step + 1) of \(settings.steps)")
       peak.sampleArithmetic()
-      let sample = try StepSample(model, inputs: inputs, targets: targets, settings: settings)
+      let sample = try sample()
       if step >= 0 { samples.append(sample) }
     }
-    let row = stepRow(samples)
-    let parts = [
-      part("  forward", samples.map(\.forward), .arithmetic(flop.forward)),
-      part("  backward", samples.map(\.backward), .arithmetic(flop.backward)),
-      // Reads parameters, gradients and both moments, writes all but the gradients: 28 bytes a parameter.
-      part("  update", samples.map(\.update), .traffic(28 * Double(configuration.parameterCount))),
-    ]
-    return Section(title: "step", rows: { [row] + parts }, notes: notes(samples, row))
+    return samples
   }
 
   /// FLOP of the model's formulas, whatever the operators compute on top.
@@ -42,20 +82,22 @@ extension Session {
     Row(suite: .step, name: name, timing: Timing(times), cost: cost, isPart: true)
   }
 
-  private func stepRow(_ samples: [StepSample]) -> Row {
-    let timing = Timing(samples.map(\.total))
-    func median(_ value: (StepSample) -> Double) -> Double { Timing(samples.map(value)).median }
+  private func stepRow(_ samples: [StepSample], _ parts: [PassSample]) -> Row {
+    let timing = Timing(samples.map(\.milliseconds))
+    func median(_ value: (PassSample) -> Double) -> Double { Timing(parts.map(value)).median }
+    func median(_ value: (StepSample) -> Int) -> Double { Timing(samples.map { Double(value($0)) }).median }
     return Row(
       suite: .step, name: "training step", timing: timing, cost: .arithmetic(flop.forward + flop.backward),
       fields: [
         ("model", .string(settings.modelName)), ("batch_size", .integer(settings.batchSize)),
         ("sequence_length", .integer(settings.sequenceLength)),
+        ("recompute", .string(settings.recomputation.rawValue)),
         ("forward_ms", .number(median(\.forward))), ("backward_ms", .number(median(\.backward))),
         ("update_ms", .number(median(\.update))),
         ("tokens_per_second", .number(Double(rows) / timing.median * 1e3)),
         ("peak_resident_bytes", .integer(samples.map(\.residentBytes).max() ?? 0)),
-        ("parallel_regions", .number(median { Double($0.regions) })),
-        ("page_faults", .number(median { Double($0.pageFaults) })),
+        ("parallel_regions", .number(median(\.regions))), ("wakes", .number(median(\.wakes))),
+        ("page_faults", .number(median(\.pageFaults))),
       ])
   }
 
@@ -64,39 +106,48 @@ extension Session {
       "\(Int(Timing(samples.map { Double(value($0)) }).median.rounded()))"
     }
     return [
-      "\(significant(Double(rows) / row.timing.median * 1e3)) tokens/s; \(median(\.regions)) parallel regions and "
-        + "\(median(\.pageFaults)) page faults a step; "
+      "\(significant(Double(rows) / row.timing.median * 1e3)) tokens/s; \(median(\.regions)) parallel regions, "
+        + "\(median(\.wakes)) wakes of the threads and \(median(\.pageFaults)) page faults a step; "
         + "\(mebibytes(samples.map(\.residentBytes).max() ?? 0)) resident at the most"
     ]
   }
 }
 
-/// One training step, measured.
+/// One call of a model, measured.
 private struct StepSample {
-  let forward, backward, update, total: Double
-  let regions: Int
+  let milliseconds: Double
+  let regions, wakes: Int
   let pageFaults: Int
-  /// The most resident memory after any of the passes. The kernel's own high-water mark would count earlier suites.
+  /// Resident memory after it. The kernel's own high-water mark would count earlier suites.
   let residentBytes: Int
 
-  init(_ model: Model, inputs: [Int32], targets: [Int32], settings: Settings) throws {
-    let (before, regionsBefore) = (ProcessUsage.current, Parallel.regionCount)
+  init(_ call: () throws -> Void) throws {
+    let (before, regionsBefore, wakesBefore) = (
+      ProcessUsage.current, Parallel.regionCount, Parallel.wakeCount
+    )
+    milliseconds = try GPT2Bench.milliseconds(of: call)
+    let after = ProcessUsage.current
+    regions = Parallel.regionCount - regionsBefore
+    wakes = Parallel.wakeCount - wakesBefore
+    pageFaults =
+      after.minorPageFaults + after.majorPageFaults - before.minorPageFaults - before.majorPageFaults
+    residentBytes = after.residentBytes
+  }
+}
+
+/// The passes of a training step by themselves.
+private struct PassSample {
+  let forward, backward, update: Double
+
+  init(_ model: Model, inputs: [Int32], targets: [Int32], _ settings: Settings) throws {
     forward = try milliseconds {
       try model.forward(
         inputs, targets: targets, batchSize: settings.batchSize, sequenceLength: settings.sequenceLength)
     }
-    let afterForward = ProcessUsage.current
     backward = try milliseconds {
       model.zeroGradients()
       try model.backward()
     }
-    let afterBackward = ProcessUsage.current
     update = try milliseconds { _ = try model.update(AdamW()) }
-    let after = ProcessUsage.current
-    total = forward + backward + update
-    regions = Parallel.regionCount - regionsBefore
-    pageFaults =
-      after.minorPageFaults + after.majorPageFaults - before.minorPageFaults - before.majorPageFaults
-    residentBytes = max(afterForward.residentBytes, afterBackward.residentBytes, after.residentBytes)
   }
 }

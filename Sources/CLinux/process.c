@@ -41,6 +41,10 @@ int clinux_usage(struct clinux_usage *usage) {
   return 0;
 }
 
+void clinux_yield(void) {
+  sched_yield();
+}
+
 int clinux_process_id(void) {
   return (int)getpid();
 }

@@ -63,3 +63,4 @@ struct ExecutionOptions: ParsableArguments {
 }
 
 extension Activation: ExpressibleByArgument {}
+extension Recomputation: ExpressibleByArgument {}

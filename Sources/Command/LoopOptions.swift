@@ -27,6 +27,13 @@ struct LoopOptions: ParsableArguments {
     parsing: .unconditional,
     help: number("Tokens of a sample, its start included. (default: 64; built-in corpus: 32)"))
   var sampleLength: Int?
+  @Option(
+    parsing: .unconditional,
+    help: """
+      What the backward pass computes again to save memory: none, elementwise (layer norms and the activation: a \
+      third less memory for about a hundredth more time) or blocks (a third more time). Results do not depend on it.
+      """)
+  var recompute: Recomputation = .elementwise
   @Option(parsing: .unconditional, help: number("Of sampling and of random weights."))
   var seed: UInt64 = 1337
 

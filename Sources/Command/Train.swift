@@ -83,6 +83,7 @@ struct Train: ParsableCommand {
     let made = try Model(
       configuration: configuration, activation: model.activation, placement: try execution.placement(),
       context: try execution.context())
+    made.recomputation = loop.recompute
     try made.reserve(batchSize: batchSize, sequenceLength: sequenceLength)
     return made
   }

@@ -10,6 +10,7 @@ public struct Parallel: Sendable {
   public let threads: Int
 
   private static let regions = Atomic<Int>(0)
+  private static let wakes = Atomic<Int>(0)
 
   /// - Precondition: `threads` ≥ 1.
   public init(threads: Int) {
@@ -20,19 +21,37 @@ public struct Parallel: Sendable {
   /// Parallel regions opened in this process so far; work done on the calling thread alone opens none.
   public static var regionCount: Int { regions.load(ordering: .relaxed) }
 
+  /// How often sleeping threads were called for that: once a region, or once for all the regions of a `Team`.
+  public static var wakeCount: Int { wakes.load(ordering: .relaxed) }
+
+  /// Runs `program` with all threads awake until it ends; it passes the team to its regions.
+  package func together(_ program: (Team?) -> Void) {
+    if threads == 1 { return program(nil) }
+    Self.wakes.add(1, ordering: .relaxed)
+    Team.run(threads: threads) { program($0) }
+  }
+
+  /// As below, on threads that sleep.
+  public func forEach(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
+    forEach(tasks, team: nil, body)
+  }
+
   /// Calls `body(task, worker)` once for every task in `0..<tasks`, and returns when all have returned.
   ///
   /// - Parameters:
   ///   - tasks: how many; 0 does nothing. With one task or one thread, all run here and now, in order.
+  ///   - team: threads that are awake, where the caller is in a program of theirs.
   ///   - body: `worker`, in `0..<threads`, belongs to one running task at a time: an index of scratch memory.
   ///     Tasks run at the same time: whatever they write must be disjoint.
-  public func forEach(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
+  package func forEach(_ tasks: Int, team: Team?, _ body: (_ task: Int, _ worker: Int) -> Void) {
     let workers = min(threads, tasks)
     if workers <= 1 {
       for task in 0..<max(0, tasks) { body(task, 0) }
       return
     }
     Self.regions.add(1, ordering: .relaxed)
+    if let team { return team.forEach(tasks, body) }
+    Self.wakes.add(1, ordering: .relaxed)
     withoutActuallyEscaping(body) { body in
       let region = Region(tasks: tasks, body: body)
       // An iteration's number is a worker's: no thread runs two iterations at once. Those that find no task left

@@ -11,6 +11,9 @@ public final class ExecutionContext {
   private var sharedScratch: Arena
   private var workerScratchStride = 0
 
+  /// The threads of the running `together`.
+  private var team: Team?
+
   public var threads: Int { parallel.threads }
 
   /// - Parameters:
@@ -58,6 +61,18 @@ public final class ExecutionContext {
   /// - Precondition: `reserve` made room for it.
   package func shared(_ range: Range<Int>) -> Tensor { sharedScratch.all.slice(range) }
 
+  /// Runs a program of many operators with the threads awake from the first to the last.
+  ///
+  /// The program may run on another thread than the caller's, which waits for it.
+  package func together(_ program: () -> Void) {
+    if team != nil { return program() }
+    parallel.together { team in
+      self.team = team
+      program()
+      self.team = nil
+    }
+  }
+
   /// Runs every task of every piece of work in one parallel region, in no particular order.
   package func perform(_ works: Work...) {
     run(works, hiding: 0)
@@ -95,7 +110,7 @@ public final class ExecutionContext {
     let background = hidden.suffix(count)
     hidden.removeLast(count)
     let total = works.reduce(0) { $0 + $1.count } + count
-    parallel.forEach(total) { task, worker in
+    parallel.forEach(total, team: team) { task, worker in
       // Of the first n tasks, n·count/total come from the background: evenly strewn.
       let before = task * count / total
       if (task + 1) * count / total > before {

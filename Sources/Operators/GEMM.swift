@@ -68,7 +68,8 @@ private struct GEMMGrid {
     // A is laid out for every block of columns that a task has.
     let blocks = across * ((width + Kernels.gemmBlockColumns - 1) / Kernels.gemmBlockColumns)
     cost =
-      Double(self.down * columns) * Self.columnCost(b, height: height) + Double(blocks * rows) * Self.rowCost(a)
+      Double(self.down * columns) * Self.columnCost(b, height: height) + Double(blocks * rows)
+      * Self.rowCost(a)
       // Too few tasks keep too few threads busy.
       + (self.down * across < tasks ? Double(rows * columns) : 0)
   }

@@ -116,4 +116,16 @@ int clinux_remove_directory(const char *path);
 /// Maps a file read-only. `byte_count` > 0.
 int clinux_map_file(int descriptor, size_t byte_count, const void **address);
 
+/// Tells the core that the thread waits for memory to change: a sibling on the same core gets its turn.
+static inline void clinux_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+/// Lets another thread have the processor.
+void clinux_yield(void);
+
 #endif

@@ -15,10 +15,12 @@ extension Model {
     let scratch = try prepareBackward(batchSize: acts.batchSize, sequenceLength: acts.sequenceLength)
     let gradients = ParameterTensors(try gradientMemory(), configuration: configuration)
     let accumulate = !gradientsAreZero
-    backwardHead(
-      acts, lossScale: lossScale, accumulate: accumulate, dwte: gradients.wte,
-      dnormalised: scratch.tensor("dbranch"))
-    backwardBlocks(acts, scratch, gradients, accumulate: accumulate)
+    context.together {
+      backwardHead(
+        acts, lossScale: lossScale, accumulate: accumulate, dwte: gradients.wte,
+        dnormalised: scratch.tensor("dbranch"))
+      backwardBlocks(acts, scratch, gradients, accumulate: accumulate)
+    }
     gradientsAreZero = false
     hasGradients = true
     lastTargets = []
@@ -132,7 +134,8 @@ extension Model {
       dqkv, x: view("ln1"), weight: tensors.qkvw, rows: rows, inputs: channels, outputs: 3 * channels,
       accumulate: accumulate, dx: dbranch, dweight: gradients.qkvw, dbias: gradients.qkvb, context: context)
     LayerNorm.backward(
-      dbranch, x: stream(into: layer, acts), weight: tensors.ln1w, mean: view("ln1_mean"), rstd: view("ln1_rstd"), rows: rows,
+      dbranch, x: stream(into: layer, acts), weight: tensors.ln1w, mean: view("ln1_mean"),
+      rstd: view("ln1_rstd"), rows: rows,
       channels: channels, accumulate: accumulate, dx: dresidual, dweight: gradients.ln1w,
       dbias: gradients.ln1b,
       context: context)

@@ -20,12 +20,14 @@ extension Model {
   ) throws(ModelError) {
     try check(inputs, targets: targets, batchSize: batchSize, sequenceLength: sequenceLength)
     let acts = try prepareActivations(batchSize: batchSize, sequenceLength: sequenceLength, keeping: .all)
-    forwardBlocks(inputs, acts)
-    Linear.forward(
-      acts.tensor("lnf"), weight: weights.wte, bias: nil, rows: batchSize * sequenceLength,
-      inputs: configuration.channels, outputs: configuration.vocabularySize,
-      rowStride: configuration.paddedVocabularySize, y: acts.tensor("logits"), context: context)
-    forwardLoss(targets, acts)
+    context.together {
+      forwardBlocks(inputs, acts)
+      Linear.forward(
+        acts.tensor("lnf"), weight: weights.wte, bias: nil, rows: batchSize * sequenceLength,
+        inputs: configuration.channels, outputs: configuration.vocabularySize,
+        rowStride: configuration.paddedVocabularySize, y: acts.tensor("logits"), context: context)
+      forwardLoss(targets, acts)
+    }
   }
 
   /// Computes the mean loss and keeps nothing else: one layer's activations, 256 rows of logits.
@@ -38,9 +40,13 @@ extension Model {
   ) throws(ModelError) -> Float {
     try check(inputs, targets: targets, batchSize: batchSize, sequenceLength: sequenceLength)
     let acts = try prepareActivations(batchSize: batchSize, sequenceLength: sequenceLength, keeping: .nothing)
-    forwardBlocks(inputs, acts)
     lastTargets = []
-    return forwardHead(targets, acts)
+    var loss = Float.nan
+    context.together {
+      forwardBlocks(inputs, acts)
+      loss = forwardHead(targets, acts)
+    }
+    return loss
   }
 
   /// Everything before the head: `lnf` of the activations is its input.

@@ -53,7 +53,8 @@ extension Model {
     forEachBlock(targets, acts) { block in
       CrossEntropy.forwardBackward(
         block.logits, targets: block.targets, scale: lossScale / Float(targets.count),
-        vocabularySize: configuration.vocabularySize, paddedVocabularySize: configuration.paddedVocabularySize,
+        vocabularySize: configuration.vocabularySize,
+        paddedVocabularySize: configuration.paddedVocabularySize,
         losses: block.losses, logSumExp: block.logSumExp, context: context)
       Linear.backward(
         block.logits, x: block.normalised, weight: weights.wte, rows: block.rows.count, inputs: channels,

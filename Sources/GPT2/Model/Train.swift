@@ -33,24 +33,25 @@ extension Model {
     let accumulate = !gradientsAreZero
 
     lastTargets = []
-    forwardBlocks(inputs, acts)
-    let loss = trainHead(
-      targets, acts, lossScale: lossScale, accumulate: accumulate, dwte: gradients.wte,
-      dnormalised: scratch.tensor("dbranch"))
-    guard loss.isFinite else {
-      // The head alone has added to the gradients.
-      gradientsAreZero = true
-      throw .nonFiniteLoss(loss)
+    var loss = Float.nan
+    context.together {
+      forwardBlocks(inputs, acts)
+      loss = trainHead(
+        targets, acts, lossScale: lossScale, accumulate: accumulate, dwte: gradients.wte,
+        dnormalised: scratch.tensor("dbranch"))
+      guard loss.isFinite else { return }
+      if update != nil { updateCount += 1 }
+      update?.hideTokenEmbedding(without: inputs, step: updateCount)
+      backwardBlocks(acts, scratch, gradients, accumulate: accumulate, recomputation: recomputation) {
+        layer in
+        update?.hideLayer(layer, step: updateCount)
+      }
+      update?.finish(tokens: inputs, step: updateCount)
     }
-    if update != nil { updateCount += 1 }
-    update?.hideTokenEmbedding(without: inputs, step: updateCount)
-    backwardBlocks(acts, scratch, gradients, accumulate: accumulate, recomputation: recomputation) { layer in
-      update?.hideLayer(layer, step: updateCount)
-    }
-    gradientsAreZero = false
+    // Where the loss is not finite, the head alone has added to the gradients.
+    gradientsAreZero = !loss.isFinite
+    guard loss.isFinite else { throw .nonFiniteLoss(loss) }
     hasGradients = true
-    guard let update else { return nil }
-    update.finish(tokens: inputs, step: updateCount)
-    return try finiteNorm(update)
+    return try update.map { update throws(ModelError) in try finiteNorm(update) }
   }
 }
