@@ -10,9 +10,11 @@
 
 #define GEMM_SCRATCH (CK_GEMM_COLUMNS / NR * PACKED_B_STRIDE(CK_KC) + PACKED_A_SIZE)
 
-// Columns of a block: CK_GEMM_COLUMNS, or less so that the last block is not a sliver.
-INLINE long gemm_block_columns(long n) {
-  long blocks = (n + CK_GEMM_COLUMNS - 1) / CK_GEMM_COLUMNS, panels = (n + NR - 1) / NR;
+// Columns of a block, or less so that the last one is not a sliver. Where A serves in place, blocks are small: nothing
+// has asked for a task's first one, so that packing it waits for memory.
+INLINE long gemm_block_columns(const ck_gemm *g) {
+  long most = g->a_k == 1 && !a_is_copied(g) ? CK_GEMM_COLUMNS / 4 : CK_GEMM_COLUMNS, n = g->n;
+  long blocks = (n + most - 1) / most, panels = (n + NR - 1) / NR;
   return (panels + blocks - 1) / blocks * NR;
 }
 
@@ -88,7 +90,7 @@ static void gemm_block(const ck_gemm *g, long k0, long k, long n0, long nc, floa
 }
 
 static void gemm(const ck_gemm *g, float *scratch) {
-  long nc = gemm_block_columns(g->n);
+  long nc = gemm_block_columns(g);
   for (long n0 = 0; n0 < g->n; n0 += nc)
     for (long k0 = 0; k0 < g->k; k0 += CK_KC)
       gemm_block(g, k0, g->k - k0 < CK_KC ? g->k - k0 : CK_KC, n0, nc, scratch);
