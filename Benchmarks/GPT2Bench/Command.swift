@@ -63,9 +63,9 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     help:
-      "What training steps compute again to save memory: \(Recomputation.allCases.map(\.rawValue).joined(separator: ", "))."
+      "What training steps compute again to save memory: none, elementwise or blocks. (default: as gpt2 train)"
   )
-  var recompute = Recomputation.elementwise.rawValue
+  var recompute: String?
 
   @Option(help: "Threads. (default: \(Topology.current.defaultThreads), the physical cores at hand)")
   var threads: Int?
@@ -167,7 +167,7 @@ extension BenchCommand {
     return Settings(
       suites: suites, modelName: name, configuration: configuration, batchSize: batchSize,
       sequenceLength: sequenceLength, steps: steps ?? (quick ? 3 : 10),
-      recomputation: try recomputationChoice(),
+      recomputation: try recomputationChoice(configuration),
       threads: try threadChoice(),
       instructionSet: try instructionSetChoice(), quick: quick, text: text, tokenizer: tokenizer)
   }
@@ -202,7 +202,10 @@ extension BenchCommand {
     return threads
   }
 
-  private func recomputationChoice() throws(ValidationError) -> Recomputation {
+  private func recomputationChoice(_ configuration: Configuration) throws(ValidationError) -> Recomputation {
+    guard let recompute else {
+      return .automatic(configuration, batchSize: batchSize, sequenceLength: sequenceLength)
+    }
     guard let choice = Recomputation(rawValue: recompute) else {
       let names = Recomputation.allCases.map(\.rawValue).joined(separator: ", ")
       throw ValidationError("--recompute should be one of \(names), but is '\(recompute)'.")

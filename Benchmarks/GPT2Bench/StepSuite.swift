@@ -85,7 +85,7 @@ extension Session {
   private func stepRow(_ samples: [StepSample], _ parts: [PassSample]) -> Row {
     let timing = Timing(samples.map(\.milliseconds))
     func median(_ value: (PassSample) -> Double) -> Double { Timing(parts.map(value)).median }
-    func median(_ value: (StepSample) -> Int) -> Double { Timing(samples.map { Double(value($0)) }).median }
+    func count(_ value: (StepSample) -> Int) -> Double { Timing(samples.map { Double(value($0)) }).median }
     return Row(
       suite: .step, name: "training step", timing: timing, cost: .arithmetic(flop.forward + flop.backward),
       fields: [
@@ -96,8 +96,8 @@ extension Session {
         ("update_ms", .number(median(\.update))),
         ("tokens_per_second", .number(Double(rows) / timing.median * 1e3)),
         ("peak_resident_bytes", .integer(samples.map(\.residentBytes).max() ?? 0)),
-        ("parallel_regions", .number(median(\.regions))), ("wakes", .number(median(\.wakes))),
-        ("page_faults", .number(median(\.pageFaults))),
+        ("parallel_regions", .number(count(\.regions))), ("wakes", .number(count(\.wakes))),
+        ("page_faults", .number(count(\.pageFaults))),
       ])
   }
 

@@ -31,9 +31,10 @@ struct LoopOptions: ParsableArguments {
     parsing: .unconditional,
     help: """
       What the backward pass computes again to save memory: none, elementwise (layer norms and the activation: a \
-      third less memory for about a hundredth more time) or blocks (a third more time). Results do not depend on it.
+      third less memory for about a hundredth more time) or blocks (a third more time). Results do not depend on it. \
+      (default: none where that takes at most a sixteenth of the machine's memory, else elementwise)
       """)
-  var recompute: Recomputation = .elementwise
+  var recompute: Recomputation?
   @Option(parsing: .unconditional, help: number("Of sampling and of random weights."))
   var seed: UInt64 = 1337
 

@@ -83,7 +83,9 @@ struct Train: ParsableCommand {
     let made = try Model(
       configuration: configuration, activation: model.activation, placement: try execution.placement(),
       context: try execution.context())
-    made.recomputation = loop.recompute
+    made.recomputation =
+      loop.recompute
+      ?? .automatic(configuration, batchSize: batchSize, sequenceLength: sequenceLength)
     try made.reserve(batchSize: batchSize, sequenceLength: sequenceLength)
     return made
   }

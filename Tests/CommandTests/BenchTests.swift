@@ -21,7 +21,9 @@ import Testing
 
     let results = try #require(report["results"] as? [[String: Any]])
     #expect(
-      Set(results.compactMap { $0["suite"] as? String }) == ["peak", "gemm", "operators", "step", "memory"])
+      Set(results.compactMap { $0["suite"] as? String }) == [
+        "peak", "gemm", "operators", "step", "evaluate", "memory",
+      ])
     for result in results {
       let name = try #require(result["name"] as? String)
       let times = try #require(result["milliseconds"] as? [String: Any])

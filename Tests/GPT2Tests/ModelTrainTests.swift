@@ -103,3 +103,16 @@ struct ModelTrainTests {
     #expect(model.updateCount == 0)
   }
 }
+
+struct RecomputationTests {
+  /// One sequence of a tiny model fits a sixteenth of any machine; a million of GPT-2's does not, nor what cannot be
+  /// counted.
+  @Test func automaticChoiceFollowsMemory() throws {
+    let tiny = try Configuration(
+      maximumSequenceLength: 8, vocabularySize: 3, layers: 1, heads: 1, channels: 2)
+    #expect(Recomputation.automatic(tiny, batchSize: 1, sequenceLength: 8) == .none)
+    let large = try Configuration.preset(named: "gpt2-1558M")
+    #expect(Recomputation.automatic(large, batchSize: 1 << 20, sequenceLength: 1024) == .elementwise)
+    #expect(Recomputation.automatic(large, batchSize: 1 << 50, sequenceLength: 1024) == .elementwise)
+  }
+}

@@ -10,10 +10,12 @@
 
 #define GEMM_SCRATCH (CK_GEMM_COLUMNS / NR * PACKED_B_STRIDE(CK_KC) + PACKED_A_SIZE)
 
-// Columns of a block, or less so that the last one is not a sliver. Where A serves in place, blocks are small: nothing
-// has asked for a task's first one, so that packing it waits for memory.
+// Columns of a block, or less so that the last one is not a sliver. Where A serves in place and
+// stays in L2, blocks are small: nothing has asked for a task's first one, so that packing it waits for memory. (Asking
+// for packed panels of A in advance, and for tiles of C whose rows share sets by way of L2, made no difference.)
 INLINE long gemm_block_columns(const ck_gemm *g) {
-  long most = g->a_k == 1 && !a_is_copied(g) ? CK_GEMM_COLUMNS / 4 : CK_GEMM_COLUMNS, n = g->n;
+  int a_from_l2 = g->a_k == 1 && !a_is_copied(g) && g->m < CK_GEMM_PACKED_ROWS;
+  long most = a_from_l2 ? CK_GEMM_COLUMNS / 4 : CK_GEMM_COLUMNS, n = g->n;
   long blocks = (n + most - 1) / most, panels = (n + NR - 1) / NR;
   return (panels + blocks - 1) / blocks * NR;
 }

@@ -78,6 +78,22 @@ public enum Recomputation: String, CaseIterable, Sendable {
   case blocks
 }
 
+extension Recomputation {
+  /// `none` where all that training keeps takes at most a sixteenth of the machine's memory, else `elementwise`.
+  ///
+  /// Results do not depend on it.
+  public static func automatic(
+    _ configuration: Configuration, batchSize: Int, sequenceLength: Int
+  ) -> Recomputation {
+    guard let memory = Topology.current.totalMemoryBytes else { return .none }
+    let entries = configuration.activationEntries(
+      batchSize: batchSize, sequenceLength: sequenceLength, keeping: .forBackward(.none),
+      keepsAttention: false)
+    guard let count = Activations.floatCount(entries) else { return .elementwise }
+    return count <= memory / 16 / MemoryLayout<Float>.stride ? .none : .elementwise
+  }
+}
+
 /// What a pass keeps of each layer, and of the logits.
 enum Keeping: Equatable {
   /// Everything, for people who look and for a backward pass that is called by itself.

@@ -1,0 +1,59 @@
+import Machine
+import Synchronization
+import Testing
+
+/// Threads that stay awake from one region to the next.
+struct TeamTests {
+  /// Each task of each region runs once, and a region sees what the one before wrote.
+  @Test(arguments: [1, 2, 3, 8])
+  func regionsRunEveryTaskOnceAndInOrder(_ threads: Int) {
+    let regions = 200
+    let counts = (0..<regions).map { _ in Counter() }
+    var early = 0
+    Parallel(threads: threads).together { team in
+      for region in 0..<regions {
+        // 1, 2, 4, ... tasks: fewer and more than there are threads.
+        let tasks = 1 << (region % 7)
+        Parallel(threads: threads).forEach(tasks, team: team) { task, worker in
+          #expect((0..<threads).contains(worker))
+          #expect((0..<tasks).contains(task))
+          if region > 0, counts[region - 1].value != 1 << ((region - 1) % 7) { counts[region].add(1 << 20) }
+          counts[region].add(1)
+        }
+        if counts[region].value != tasks { early += 1 }
+      }
+    }
+    #expect(early == 0)
+  }
+
+  /// A region of none and a program without regions end.
+  @Test func emptyProgramsEnd() {
+    var ran = 0
+    Parallel(threads: 3).together { team in
+      Parallel(threads: 3).forEach(0, team: team) { _, _ in Issue.record("a task of none ran") }
+      ran += 1
+    }
+    Parallel(threads: 3).together { _ in ran += 1 }
+    #expect(ran == 2)
+  }
+
+  /// The threads are called once for all regions.
+  @Test func aTeamIsWokenOnce() {
+    let parallel = Parallel(threads: 2)
+    // Other tests wake threads of this process at the same time: the least of several counts is this program's.
+    let counts = (0..<50).map { _ in
+      let before = Parallel.wakeCount
+      parallel.together { team in
+        for _ in 0..<20 { parallel.forEach(4, team: team) { _, _ in } }
+      }
+      return Parallel.wakeCount - before
+    }
+    #expect(counts.min() == 1)
+  }
+}
+
+private final class Counter: Sendable {
+  private let count = Atomic<Int>(0)
+  var value: Int { count.load(ordering: .relaxed) }
+  func add(_ amount: Int) { count.add(amount, ordering: .relaxed) }
+}
