@@ -28,6 +28,9 @@ typedef struct {
 
 #define LINE_FLOATS 16
 
+// Asked for before one tile: more of them at once wait for each other.
+#define MOST_LINES 24
+
 INLINE gemm_prefetch prefetch_of(const float *first, long stride, long rows, long columns) {
   return (gemm_prefetch){.row = first, .stride = stride, .rows = rows,
                          .lines = (columns + LINE_FLOATS - 1) / LINE_FLOATS};
@@ -77,6 +80,7 @@ static void gemm_block(const ck_gemm *g, long k0, long k, long n0, long nc, floa
   long panels = (n + NR - 1) / NR, tiles = panels * ((g->m + MR - 1) / MR);
   gemm_prefetch next_b = prefetch_next_b(g, k0, n0, nc);
   long b_lines = (prefetch_count(&next_b) + tiles - 1) / tiles;
+  if (b_lines > MOST_LINES) b_lines = MOST_LINES;
   for (long r = 0; r < g->m; r += MR) {
     int rows = (int)(g->m - r < MR ? g->m - r : MR);
     gemm_prefetch next_a = prefetch_next_a(g, r, k0, k);

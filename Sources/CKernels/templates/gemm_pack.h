@@ -1,7 +1,7 @@
 // Lays operands of the GEMM out as the tile reads them.
 //
 //   B(K,N) → panels of NR columns, [k][NR], columns beyond N are 0; rows that serve as they lie stay there
-//   A(M,K) → a panel of MR rows: in place, copied, or [k][MR] where A's rows are the contiguous direction
+//   A(M,K) → a panel of MR rows: in place, copied, or where A's rows are the contiguous direction packed as [k][MR]
 
 // Rows a multiple of 4 KB apart share one set of L1 (64 sets of 64 bytes), and a tile reads more rows at once than the
 // set has ways. Widths 1024 and 3072 are of this kind.
@@ -52,11 +52,11 @@ static void pack_b(const ck_gemm *g, long k0, long k, long n0, long n, float *pa
     pack_b_transposed(b + c * g->b_col, g->b_col, k, n - c < NR ? n - c : NR, packed + c / NR * PACKED_B_STRIDE(k));
 }
 
-// A panel of A: element (i, t) is first[i·row + t], or first[t·MR + i] where `packed`.
+// A panel of A: element (i, t) is first[i·step + t], or first[t·step + i] where its rows lie `across`.
 typedef struct {
   const float *first;
-  long row;
-  int packed;
+  long step;
+  int across;
 } a_panel;
 
 // Copied rows lie a vector further apart than they are long, so that they share no set; each row of a packed panel is
@@ -66,15 +66,19 @@ typedef struct {
 
 INLINE int a_is_copied(const ck_gemm *g) { return g->a_k == 1 && rows_share_sets(g->a_row); }
 
+// Packing a panel costs as much as an eighth of a tile: a few panels of B do not pay for it.
+INLINE int a_is_packed(const ck_gemm *g) { return g->a_k != 1 && (g->n > 4 * NR || rows_share_sets(g->a_k)); }
+
 static a_panel a_of(const ck_gemm *g, long r, long rows, long k0, long k, float *packed) {
   const float *a = g->a + r * g->a_row + k0 * g->a_k;
-  if (g->a_k != 1) {
+  if (a_is_packed(g)) {
     vm m = v_tail(rows);
     for (long t = 0; t < k; t++) v_store(packed + t * MR, v_load_tail(a + t * g->a_k, m));
-    return (a_panel){.first = packed, .packed = 1};
+    return (a_panel){.first = packed, .step = MR, .across = 1};
   }
-  if (!a_is_copied(g)) return (a_panel){.first = a, .row = g->a_row};
+  if (g->a_k != 1) return (a_panel){.first = a, .step = g->a_k, .across = 1};
+  if (!a_is_copied(g)) return (a_panel){.first = a, .step = g->a_row};
   for (long i = 0; i < rows; i++)
     __builtin_memcpy(packed + i * COPIED_A_STRIDE, a + i * g->a_row, (unsigned long)k * sizeof *a);
-  return (a_panel){.first = packed, .row = COPIED_A_STRIDE};
+  return (a_panel){.first = packed, .step = COPIED_A_STRIDE};
 }

@@ -8,18 +8,18 @@
 #define ROWS_PER_POINTER 3
 #define POINTERS ((MR + ROWS_PER_POINTER - 1) / ROWS_PER_POINTER)
 
-INLINE void tile_multiply(int rows, int packed, long k, const float *a, long a_row, const float *b, long ldb,
+INLINE void tile_multiply(int rows, int across, long k, const float *a, long a_step, const float *b, long ldb,
                           vf acc[MR][NV]) {
   const float *p[POINTERS];
-  UNROLL for (int i = 0; i < POINTERS; i++) p[i] = a + i * ROWS_PER_POINTER * (packed ? 1 : a_row);
+  UNROLL for (int i = 0; i < POINTERS; i++) p[i] = a + i * ROWS_PER_POINTER * a_step;
   UNROLL for (int i = 0; i < rows; i++)
     UNROLL for (int j = 0; j < NV; j++) acc[i][j] = v_zero();
   for (long t = 0; t < k; t++, b += ldb) {
     vf column[NV];
     UNROLL for (int j = 0; j < NV; j++) column[j] = v_load(b + j * LANES);
     UNROLL for (int i = 0; i < rows; i++) {
-      vf element = packed ? v_set1(a[t * MR + i])
-                          : v_set1(p[i / ROWS_PER_POINTER][t + (i % ROWS_PER_POINTER) * a_row]);
+      vf element = across ? v_set1(a[t * a_step + i])
+                          : v_set1(p[i / ROWS_PER_POINTER][t + (i % ROWS_PER_POINTER) * a_step]);
       UNROLL for (int j = 0; j < NV; j++) acc[i][j] = v_fma(element, column[j], acc[i][j]);
     }
   }
@@ -40,21 +40,21 @@ INLINE void tile_store(int rows, vf acc[MR][NV], const float *bias, int accumula
   }
 }
 
-INLINE void tile_of(int rows, int packed, long k, const float *a, long a_row, const float *b, long ldb,
+INLINE void tile_of(int rows, int across, long k, const float *a, long a_step, const float *b, long ldb,
                     const float *bias, int accumulate, long columns, float *c, long ldc) {
   vf acc[MR][NV];
   // The tile of C arrives from memory while it is computed: a gradient of the weights is written once and far away.
   UNROLL for (int i = 0; i < rows; i++)
     UNROLL for (int j = 0; j < NV; j++) __builtin_prefetch(c + i * ldc + j * LANES, 1, 3);
-  tile_multiply(rows, packed, k, a, a_row, b, ldb, acc);
+  tile_multiply(rows, across, k, a, a_step, b, ldb, acc);
   tile_store(rows, acc, bias, accumulate, columns, c, ldc);
 }
 
 // The number of rows must be a constant for the accumulators to stay in registers: one instance a count.
 #define TILE_CASE(r) \
-  case r: tile_of(r <= MR ? r : MR, packed, k, a, a_row, b, ldb, bias, accumulate, columns, c, ldc); break;
+  case r: tile_of(r <= MR ? r : MR, across, k, a, a_step, b, ldb, bias, accumulate, columns, c, ldc); break;
 
-INLINE void tile_any(int rows, int packed, long k, const float *a, long a_row, const float *b, long ldb,
+INLINE void tile_any(int rows, int across, long k, const float *a, long a_step, const float *b, long ldb,
                      const float *bias, int accumulate, long columns, float *c, long ldc) {
   switch (rows) {
     TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4)
@@ -69,6 +69,6 @@ INLINE void tile_any(int rows, int packed, long k, const float *a, long a_row, c
 
 static __attribute__((noinline)) void tile(int rows, a_panel a, long k, const float *b, long ldb, const float *bias,
                                            int accumulate, long columns, float *c, long ldc) {
-  if (a.packed) tile_any(rows, 1, k, a.first, 0, b, ldb, bias, accumulate, columns, c, ldc);
-  else tile_any(rows, 0, k, a.first, a.row, b, ldb, bias, accumulate, columns, c, ldc);
+  if (a.across) tile_any(rows, 1, k, a.first, a.step, b, ldb, bias, accumulate, columns, c, ldc);
+  else tile_any(rows, 0, k, a.first, a.step, b, ldb, bias, accumulate, columns, c, ldc);
 }
