@@ -118,6 +118,13 @@ int clinux_remove_directory(const char *path) {
   return rmdir(path) == 0 ? 0 : errno;
 }
 
+void clinux_forget_pages(const void *address, size_t byte_count) {
+  uintptr_t page = (uintptr_t)clinux_page_bytes();
+  uintptr_t start = ((uintptr_t)address + page - 1) / page * page, end = ((uintptr_t)address + byte_count) / page * page;
+  // A refusal leaves them where they are.
+  if (end > start) (void)madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
 int clinux_map_file(int descriptor, size_t byte_count, const void **address) {
   void *mapped = mmap(NULL, byte_count, PROT_READ, MAP_PRIVATE, descriptor, 0);
   if (mapped == MAP_FAILED) return errno;

@@ -55,6 +55,12 @@ public struct MappedFile: Sendable {
     }
   }
 
+  /// Gives back the memory of a range that is not read again soon: a checkpoint that has been copied into a model
+  /// would otherwise count as long as the model lives.
+  func forget(at byteOffset: Int, byteCount: Int) {
+    unsafe clinux_forget_pages(bytes(at: byteOffset, count: byteCount, stride: 1), byteCount)
+  }
+
   /// Where `count` elements of `stride` bytes begin, after checking that they lie within the file.
   @unsafe @usableFromInline func bytes(at byteOffset: Int, count: Int, stride: Int) -> UnsafeRawPointer {
     let (needed, overflow) = count.multipliedReportingOverflow(by: stride)

@@ -23,6 +23,7 @@ extension MappedFile {
         unsafe destination[index] = Precision.float(float16Bits: bits)
       }
     }
+    mapping.forget(at: byteOffset, byteCount: count * precision.byteCount)
   }
 
   /// Copies the matrix (rows, columns) at `byteOffset` into `tensor` as (columns, rows), exactly.
@@ -52,6 +53,7 @@ extension MappedFile {
         unsafe destination[to] = Precision.float(float16Bits: bits)
       }
     }
+    mapping.forget(at: byteOffset, byteCount: tensor.count * precision.byteCount)
   }
 
   /// Whether the bytes in `range` are those in `otherRange` of the other file.

@@ -116,6 +116,9 @@ int clinux_remove_directory(const char *path);
 /// Maps a file read-only. `byte_count` > 0.
 int clinux_map_file(int descriptor, size_t byte_count, const void **address);
 
+/// Takes the whole pages of a mapped file out of the process; they come back when they are read.
+void clinux_forget_pages(const void *address, size_t byte_count);
+
 /// Tells the core that the thread waits for memory to change: a sibling on the same core gets its turn.
 static inline void clinux_pause(void) {
 #if defined(__x86_64__)
