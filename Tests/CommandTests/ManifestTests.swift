@@ -102,6 +102,7 @@ import Testing
       try refused("", "the JSON at byte 0", "the end")
       try refused(String(good.dropLast(5)), "the JSON at byte")
       try refused("{}", "the format", "missing")
+      try refused(changed("\"version\":1", "\"version\":1,\"version\":2"), "'version' a second time")
       try refused(changed("gpt2 token files", "another"), "the format", "'another'")
       try refused(changed("\"version\":1", "\"version\":2"), "the version should be 1, but is 2")
       try refused(changed("\"kind\":\"gpt2\"", "\"kind\":\"words\""), "the vocabulary's kind", "'words'")
