@@ -84,6 +84,16 @@ import Testing
     }
   }
 
+  @Test func inspectTellsWhatAManifestIs() throws {
+    try withData("characters") { folder in
+      let run = try Executable.run(["inspect", "data/x_manifest.json"], in: folder)
+      #expect(run.exitCode == 0 && run.errors.isEmpty, "\(run.errors)")
+      for fragment in ["manifest of token files", "characters, 8 tokens", "in x_train.bin", "in x_val.bin"] {
+        #expect(run.output.contains(fragment), "\(run.output)")
+      }
+    }
+  }
+
   @Test func manifestsThatAreNone() throws {
     try withData("gpt2") { folder in
       let url = folder.appending(path: "data/x_manifest.json")

@@ -135,9 +135,6 @@ struct JSONCursor {
     position += word.utf8.count
   }
 
-  /// Whether the next value is a string.
-  mutating func isAtString() -> Bool { peek() == "\"" }
-
   /// Refuses anything but white space.
   mutating func finish() throws(JSONError) {
     skipSpace()
