@@ -9,9 +9,9 @@ struct Inspect: ParsableCommand {
     abstract: "Tells what a file is and what is in it.",
     discussion: """
       Knows llm.c's checkpoints (versions 1, 3, 5), data files, tokenizers and debug states, raw int32 token \
-      files, Hugging Face's GPT-2 directories and safetensors files: by their content, whatever their names. Of a \
-      checkpoint it prints the sizes and a table of the sixteen tensors; the rows that pad the vocabulary are not \
-      in its statistics.
+      files, the manifests of 'gpt2 tokenize', Hugging Face's GPT-2 directories, safetensors files and vocab.json \
+      (with merges.txt beside it): by their content, whatever their names. Of a checkpoint it prints the sizes and \
+      a table of the sixteen tensors; the rows that pad the vocabulary are not in its statistics.
       """)
 
   @Argument(help: "The file or directory.")
@@ -25,12 +25,18 @@ struct Inspect: ParsableCommand {
     switch magic {
     case .checkpoint: try describeCheckpoint(try Checkpoint(path: path))
     case .debugState: describe(try DebugStateHeader(path: path))
-    case .tokenizer: describe(try Tokenizer(path: path))
+    case .tokenizer: describe(try Tokenizer(path: path), kind: "llm.c tokenizer")
     case .tokens: try describe(try TokenFile(path: path), kind: "llm.c data file, version 1, uint16")
     case .hellaSwag:
       Console.print("\(path): \(FileMagic.hellaSwag.kind), which this program does not read yet")
     case nil where SafetensorsFile.isLikely(path: path): describe(try SafetensorsFile(path: path))
-    case nil: try describeRaw()
+    case nil:
+      switch try JSONFileKind.detect(path: path) {
+      case .manifest: try describe(try DataManifest(path: path))
+      case .vocabulary:
+        describe(try Tokenizer(path: path), kind: "Hugging Face vocabulary, with merges.txt beside it")
+      case nil: try describeRaw()
+      }
     }
   }
 
@@ -88,11 +94,26 @@ struct Inspect: ParsableCommand {
     ])
   }
 
-  private func describe(_ tokenizer: Tokenizer) {
+  private func describe(_ tokenizer: Tokenizer, kind: String) {
     let longest = (0..<tokenizer.vocabularySize).map { tokenizer.bytes(of: Int32($0))?.count ?? 0 }.max() ?? 0
     printLines([
-      ("file", path), ("kind", "llm.c tokenizer"), ("vocabulary", "\(tokenizer.vocabularySize) tokens"),
+      ("file", path), ("kind", kind), ("vocabulary", "\(tokenizer.vocabularySize) tokens"),
       ("end of text", "\(tokenizer.endOfText)"), ("longest", NumberText.count(longest, "byte")),
+    ])
+  }
+
+  private func describe(_ manifest: DataManifest) throws {
+    // Read, so that a vocabulary that is missing or another one is told.
+    _ = try manifest.tokenizer()
+    func text(_ part: DataManifest.Part) -> String {
+      let files = part.files.isEmpty ? "no file" : part.files.joined(separator: ", ")
+      return "\(NumberText.count(part.tokens, "token")) in \(files)"
+    }
+    printLines([
+      ("file", path), ("kind", "manifest of token files"),
+      ("vocabulary", "\(manifest.kind.rawValue), \(NumberText.count(manifest.vocabularySize, "token"))"),
+      ("end of text", "\(manifest.endOfText)"), ("training", text(manifest.training)),
+      ("validation", text(manifest.validation)),
     ])
   }
 
@@ -117,7 +138,7 @@ struct Inspect: ParsableCommand {
         byteCount == 0 ? "an empty file" : "\(NumberText.count(byteCount, "byte")) of something else"
       throw InspectionError(
         description:
-          "\(path): expected one of llm.c's magic numbers at its start, safetensors, or int32 token ids, found \(found)."
+          "\(path): expected one of llm.c's magic numbers at its start, safetensors, a manifest, a vocab.json, or int32 token ids, found \(found)."
       )
     }
     try describe(file, kind: "raw token file, int32")

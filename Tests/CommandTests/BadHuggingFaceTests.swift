@@ -67,7 +67,7 @@ import Testing
     ("{'a':1}", "a name in quotes", "'''"), ("{\"a\":01}", "a comma", "'1'"), ("{\"a\":1}x", "byte 7", "'x'"),
     ("{\"a\":+1}", "a JSON value", "'+'"), ("{\"a\":1.}", "a digit", "'}'"), ("{\"a\":-}", "a digit", "'}'"),
     ("{\"a\":1e999}", "float64", "1e999"), ("{\"a\":NaN}", "a JSON value", "'N'"),
-    ("{\"a\":tru}", "true", "'t'"), ("{\"a\":\"\\x\"}", "an escape", "'x'"),
+    ("{\"a\":tru}", "true", "'t'"), ("{\"a\":\"\\x\"}", "after a backslash", "'x'"),
     ("{\"a\":\"\n\"}", "byte 6", "10"),
     ("{\"a\":\"\\ud800\"}", "surrogates", "half"), ("{\"a\":\"\\u12g4\"}", "hexadecimal", "'g'"),
     ("{\"a\":1,\"b\":2,\"a\":3}", "byte 13", "'a' a second time"), ("{\"a\":[1 2]}", "a comma", "'2'"),

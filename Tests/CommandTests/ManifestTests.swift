@@ -84,6 +84,16 @@ import Testing
     }
   }
 
+  @Test func inspectTellsWhatAManifestIs() throws {
+    try withData("characters") { folder in
+      let run = try Executable.run(["inspect", "data/x_manifest.json"], in: folder)
+      #expect(run.exitCode == 0 && run.errors.isEmpty, "\(run.errors)")
+      for fragment in ["manifest of token files", "characters, 8 tokens", "in x_train.bin", "in x_val.bin"] {
+        #expect(run.output.contains(fragment), "\(run.output)")
+      }
+    }
+  }
+
   @Test func manifestsThatAreNone() throws {
     try withData("gpt2") { folder in
       let url = folder.appending(path: "data/x_manifest.json")
@@ -102,6 +112,7 @@ import Testing
       try refused("", "the JSON at byte 0", "the end")
       try refused(String(good.dropLast(5)), "the JSON at byte")
       try refused("{}", "the format", "missing")
+      try refused(changed("\"version\":1", "\"version\":1,\"version\":2"), "'version' a second time")
       try refused(changed("gpt2 token files", "another"), "the format", "'another'")
       try refused(changed("\"version\":1", "\"version\":2"), "the version should be 1, but is 2")
       try refused(changed("\"kind\":\"gpt2\"", "\"kind\":\"words\""), "the vocabulary's kind", "'words'")

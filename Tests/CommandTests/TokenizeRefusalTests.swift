@@ -56,7 +56,7 @@ import Testing
     }
     let deep = String(repeating: "[", count: 100_000)
     expectRefusal(
-      try tokenize(["a.jsonl": "{\"x\":" + deep], "--vocabulary", "bytes"), "line 1", "128 levels")
+      try tokenize(["a.jsonl": "{\"x\":" + deep], "--vocabulary", "bytes"), "line 1", "64 levels")
   }
 
   @Test func vocabularies() throws {

@@ -45,12 +45,12 @@ import Testing
       "in/.hidden.txt": "no",
       "in/.git/4.txt": "no", "in/5.bin": "no", "empty.txt": "",
       "lines.jsonl":
-        "{\"id\": 1, \"text\": \"a\\n\\u00e9\\ud83d\\ude00\"}\n\n{\"text\":\"\"}\r\n{\"text\":\"z\",\"more\":[{}]}",
+        "{\"id\": 1, \"text\": \"a\\n\\u00e9\\ud83d\\ude00\"}\n\n{\"text\":\"\"}\r\n{\"text\":\"z\\ud83d\",\"more\":[{}]}",
     ]
     let arguments = ["b.txt", "empty.txt", "in", "lines.jsonl"] + Self.bytesOut + ["--val-tokens", "4"]
     try tokenize(files, arguments) { (run, folder) throws in
       #expect(run.exitCode == 0 && run.errors.isEmpty, "\(run.errors)")
-      let all = Self.bytes("bb", "ten", "two", "three", "a\né😀", "z")
+      let all = Self.bytes("bb", "ten", "two", "three", "a\né😀", "z\u{FFFD}")
       #expect(try tokens("x_val.bin", folder) == Array(all[..<4]))
       #expect(try tokens("x_train.bin", folder) == Array(all[4...]))
       #expect(try names(folder) == ["x_manifest.json", "x_train.bin", "x_val.bin"])

@@ -88,7 +88,7 @@ import Testing
         == "vocab.json: the JSON at byte 6 should be a whole number of 64 bits, but is 1.5.")
     #expect(
       try refusal(vocabulary: #"{"a": "b"}"#)
-        == "vocab.json: the JSON at byte 6 should be a value, but is '\"'.")
+        == "vocab.json: the JSON at byte 6 should be a whole number, but is '\"'.")
   }
 
   @Test func everyTruncation() throws {
@@ -101,12 +101,13 @@ import Testing
 
   @Test func textThatIsNoJSON() throws {
     for (text, problem) in [
-      ("{", "at byte 1 should be a string, but is the end"),
-      ("{\"a\"", "at byte 4 should be ':', but is the end"),
-      ("{\"a\":1", "at byte 6 should be '}' or ',', but is the end"),
+      ("{", "at byte 1 should be a name in quotes, but is the end"),
+      ("{\"a\"", "at byte 4 should be a colon, but is the end"),
+      ("{\"a\":1", "at byte 6 should be a comma or '}', but is the end"),
       ("{\"a\":1} x", "at byte 8 should be the end, but is 'x'"),
-      ("{\"a\":1,}", "at byte 7 should be a string, but is '}'"),
+      ("{\"a\":1,}", "at byte 7 should be a name in quotes, but is '}'"),
       ("{\"\\x\":1}", "at byte 3 should be one of \"\\/bfnrtu after a backslash, but is 'x'"),
+      ("{\"\\ud83d\":1}", "at byte 3 should be a pair of surrogates, but is half of one"),
       ("{\"\\u12\":1}", "at byte 6 should be four hexadecimal digits, but is '\"'"),
       ("{\"a\n\":1}", "at byte 3 should be a character that is not a control character, but is byte 10"),
     ] {

@@ -43,16 +43,6 @@ extension DataManifest {
       validation: try required(fields.validation, "val"))
   }
 
-  /// Whether an object of JSON has a format, which a vocabulary, whose values are numbers, has not.
-  static func isManifest(path: String) throws(FormatError) -> Bool {
-    var (cursor, hasFormat) = (JSONCursor(try contents(path)), false)
-    try? cursor.object { (name, cursor) throws(JSONError) in
-      hasFormat = hasFormat || name == "format" && cursor.isAtString()
-      try cursor.skip()
-    }
-    return hasFormat
-  }
-
   /// What was read so far.
   private struct Fields {
     var format, kind, tokenizer, characters: String?

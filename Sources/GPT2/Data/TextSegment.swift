@@ -80,7 +80,9 @@ final class TextSegment {
       lines += 1
       do {
         text.removeAll(keepingCapacity: true)
-        if try Self.text(ofLine: JSONCursor(bytes, start..<end), into: &text), !text.isEmpty {
+        if try Self.text(ofLine: JSONCursor(bytes, start..<end, replacingHalfSurrogates: true), into: &text),
+          !text.isEmpty
+        {
           documents += 1
           do { try body(text.span) } catch {
             var problem = Problem(error, at: 0)
@@ -105,7 +107,7 @@ final class TextSegment {
     var cursor = line
     if (try? cursor.finish()) != nil { return false }
     var isFound = false
-    try cursor.object { (name, cursor) throws(JSONError) in
+    try cursor.object(distinctNames: false) { (name, cursor) throws(JSONError) in
       guard name == "text" else { return try cursor.skip() }
       guard !isFound else {
         throw JSONError(offset: cursor.position, expected: "one member \"text\"", found: "a second one")

@@ -1,5 +1,3 @@
-import Machine
-
 /// Where text is no JSON, or not the JSON that was expected.
 struct JSONError: Error {
   /// Of the byte where it was noticed.
@@ -8,20 +6,25 @@ struct JSONError: Error {
   let found: String
 }
 
-/// Reads JSON from its beginning to its end (RFC 8259), building nothing that is not asked for.
+/// Reads JSON from its beginning to its end, building nothing that is not asked for.
 ///
-/// Strings are UTF-8; half a surrogate pair becomes U+FFFD. Duplicate names are handed over like others.
+/// The grammar is RFC 8259's and no wider: UTF-8, no comments, no trailing commas, no NaN. Nothing lies deeper
+/// than 64 levels. `JSONValue` builds a tree with it.
 struct JSONCursor {
-  /// Values within values deeper than this are refused: each level is a call.
-  private static let deepest = 128
+  /// More than any file here needs, and few enough for the stack: each level is a call.
+  private static let deepest = 64
 
   let bytes: [UInt8]
   private(set) var position: Int
   private let end: Int
+  private let replacesHalfSurrogates: Bool
   private var depth = 0
 
-  init(_ bytes: [UInt8], _ range: Range<Int>? = nil) {
+  /// - Parameter replacingHalfSurrogates: reads an escaped half of a surrogate pair, which texts from elsewhere
+  ///   have, as U+FFFD; else it is refused.
+  init(_ bytes: [UInt8], _ range: Range<Int>? = nil, replacingHalfSurrogates: Bool = false) {
     self.bytes = bytes
+    replacesHalfSurrogates = replacingHalfSurrogates
     position = range?.lowerBound ?? 0
     end = range?.upperBound ?? bytes.count
   }
@@ -29,12 +32,23 @@ struct JSONCursor {
   // MARK: - Values
 
   /// Reads an object; `member` must read, or skip, the value of each name.
+  ///
+  /// - Parameter distinctNames: refuses a name that comes a second time; else each is handed over.
   mutating func object(
+    distinctNames: Bool = true,
     _ member: (_ name: String, _ cursor: inout JSONCursor) throws(JSONError) -> Void
   ) throws(JSONError) {
+    var names: Set<String> = []
     try list(from: "{", to: "}", "an object") { (cursor) throws(JSONError) in
-      let name = try cursor.string()
-      try cursor.expect(":")
+      let start = cursor.position
+      var text: [UInt8] = []
+      try cursor.string(into: &text, "a name in quotes")
+      let name = String(decoding: text, as: UTF8.self)
+      if distinctNames, !names.insert(name).inserted {
+        throw JSONError(
+          offset: start, expected: "a name of its own", found: "'\(name.shortened)' a second time")
+      }
+      try cursor.expect(":", "a colon")
       try member(name, &cursor)
     }
   }
@@ -51,8 +65,8 @@ struct JSONCursor {
   }
 
   /// Appends the UTF-8 of a string.
-  mutating func string(into text: inout [UInt8]) throws(JSONError) {
-    try expect("\"", "a string")
+  mutating func string(into text: inout [UInt8], _ what: String = "a string") throws(JSONError) {
+    try expect("\"", what)
     while true {
       let start = position
       position = Self.plainEnd(in: bytes.span, from: start, to: end)
@@ -73,33 +87,52 @@ struct JSONCursor {
   mutating func integer() throws(JSONError) -> Int {
     skipSpace()
     let start = position
-    let text = try number()
+    let text = try number(orElse: "a whole number")
     guard let value = Int(text) else {
-      throw JSONError(offset: start, expected: "a whole number of 64 bits", found: text)
+      throw JSONError(offset: start, expected: "a whole number of 64 bits", found: text.shortened)
     }
     return value
   }
 
+  /// The first character of the next value; NUL, which begins none, at the end.
+  mutating func peek() -> Unicode.Scalar {
+    skipSpace()
+    return Unicode.Scalar(position < end ? bytes[position] : 0)
+  }
+
   /// Reads a value of any kind.
   mutating func skip() throws(JSONError) {
-    skipSpace()
-    switch position < end ? bytes[position] : 0 {
-    case UInt8(ascii: "{"): try object { (_, cursor) throws(JSONError) in try cursor.skip() }
-    case UInt8(ascii: "["): try array { (cursor) throws(JSONError) in try cursor.skip() }
-    case UInt8(ascii: "\""):
+    switch peek() {
+    case "{": try object(distinctNames: false) { (_, cursor) throws(JSONError) in try cursor.skip() }
+    case "[": try array { (cursor) throws(JSONError) in try cursor.skip() }
+    case "\"":
       var text: [UInt8] = []
       try string(into: &text)
-    case UInt8(ascii: "t"): try word("true")
-    case UInt8(ascii: "f"): try word("false")
-    case UInt8(ascii: "n"): try word("null")
+    case "t": try word("true")
+    case "f": try word("false")
+    case "n": try word("null")
     default: _ = try number()
     }
   }
 
-  /// Whether the next value is a string.
-  mutating func isAtString() -> Bool {
-    skipSpace()
-    return position < end && bytes[position] == UInt8(ascii: "\"")
+  /// The text of a number, by the grammar.
+  mutating func number(orElse expected: String = "a JSON value") throws(JSONError) -> String {
+    let start = position
+    guard position < end, bytes[position] == UInt8(ascii: "-") || isAtDigit else { throw error(expected) }
+    _ = take("-")
+    if !take("0") { try digits() }
+    if take(".") { try digits() }
+    if take("e") || take("E") {
+      if !take("+") { _ = take("-") }
+      try digits()
+    }
+    return String(decoding: bytes[start..<position], as: UTF8.self)
+  }
+
+  /// Reads `word`, which is ASCII.
+  mutating func word(_ word: String) throws(JSONError) {
+    guard bytes[position..<end].starts(with: word.utf8) else { throw error(word) }
+    position += word.utf8.count
   }
 
   /// Refuses anything but white space.
@@ -114,9 +147,10 @@ struct JSONCursor {
     from open: Unicode.Scalar, to close: Unicode.Scalar, _ kind: String,
     _ element: (_ cursor: inout JSONCursor) throws(JSONError) -> Void
   ) throws(JSONError) {
+    skipSpace()
+    guard depth < Self.deepest else { throw error("at most \(Self.deepest) levels deep") }
     try expect(open, kind)
     depth += 1
-    guard depth <= Self.deepest else { throw error("at most \(Self.deepest) levels") }
     defer { depth -= 1 }
     skipSpace()
     if take(close) { return }
@@ -125,7 +159,7 @@ struct JSONCursor {
       try element(&self)
       skipSpace()
       if take(close) { return }
-      guard take(",") else { throw error("'\(close)' or ','") }
+      guard take(",") else { throw error("a comma or '\(close)'") }
     }
   }
 
@@ -142,12 +176,17 @@ struct JSONCursor {
     case UInt8(ascii: "r"): plain = 0x0D
     case UInt8(ascii: "t"): plain = 0x09
     case UInt8(ascii: "u"):
+      let start = position
       position += 1
       var value = try fourDigits()
       if (0xD800..<0xDC00).contains(value), let low = lowSurrogate() {
         value = 0x10000 + (value - 0xD800) << 10 + (low - 0xDC00)
       }
-      text += String(Unicode.Scalar(value) ?? "\u{FFFD}").utf8
+      let scalar = Unicode.Scalar(value)
+      guard scalar != nil || replacesHalfSurrogates else {
+        throw JSONError(offset: start, expected: "a pair of surrogates", found: "half of one")
+      }
+      text += String(scalar ?? "\u{FFFD}").utf8
       return
     default: throw error("one of \"\\/bfnrtu after a backslash")
     }
@@ -184,32 +223,18 @@ struct JSONCursor {
     position += length
   }
 
-  /// The text of a number, by the grammar.
-  private mutating func number() throws(JSONError) -> String {
-    let start = position
-    _ = take("-")
-    if !take("0") { try digits() }
-    if take(".") { try digits() }
-    if take("e") || take("E") {
-      if !take("+") { _ = take("-") }
-      try digits()
-    }
-    return String(decoding: bytes[start..<position], as: UTF8.self)
+  private var isAtDigit: Bool {
+    position < end && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[position])
   }
 
   private mutating func digits() throws(JSONError) {
-    let start = position
-    while position < end, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[position]) { position += 1 }
-    if position == start { throw error("a value") }
+    guard isAtDigit else { throw error("a digit") }
+    while isAtDigit { position += 1 }
   }
 
-  private mutating func word(_ word: String) throws(JSONError) {
-    for scalar in word.unicodeScalars where !take(scalar) { throw error(word) }
-  }
-
-  private mutating func expect(_ scalar: Unicode.Scalar, _ what: String? = nil) throws(JSONError) {
+  private mutating func expect(_ scalar: Unicode.Scalar, _ what: String) throws(JSONError) {
     skipSpace()
-    guard take(scalar) else { throw error(what ?? "'\(scalar)'") }
+    guard take(scalar) else { throw error(what) }
   }
 
   /// Steps over an ASCII character where it is next.
@@ -245,46 +270,4 @@ struct JSONCursor {
     let found = (0x21..<0x7F).contains(byte) ? "'\(Character(Unicode.Scalar(byte)))'" : "byte \(byte)"
     return JSONError(offset: position, expected: expected, found: found)
   }
-}
-
-// MARK: - Files
-
-extension JSONCursor {
-  /// Reads the one value that the file at `path` holds.
-  ///
-  /// - Throws: `FormatError.mismatch` that names the offset in the file.
-  static func read(
-    path: String, _ body: (inout JSONCursor) throws(JSONError) -> Void
-  ) throws(FormatError) {
-    var cursor = JSONCursor(try contents(path))
-    do {
-      try body(&cursor)
-      try cursor.finish()
-    } catch {
-      throw .mismatch(
-        path: path, field: "the JSON at byte \(error.offset)", expected: error.expected, found: error.found)
-    }
-  }
-
-  /// Whether the first character that is not white space opens an object.
-  static func opensObject(_ file: MappedFile) -> Bool {
-    for offset in 0..<min(64, file.byteCount) {
-      switch file.read(UInt8.self, at: offset) {
-      case 0x20, 0x09, 0x0A, 0x0D: continue
-      case UInt8(ascii: "{"): return true
-      default: return false
-      }
-    }
-    return false
-  }
-}
-
-/// All bytes of the file at `path`.
-func contents(_ path: String) throws(FormatError) -> [UInt8] {
-  do {
-    let file = try FileReader(path: path)
-    var bytes: [UInt8] = []
-    _ = try file.read(appendingTo: &bytes, limit: file.byteCount)
-    return bytes
-  } catch { throw .file(error) }
 }

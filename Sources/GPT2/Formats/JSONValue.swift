@@ -1,6 +1,6 @@
 import Machine
 
-/// A JSON value, as RFC 8259 has it and no wider.
+/// A JSON value as a tree, whose objects have no name twice.
 ///
 /// Foundation's readers keep one of two members with the same name; where names are those of tensors, both
 /// may not be there.
@@ -43,7 +43,11 @@ enum JSONValue: Sendable {
     let bytes = file.withIntegers(UInt8.self, at: range.lowerBound, count: range.count) { bytes in
       bytes.indices.map { bytes[$0] }
     }
-    do { self = try JSONParser.value(of: bytes) } catch {
+    do {
+      var cursor = JSONCursor(bytes)
+      self = try cursor.value()
+      try cursor.finish()
+    } catch {
       let place = "byte \(range.lowerBound + error.offset) in \(what)"
       throw .mismatch(path: file.path, field: place, expected: error.expected, found: error.found)
     }
@@ -53,6 +57,42 @@ enum JSONValue: Sendable {
   init(path: String) throws(FormatError) {
     let file = try mapped(path)
     try self.init(file, bytes: 0..<file.byteCount, what: "the JSON")
+  }
+}
+
+extension JSONCursor {
+  /// Reads a value of any kind, with all that is in it.
+  fileprivate mutating func value() throws(JSONError) -> JSONValue {
+    switch peek() {
+    case "{":
+      var members: [String: JSONValue] = [:]
+      try object { (name, cursor) throws(JSONError) in members[name] = try cursor.value() }
+      return .object(members)
+    case "[":
+      var values: [JSONValue] = []
+      try array { (cursor) throws(JSONError) in values.append(try cursor.value()) }
+      return .array(values)
+    case "\"": return .string(try string())
+    case "t": return try constant("true", .boolean(true))
+    case "f": return try constant("false", .boolean(false))
+    case "n": return try constant("null", .null)
+    default: return try numberValue()
+    }
+  }
+
+  private mutating func constant(_ name: String, _ value: JSONValue) throws(JSONError) -> JSONValue {
+    try word(name)
+    return value
+  }
+
+  private mutating func numberValue() throws(JSONError) -> JSONValue {
+    let start = position
+    let text = try number()
+    if let integer = Int(text) { return .integer(integer) }
+    guard let number = Double(text), number.isFinite else {
+      throw JSONError(offset: start, expected: "a number that a float64 holds", found: text.shortened)
+    }
+    return .number(number)
   }
 }
 

@@ -54,7 +54,8 @@ struct HuggingFaceVocabulary {
   private static func entries(path: String) throws(FormatError) -> [(name: String, id: Int)] {
     var entries: [(String, Int)] = []
     try JSONCursor.read(path: path) { (cursor) throws(JSONError) in
-      try cursor.object { (name, cursor) throws(JSONError) in
+      // Names are compared below, as bytes: those that Unicode holds for equal are different tokens.
+      try cursor.object(distinctNames: false) { (name, cursor) throws(JSONError) in
         entries.append((name, try cursor.integer()))
       }
     }

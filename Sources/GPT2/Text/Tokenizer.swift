@@ -86,7 +86,7 @@ extension Tokenizer {
       try self.init(llm: file, path: path)
       return
     }
-    if try DataManifest.isManifest(path: path) {
+    if try JSONFileKind.detect(path: path) == .manifest {
       self = try DataManifest(path: path).tokenizer()
     } else {
       let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
