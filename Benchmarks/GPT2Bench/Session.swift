@@ -75,10 +75,16 @@ final class Session {
 
   // MARK: - Timing
 
-  /// Times every job once a round, in turns, with a sample of the peak in each round.
+  /// Times every job once a round, in turns, with a sample of the peak in each round; the threads are awake, as in a step.
   ///
   /// The first, untimed round warms up: pages are touched, clocks rise.
   func rotate(_ label: String, _ jobs: [() -> Void]) -> [Timing] {
+    var timings: [Timing] = []
+    context.together { timings = rounds(label, jobs) }
+    return timings
+  }
+
+  private func rounds(_ label: String, _ jobs: [() -> Void]) -> [Timing] {
     let (least, most, seconds) = settings.quick ? (3, 10, 1.0) : (5, 50, 10.0)
     for job in jobs { job() }
     var samples = jobs.map { _ in [Double]() }
