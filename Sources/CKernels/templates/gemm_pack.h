@@ -66,7 +66,7 @@ typedef struct {
 
 INLINE int a_is_copied(const ck_gemm *g) { return g->a_k == 1 && rows_share_sets(g->a_row); }
 
-// Packing a panel costs as much as an eighth of a tile: a few panels of B do not pay for it.
+// Packing a panel costs about an eighth of a tile: a few panels of B do not pay for it.
 INLINE int a_is_packed(const ck_gemm *g) { return g->a_k != 1 && (g->n > 4 * NR || rows_share_sets(g->a_k)); }
 
 static a_panel a_of(const ck_gemm *g, long r, long rows, long k0, long k, float *packed) {

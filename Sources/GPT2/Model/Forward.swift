@@ -35,6 +35,7 @@ extension Model {
   /// - Parameters: as in `forward`.
   /// - Returns: the loss, the same to the bit as that of `forward`.
   /// - Throws: as `forward`.
+  /// - Complexity: that of `forward`, in the memory of one layer.
   public func evaluate(
     _ inputs: [Int32], targets: [Int32], batchSize: Int, sequenceLength: Int
   ) throws(ModelError) -> Float {

@@ -13,8 +13,10 @@ extension Model {
   ///   - lossScale: 1/n when the gradients of n batches are accumulated into one update.
   ///   - optimizer: takes one step with the gradients, these and those accumulated before; nil: none.
   /// - Returns: the Euclidean norm of the gradients, nil without an optimizer; `meanLoss` has the loss.
-  /// - Throws: `ModelError` as `forward` and `update`, and `nonFiniteLoss` before anything is updated.
+  /// - Throws: `ModelError` as `forward` and `update`, and `nonFiniteLoss` before anything is updated; gradients, also
+  ///   those accumulated before, then count as zero.
   /// - Accuracy: rule 3 of the numerical rules.
+  /// - Complexity: that of `forward`, `backward` and `update`, and of what `recomputation` computes again.
   @discardableResult
   public func train(
     _ inputs: [Int32], targets: [Int32], batchSize: Int, sequenceLength: Int, lossScale: Float = 1,
