@@ -17,7 +17,7 @@ import CLinux
   private let guardBytes: Int
 
   static let pageBytes = clinux_page_bytes()
-  static let hugePageBytes = 2 << 20
+  package static let hugePageBytes = 2 << 20
 
   /// - Parameters:
   ///   - byteCount: at least this many bytes; 0 gives one page.

@@ -33,10 +33,7 @@ import Machine
   static let normBlock = CK_NORM_BLOCK
   static let gemmChain = CK_KC
   static let gemmBlockColumns = CK_GEMM_COLUMNS
-  static let gemmPackedRows = CK_GEMM_PACKED_ROWS
-
-  /// Whether rows so far apart are copied by the GEMM because they meet in one set of L1.
-  static func rowsShareSets(_ stride: Int) -> Bool { stride % CK_GEMM_SHARED_SETS == 0 }
+  static let lanes = CK_LANES
 }
 
 /// A matrix inside a tensor: element (row, column) lies at offset + row·rowStride + column·columnStride.

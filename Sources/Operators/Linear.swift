@@ -13,7 +13,7 @@ public enum Linear {
   ///   - rows, inputs, outputs: R, K, N.
   ///   - rowStride: floats between rows of y; N by default.
   ///   - y: (R, N), overwritten.
-  /// - Accuracy: |error| ≤ (K/256 + 259)·ε·(Σ|x·weight| + |bias|); `LinearTests` enforces it.
+  /// - Accuracy: |error| ≤ (K/384 + 387)·ε·(Σ|x·weight| + |bias|); `LinearTests` enforces it.
   /// - Complexity: 2·R·N·K FLOP; the weight is read once where R fits one block of rows.
   public static func forward(
     _ x: Tensor, weight: Tensor, bias: Tensor?, rows: Int, inputs: Int, outputs: Int, rowStride: Int? = nil,

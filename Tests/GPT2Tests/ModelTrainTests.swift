@@ -85,7 +85,7 @@ struct ModelTrainTests {
       model.recomputation = recomputation
       _ = try train(model, batch, optimizer: nil)
       counts.append(floats())
-      #expect(model.activations?["logits"]?.shape == [256, 140])
+      #expect(model.activations?["logits"]?.shape == [384, 140])
     }
     #expect(counts == counts.sorted(by: >) && Set(counts).count == counts.count)
   }

@@ -26,11 +26,15 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
     return result
   }
 
-  /// All sizes about those of a tile (rows 4, 6, 12; columns 16, 32), of a K block (256) and of the blocks that are
-  /// packed (192 rows, 256 columns), for each of the three products: K is the depth of y, N of dx, R of dweight.
+  /// All sizes about those of a tile (rows 4, 6, 8; columns 16, 32, 48), of a K block (384) and of what is packed
+  /// (groups of 12 and 16 rows, 96 and 384 columns; fewer than 65 or 193 columns leave A in place), for each of the
+  /// three products: K is the depth of y, N of dx, R of dweight.
   static let ragged = [
-    LinearSize(1, 1, 1), LinearSize(2, 3, 1, padding: 3), LinearSize(1, 255, 16), LinearSize(3, 256, 15),
-    LinearSize(4, 257, 17, padding: 1), LinearSize(5, 521, 31), LinearSize(6, 64, 32), LinearSize(7, 19, 33),
+    LinearSize(1, 1, 1), LinearSize(2, 3, 1, padding: 3), LinearSize(1, 383, 16), LinearSize(3, 384, 15),
+    LinearSize(4, 385, 17, padding: 1), LinearSize(5, 769, 31), LinearSize(6, 64, 32), LinearSize(7, 19, 33),
+    LinearSize(8, 131, 47), LinearSize(9, 13, 49), LinearSize(15, 96, 48), LinearSize(17, 193, 97),
+    LinearSize(383, 7, 19), LinearSize(384, 13, 95), LinearSize(385, 197, 3), LinearSize(3, 17, 383),
+    LinearSize(2, 5, 384), LinearSize(5, 3, 385, padding: 7), LinearSize(769, 389, 9),
     LinearSize(11, 2, 63), LinearSize(12, 131, 65), LinearSize(13, 97, 131, padding: 125),
     LinearSize(63, 65, 64), LinearSize(64, 255, 48), LinearSize(65, 257, 131), LinearSize(131, 63, 19),
     LinearSize(2, 521, 1), LinearSize(127, 15, 16), LinearSize(128, 16, 15), LinearSize(129, 17, 5),
@@ -73,7 +77,7 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
       }
     }
     #expect(
-      rounded(productRoundings(size.inputs)) <= Double(size.inputs / 256 + 259) * epsilon,
+      rounded(productRoundings(size.inputs)) <= Double(size.inputs / 384 + 387) * epsilon,
       "the bound that Linear.forward states")
   }
 

@@ -14,9 +14,9 @@ let epsilon = 0x1p-24
 /// (1 + ε)ⁿ − 1: the largest relative error of what is rounded n times.
 func rounded(_ times: Int) -> Double { expm1(Double(times) * log1p(epsilon)) }
 
-/// Roundings of a term of a GEMM's sum over `depth` products: a chain of up to 256 multiply-adds, each block's sum
+/// Roundings of a term of a GEMM's sum over `depth` products: a chain of up to 384 multiply-adds, each block's sum
 /// added to those before it, and one more for the bias or for what is accumulated to.
-func productRoundings(_ depth: Int) -> Int { min(depth, 256) + (depth + 255) / 256 }
+func productRoundings(_ depth: Int) -> Int { min(depth, 384) + (depth + 383) / 384 }
 
 /// Roundings of a term of a sum in sixteen lanes: one for each addition or multiply-add in its lane, four in the tree.
 func laneRoundings(_ count: Int) -> Int { (count + 15) / 16 + 4 }

@@ -10,14 +10,17 @@
 
 // The GEMM's blocking, for those who split products into tasks; it decides no bit of the result.
 enum {
-  CK_GEMM_COLUMNS = 384,       // columns of B that are laid out at once
-  CK_GEMM_PACKED_ROWS = 1024,  // rows of A from which on any B is packed
-  CK_GEMM_SHARED_SETS = 1024   // rows whose stride is a multiple meet in one set of L1 and are copied
+  CK_GEMM_COLUMNS = 384,      // columns of B that are packed at once, a quarter of that where A
+  CK_GEMM_MANY_ROWS = 1024    // has fewer rows than this and is in place
 };
+
+// Floats of a vector, on every instruction set.
+enum { CK_LANES = 16 };
 
 // What the kernels' blocking fixes for good, because it decides the order of sums.
 enum {
-  CK_KC = 256,              // GEMM: products summed in one chain before they are added to C
+  CK_KC = 384,              // GEMM: products summed in one chain before they are added to C
+  CK_ATTENTION_DEPTH = 256, // attention: the same
   CK_ATTENTION_BLOCK = 128, // attention: queries and keys of a block
   CK_ATTENTION_GROUP = 12,  // attention: queries (or keys) that leave out the same masked products
   CK_SUM_ROWS = 128,        // sums over rows: rows summed in one chain before they are added to the total

@@ -1,14 +1,14 @@
 // What the two passes of causal self-attention share. They work on blocks of CK_ATTENTION_BLOCK queries and as many
 // keys, of which those after the query's block are never touched (Dao 2023, arXiv:2307.08691).
 //
-// Scratch holds a few blocks of scores and panels of CK_KC columns: a larger head is taken in parts of that width.
+// Scratch holds a few blocks of scores and panels of CK_ATTENTION_DEPTH columns: a larger head is taken in parts of that width.
 // Panels' rows are a whole number of vectors, what lies beyond the head is 0.
 //
 // Blocks of 128 rather than 64 halve how often sums leave the registers. T = 1024, one Zen 4 core, AVX-512, the best of
 // runs one after another (not in turns): forward 74 → 76 % of FMA peak, backward 75 → 80 %.
 
 #define ATTENTION_SCORES (CK_ATTENTION_BLOCK * CK_ATTENTION_BLOCK)
-#define ATTENTION_PANEL (CK_ATTENTION_BLOCK * CK_KC)
+#define ATTENTION_PANEL (CK_ATTENTION_BLOCK * CK_ATTENTION_DEPTH)
 #define ATTENTION_SCRATCH (2 * ATTENTION_SCORES + 5 * ATTENTION_PANEL)
 
 // The backward pass keeps a number for each of its queries as well, in whole vectors.
@@ -61,9 +61,9 @@ static void attention_scores(const float *x, long ldx, long queries, const float
                              long head_size, int fresh, attention_part part, float *packed, float *copy,
                              float *scores) {
   static const float ones[CK_ATTENTION_BLOCK] = {[0 ... CK_ATTENTION_BLOCK - 1] = 1.0f};
-  for (long d = 0; d < head_size; d += CK_KC) {
-    long depth = attention_least(CK_KC, head_size - d);
-    if (fresh || head_size > CK_KC) attention_pack_transposed(y + d, ldy, keys, depth, packed);
+  for (long d = 0; d < head_size; d += CK_ATTENTION_DEPTH) {
+    long depth = attention_least(CK_ATTENTION_DEPTH, head_size - d);
+    if (fresh || head_size > CK_ATTENTION_DEPTH) attention_pack_transposed(y + d, ldy, keys, depth, packed);
     attention_view rows = {x + d, ldx};
     if (rows_share_sets(ldx)) rows = attention_pack(x + d, ldx, queries, depth, copy);
     attention_product g = {.a = rows.rows, .a_row = rows.ld, .a_k = 1, .b = packed, .ldb = CK_ATTENTION_BLOCK,

@@ -71,7 +71,7 @@ static void attention_gradients(const ck_attention_backward *p, long query, long
   dk.c = p->dk + key * p->ld_grad + d;
   attention_multiply(&dk);
   attention_view key_rows = {s->key_rows, (width + LANES - 1) / LANES * LANES};
-  if (fresh || p->head_size > CK_KC)
+  if (fresh || p->head_size > CK_ATTENTION_DEPTH)
     key_rows = attention_pack(p->k + key * p->ld + d, p->ld, keys, width, s->key_rows);
   attention_product dq = {.a = s->dscores, .a_row = CK_ATTENTION_BLOCK, .a_k = 1, .b = key_rows.rows,
                           .ldb = key_rows.ld, .c = p->dq + (query - p->first) * p->ld_dq + d, .ldc = p->ld_dq,
@@ -90,8 +90,8 @@ static void attention_backward_block(const ck_attention_backward *p, long query,
   attention_scores(p->dout + query * p->ld_out, p->ld_out, rows, p->v + key * p->ld, p->ld, keys, hs, fresh, part,
                    s->values, s->douts, s->dscores);
   attention_dscores(p, query, rows, keys, diagonal, attention_scale(hs), s);
-  for (long d = 0; d < hs; d += CK_KC)
-    attention_gradients(p, query, rows, key, keys, d, attention_least(CK_KC, hs - d), fresh, s);
+  for (long d = 0; d < hs; d += CK_ATTENTION_DEPTH)
+    attention_gradients(p, query, rows, key, keys, d, attention_least(CK_ATTENTION_DEPTH, hs - d), fresh, s);
 }
 
 static void attention_backward(const ck_attention_backward *p, float *scratch) {

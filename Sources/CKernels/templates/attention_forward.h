@@ -111,10 +111,10 @@ static void attention_forward_block(const ck_attention_forward *p, long query, l
       s->inverse[r] = 1.0f / sum;
       p->log_sum_exp[query + r] = (float)((double)max[r] * 0.693147180559945309417 + (double)scalar_log(sum));
     }
-  for (long d = 0; d < hs; d += CK_KC) {
-    long width = attention_least(CK_KC, hs - d);
+  for (long d = 0; d < hs; d += CK_ATTENTION_DEPTH) {
+    long width = attention_least(CK_ATTENTION_DEPTH, hs - d);
     attention_view values = {s->values, (width + LANES - 1) / LANES * LANES};
-    if (fresh || hs > CK_KC) values = attention_pack(p->v + key * p->ld + d, p->ld, keys, width, s->values);
+    if (fresh || hs > CK_ATTENTION_DEPTH) values = attention_pack(p->v + key * p->ld + d, p->ld, keys, width, s->values);
     attention_product g = {.a = s->scores, .a_row = CK_ATTENTION_BLOCK, .a_k = 1, .b = values.rows, .ldb = values.ld,
                            .c = p->out + query * p->ld_out + d, .ldc = p->ld_out, .m = rows, .n = width, .k = keys,
                            .keep = first ? 0 : s->keep, .factor = diagonal ? s->inverse : 0,

@@ -1,21 +1,13 @@
 // Lays operands of the GEMM out as the tile reads them.
 //
-//   B(K,N) → panels of NR columns, [k][NR], columns beyond N are 0; rows that serve as they lie stay there
-//   A(M,K) → a panel of MR rows: in place, copied, or where A's rows are the contiguous direction packed as [k][MR]
-
-// Rows a multiple of 4 KB apart share one set of L1 (64 sets of 64 bytes), and a tile reads more rows at once than the
-// set has ways. Widths 1024 and 3072 are of this kind.
-INLINE int rows_share_sets(long stride) { return stride % CK_GEMM_SHARED_SETS == 0; }
+//   B(K,N) → panels of NR columns, [k][NR], columns beyond N are 0
+//   A(M,K) → a panel of MR rows: in place, or where A's rows are the contiguous direction packed as [k][MR]
+//
+// Packing reads memory that gemm_prefetch.h has asked for; without that it takes five times as long. B in place,
+// where its layout would serve, is no faster.
 
 // Panels of B lie a vector further apart than they are long: a row of B is written to all panels at once.
 #define PACKED_B_STRIDE(k) ((k) * NR + LANES)
-
-// Rows of B serve as they lie where they have all of a panel's columns, share no sets, and are read too few times for a
-// packed panel to pay for itself. The tile then waits for L2 at every step, which only the wider one hides: 97 % of the
-// peak either way with 32 columns, 92 % in place against 96 % packed with 16.
-INLINE int b_serves_in_place(const ck_gemm *g) {
-  return NV > 1 && g->b_col == 1 && g->n % NR == 0 && !rows_share_sets(g->b_k) && g->m < CK_GEMM_PACKED_ROWS;
-}
 
 // Row by row, so that B is read in order.
 static void pack_b_rows(const float *b, long b_k, long k, long n, float *packed) {
@@ -59,26 +51,35 @@ typedef struct {
   int across;
 } a_panel;
 
-// Copied rows lie a vector further apart than they are long, so that they share no set; each row of a packed panel is
-// stored as a whole vector, whose excess the next one overwrites.
-#define COPIED_A_STRIDE (CK_KC + LANES)
-#define PACKED_A_SIZE (MR * COPIED_A_STRIDE + LANES)
+// Panels are packed together that share a line of A's columns. A row of a panel is stored as half a vector, whose
+// excess the next one overwrites.
+#define A_GROUP (LANES / MR)
+#define HALF_LANES (LANES / 2)
+#define PACKED_A_STRIDE (MR * CK_KC + HALF_LANES)
+#define PACKED_A_SIZE (A_GROUP * PACKED_A_STRIDE)
+_Static_assert(MR <= HALF_LANES, "a row of a packed panel is stored as half a vector");
 
-INLINE int a_is_copied(const ck_gemm *g) { return g->a_k == 1 && rows_share_sets(g->a_row); }
+// Rows a multiple of 4 KB apart share one set of L1 (64 sets of 64 bytes), which has 8 ways.
+INLINE int rows_share_sets(long stride) { return stride % 1024 == 0; }
 
 // Packing a panel costs about an eighth of a tile: a few panels of B do not pay for it.
 INLINE int a_is_packed(const ck_gemm *g) { return g->a_k != 1 && (g->n > 4 * NR || rows_share_sets(g->a_k)); }
 
-static a_panel a_of(const ck_gemm *g, long r, long rows, long k0, long k, float *packed) {
+// The first panels of a matrix with so many rows left.
+static void pack_a_group(const float *a, long a_k, long k, long rows, float *packed) {
+  for (long t = 0; t < k; t++, a += a_k, packed += MR)
+    if (rows >= (A_GROUP - 1) * MR + HALF_LANES)
+      UNROLL for (int p = 0; p < A_GROUP; p++)
+        __builtin_memcpy(packed + p * PACKED_A_STRIDE, a + p * MR, HALF_LANES * sizeof *a);
+    else
+      for (long i = 0; i < rows && i < A_GROUP * MR; i++) packed[i / MR * PACKED_A_STRIDE + i % MR] = a[i];
+}
+
+static a_panel a_of(const ck_gemm *g, long r, long k0, long k, float *packed) {
   const float *a = g->a + r * g->a_row + k0 * g->a_k;
-  if (a_is_packed(g)) {
-    vm m = v_tail(rows);
-    for (long t = 0; t < k; t++) v_store(packed + t * MR, v_load_tail(a + t * g->a_k, m));
-    return (a_panel){.first = packed, .step = MR, .across = 1};
-  }
-  if (g->a_k != 1) return (a_panel){.first = a, .step = g->a_k, .across = 1};
-  if (!a_is_copied(g)) return (a_panel){.first = a, .step = g->a_row};
-  for (long i = 0; i < rows; i++)
-    __builtin_memcpy(packed + i * COPIED_A_STRIDE, a + i * g->a_row, (unsigned long)k * sizeof *a);
-  return (a_panel){.first = packed, .step = COPIED_A_STRIDE};
+  if (g->a_k == 1) return (a_panel){.first = a, .step = g->a_row};
+  if (!a_is_packed(g)) return (a_panel){.first = a, .step = g->a_k, .across = 1};
+  long panel = r / MR % A_GROUP;
+  if (panel == 0) pack_a_group(a, g->a_k, k, g->m - r, packed);
+  return (a_panel){.first = packed + panel * PACKED_A_STRIDE, .step = MR, .across = 1};
 }

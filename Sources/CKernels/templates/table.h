@@ -6,6 +6,7 @@
 #include "lanes.h"
 #include "exponential.h"
 #include "rows.h"
+#include "gemm_prefetch.h"
 #include "gemm_pack.h"
 #include "gemm_tile.h"
 #include "gemm_block.h"

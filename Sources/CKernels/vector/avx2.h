@@ -2,7 +2,7 @@
 #pragma once
 
 #define INLINE static inline __attribute__((always_inline))
-#define LANES 16
+#define LANES CK_LANES
 #define ISA_NAME(name) name##_avx2
 
 // acc 6·2 + B 2 + A 1 = 15/16 registers.

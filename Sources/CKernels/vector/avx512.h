@@ -2,12 +2,12 @@
 #pragma once
 
 #define INLINE static inline __attribute__((always_inline))
-#define LANES 16
+#define LANES CK_LANES
 #define ISA_NAME(name) name##_avx512
 
-// acc 12·2 + B 2 + A 1 = 27/32 registers.
-#define MR 12
-#define NV 2
+// acc 8·3 + B 3 + A 1 = 28/32 registers.
+#define MR 8
+#define NV 3
 #define NR (NV * LANES)
 
 // Attention's tile: acc 12·2 + B 2 + A 1 = 27/32 registers.

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
-#define LANES 16
+#define LANES CK_LANES
 #define ISA_NAME(name) name##_portable
 
 // acc 4·4 + B 4 + A 1 = 21/32 registers of 4 lanes (NEON).

@@ -16,7 +16,7 @@ import Operators
 /// | fch, fch_gelu | (L, B, T, 4C) | before and after the activation |
 /// | projection | (B, T, C) | a block's output before it is added to the stream; every layer's in turn |
 /// | lnf, lnf_mean, lnf_rstd | (B, T, C), (B, T) twice | |
-/// | logits | (B, T, Vp) | columns V..<Vp stay 0; a backward pass leaves their gradient here instead; where they are not kept, (256, Vp): a block of rows at a time |
+/// | logits | (B, T, Vp) | columns V..<Vp stay 0; a backward pass leaves their gradient here instead; where they are not kept, (384, Vp): a block of rows at a time |
 /// | losses, logits_lse | (B, T) | |
 /// | preatt, att | (L, B, NH, T, T) | scores and weights, only where the model keeps attention |
 public struct Activations: Sendable {

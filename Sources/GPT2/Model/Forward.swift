@@ -30,7 +30,7 @@ extension Model {
     }
   }
 
-  /// Computes the mean loss and keeps nothing else: one layer's activations, 256 rows of logits.
+  /// Computes the mean loss and keeps nothing else: one layer's activations, 384 rows of logits.
   ///
   /// - Parameters: as in `forward`.
   /// - Returns: the loss, the same to the bit as that of `forward`.

@@ -5,7 +5,7 @@ extension Model {
   /// A forward and a backward pass, and given an optimizer one step of it, as one: less memory and less time than the
   /// three by themselves, the same numbers to the bit.
   ///
-  /// Logits and their gradients exist for 256 rows at a time, activations as `recomputation` says. The optimizer takes
+  /// Logits and their gradients exist for 384 rows at a time, activations as `recomputation` says. The optimizer takes
   /// each tensor as soon as its gradient is final, beside the arithmetic of the layers before it.
   ///
   /// - Parameters:
