@@ -15,12 +15,13 @@ package enum GEMM {
   ///   - bias: (N), added to every row, or nil.
   ///   - accumulate: whether C is added to; if not, C is never read.
   ///   - c: rows contiguous.
+  ///   - epilogue: what follows; c's offset must be 0.
   /// - Accuracy: |error| ≤ (384 + K/384 + 2)·ε·Σ|a·b| + ε·|c|, ε = 2⁻²⁴.
   /// - Complexity: 2·M·N·K FLOP.
   package static func work(
     _ a: Matrix, _ b: Matrix, bias: Tensor? = nil, rows: Int, columns: Int, depth: Int,
     accumulate: Bool = false,
-    into c: Matrix, context: ExecutionContext
+    into c: Matrix, epilogue: Epilogue? = nil, context: ExecutionContext
   ) -> Work {
     let kernels = context.kernels
     let grid = GEMMGrid(a, b, rows: rows, columns: columns, context: context)
@@ -29,7 +30,7 @@ package enum GEMM {
       kernels.gemm(
         a, b, bias: bias, rows: row..<min(rows, row + grid.height),
         columns: column..<min(columns, column + grid.width), depth: depth, accumulate: accumulate, into: c,
-        scratch: context.scratch(worker))
+        epilogue: epilogue, scratch: context.scratch(worker))
     }
   }
 }
@@ -47,7 +48,8 @@ private struct GEMMGrid {
     var best = GEMMGrid(a, b, rows: rows, columns: columns, down: 1, tasks: tasks, kernels: context.kernels)
     var down = 2
     while down <= tasks {
-      let grid = GEMMGrid(a, b, rows: rows, columns: columns, down: down, tasks: tasks, kernels: context.kernels)
+      let grid = GEMMGrid(
+        a, b, rows: rows, columns: columns, down: down, tasks: tasks, kernels: context.kernels)
       if grid.cost < best.cost { best = grid }
       down *= 2
     }

@@ -78,11 +78,11 @@ extension Tensor {
 }
 
 extension Kernels {
-  /// C[rows, columns] (+)= A·B + bias; A is (M, K), B is (K, N).
+  /// C[rows, columns] (+)= A·B + bias, then the epilogue; A is (M, K), B is (K, N).
   func gemm(
     _ a: Matrix, _ b: Matrix, bias: Tensor?, rows: Range<Int>, columns: Range<Int>, depth: Int,
     accumulate: Bool,
-    into c: Matrix, scratch: Tensor
+    into c: Matrix, epilogue: Epilogue?, scratch: Tensor
   ) {
     precondition(c.columnStride == 1 && (a.rowStride == 1 || a.columnStride == 1))
     precondition(b.rowStride == 1 || b.columnStride == 1)
@@ -101,6 +101,21 @@ extension Kernels {
     unsafe arguments.k = depth
     if let bias { unsafe arguments.bias = UnsafePointer(bias.pointer(columns)) }
     unsafe arguments.accumulate = accumulate ? 1 : 0
+    func part(_ tensor: Tensor) -> UnsafeMutablePointer<Float> {
+      unsafe Matrix(tensor, rowStride: c.rowStride).pointer(rows, columns)
+    }
+    switch epilogue {
+    case nil: break
+    case .add(let tensor):
+      unsafe arguments.epilogue = CK_ADD
+      unsafe arguments.operand = UnsafePointer(part(tensor))
+    case .activation(let activation, let output):
+      unsafe arguments.epilogue = activation == .gelu ? CK_GELU : CK_GELU_QUINTIC
+      unsafe arguments.result = part(output)
+    case .slope(let activation, let input):
+      unsafe arguments.epilogue = activation == .gelu ? CK_GELU_SLOPE : CK_GELU_QUINTIC_SLOPE
+      unsafe arguments.operand = UnsafePointer(part(input))
+    }
     unsafe table.gemm(&arguments, scratch.pointer)
   }
 

@@ -13,16 +13,18 @@ public enum Linear {
   ///   - rows, inputs, outputs: R, K, N.
   ///   - rowStride: floats between rows of y; N by default.
   ///   - y: (R, N), overwritten.
+  ///   - epilogue: what follows, element by element, or nil.
   /// - Accuracy: |error| ≤ (K/384 + 387)·ε·(Σ|x·weight| + |bias|); `LinearTests` enforces it.
   /// - Complexity: 2·R·N·K FLOP; the weight is read once where R fits one block of rows.
   public static func forward(
     _ x: Tensor, weight: Tensor, bias: Tensor?, rows: Int, inputs: Int, outputs: Int, rowStride: Int? = nil,
-    y: Tensor, context: ExecutionContext
+    y: Tensor, epilogue: Epilogue? = nil, context: ExecutionContext
   ) {
     context.perform(
       GEMM.work(
         Matrix(x, rowStride: inputs), Matrix(weight, rowStride: inputs).transposed, bias: bias, rows: rows,
-        columns: outputs, depth: inputs, into: Matrix(y, rowStride: rowStride ?? outputs), context: context))
+        columns: outputs, depth: inputs, into: Matrix(y, rowStride: rowStride ?? outputs), epilogue: epilogue,
+        context: context))
   }
 
   /// The gradients of `forward`, in one parallel region.
@@ -33,18 +35,20 @@ public enum Linear {
   ///   - dout: (R, N) with `rowStride` floats between rows.
   ///   - accumulate: whether dweight and dbias are added to or overwritten.
   ///   - dx: (R, K), overwritten.
+  ///   - epilogue: what follows for dx, or nil.
   ///   - dweight: (N, K). dbias: (N), or nil.
   /// - Accuracy: as `forward`, with sums over N, R and R terms.
   /// - Complexity: 4·R·N·K FLOP.
   public static func backward(
     _ dout: Tensor, x: Tensor, weight: Tensor, rows: Int, inputs: Int, outputs: Int, rowStride: Int? = nil,
-    accumulate: Bool, dx: Tensor, dweight: Tensor, dbias: Tensor?, context: ExecutionContext
+    accumulate: Bool, dx: Tensor, epilogue: Epilogue? = nil, dweight: Tensor, dbias: Tensor?,
+    context: ExecutionContext
   ) {
     let stride = rowStride ?? outputs
     let gradient = Matrix(dout, rowStride: stride)
     let inputGradient = GEMM.work(
       gradient, Matrix(weight, rowStride: inputs), rows: rows, columns: inputs, depth: outputs,
-      into: Matrix(dx, rowStride: inputs), context: context)
+      into: Matrix(dx, rowStride: inputs), epilogue: epilogue, context: context)
     let weightGradient = GEMM.work(
       gradient.transposed, Matrix(x, rowStride: inputs), rows: outputs, columns: inputs, depth: rows,
       accumulate: accumulate, into: Matrix(dweight, rowStride: inputs), context: context)

@@ -46,8 +46,7 @@ import Testing
       ("qkv", [2, 4, 7, 72]), ("atty", [2, 4, 7, 24]), ("att_lse", [2, 4, 3, 7]),
       ("residual2", [2, 4, 7, 24]),
       ("ln2", [2, 4, 7, 24]), ("ln2_mean", [2, 4, 7]), ("ln2_rstd", [2, 4, 7]), ("fch", [2, 4, 7, 96]),
-      ("fch_gelu", [2, 4, 7, 96]), ("residual3", [2, 4, 7, 24]), ("projection", [4, 7, 24]),
-      ("lnf", [4, 7, 24]),
+      ("fch_gelu", [2, 4, 7, 96]), ("residual3", [2, 4, 7, 24]), ("lnf", [4, 7, 24]),
       ("lnf_mean", [4, 7]), ("lnf_rstd", [4, 7]), ("logits", [4, 7, 128]), ("losses", [4, 7]),
       ("logits_lse", [4, 7]),
     ]
@@ -70,10 +69,16 @@ import Testing
       return wte[Int(batch.inputs[row]) * 24 + channel] + wpe[row % 5 * 24 + channel]
     }
     #expect(firstDifference(try model.activation("encoded").array(), expected) == nil)
-    // The stream after the last block is the one before it plus the last projection.
+    // The stream after the last block is the one before it plus the projection of its hidden activations.
+    let weight = try #require(model.parameters["fcprojw"]).slice(2304..<4608)
+    let bias = try #require(model.parameters["fcprojb"]).slice(24..<48)
+    let projection = try Arena([.init(name: "projection", shape: [240])]).all
+    Linear.forward(
+      try model.activation("fch_gelu").slice(960..<1920), weight: weight, bias: bias, rows: 10,
+      inputs: 96, outputs: 24, y: projection, context: model.context)
     let after = try model.activation("residual3").array()
     let before = try model.activation("residual2").array().suffix(240)
-    let sums = zip(before, try model.activation("projection").array()).map { $0 + $1 }
+    let sums = zip(before, projection.array()).map { $0 + $1 }
     #expect(firstDifference(Array(after.suffix(240)), sums) == nil)
     // loss = log Σ exp − logit of the target, rounded once; logits are below 1 here, their log-sum-exp below 5.
     let (losses, lse) = (try model.activation("losses"), try model.activation("logits_lse"))

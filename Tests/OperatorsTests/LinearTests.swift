@@ -123,6 +123,51 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
     }
   }
 
+  /// An epilogue gives the bits of the operator by itself, which its own tests judge.
+  @Test(arguments: LinearSize.ragged, Activation.allCases)
+  func epilogues(_ size: LinearSize, _ activation: Activation) throws {
+    var random = TestRandom(seed: 3)
+    let x: [Float] = random.normal(size.rows * size.inputs)
+    let weight: [Float] = random.normal(size.outputs * size.inputs)
+    let bias: [Float] = random.normal(size.outputs)
+    let other: [Float] = random.normal(size.rows * size.outputs)
+    let input: [Float] = random.normal(x.count)
+    let count = size.rows * size.outputs
+    _ = try everywhere { place in
+      let weights = try place.input(weight)
+      func forward(_ epilogue: Epilogue?, y: Tensor) throws {
+        try Linear.forward(
+          place.input(x), weight: weights, bias: place.input(bias), rows: size.rows, inputs: size.inputs,
+          outputs: size.outputs, y: y, epilogue: epilogue, context: place.context)
+      }
+      func backward(_ epilogue: Epilogue?, dx: Tensor) throws {
+        try Linear.backward(
+          place.input(other), x: place.input(x), weight: weights, rows: size.rows, inputs: size.inputs,
+          outputs: size.outputs, accumulate: false, dx: dx, epilogue: epilogue,
+          dweight: place.output(weight.count), dbias: nil, context: place.context)
+      }
+      let (plain, separate) = (try place.output(count), try place.output(count))
+      try forward(nil, y: plain)
+      let sum = try place.output(count)
+      try forward(.add(place.input(other)), y: sum)
+      try Residual.forward(plain, place.input(other), count: count, out: separate, context: place.context)
+      expect(sum.array(), equals: separate.array(), "sum")
+
+      let (kept, activated) = (try place.output(count), try place.output(count))
+      try forward(.activation(activation, output: activated), y: kept)
+      activation.forward(plain, count: count, y: separate, context: place.context)
+      expect(kept.array(), equals: plain.array(), "what the activation is taken of")
+      expect(activated.array(), equals: separate.array(), "activation")
+
+      let (dx, slope) = (try place.output(x.count), try place.output(x.count))
+      try backward(nil, dx: dx)
+      activation.backward(dx, x: try place.input(input), count: x.count, dx: dx, context: place.context)
+      try backward(.slope(activation, input: place.input(input)), dx: slope)
+      expect(slope.array(), equals: dx.array(), "slope")
+      return ["sum": sum.array(), "activation": activated.array(), "slope": slope.array()]
+    }
+  }
+
   @Test func noBiasGradient() throws {
     let (weight, x): ([Float], [Float]) = ([2, 3], [5, 7])
     _ = try everywhere { place in

@@ -50,7 +50,8 @@ private func tensor(_ count: Int) throws -> Tensor { try Arena.guardedTensor(sha
       // A worker's scratch is whole huge pages of 2^19 floats: one position more than they have floats.
       let length = context.scratch(0).count + 1
       try Attention.forward(
-        tensor(3 * length), shape: AttentionShape(batchSize: 1, sequenceLength: length, heads: 1, channels: 1),
+        tensor(3 * length),
+        shape: AttentionShape(batchSize: 1, sequenceLength: length, heads: 1, channels: 1),
         out: tensor(length), logSumExp: tensor(length), context: context)
     }
     await #expect(processExitsWith: trap, "attention without room for what several tasks add to dq") {

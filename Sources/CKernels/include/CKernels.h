@@ -30,6 +30,16 @@ enum {
 // What bounds a task's scratch: queries of one call of attention's forward pass.
 enum { CK_ATTENTION_QUERIES = 256 };
 
+// What happens to C's rows, once they are complete and still in L1.
+typedef enum {
+  CK_NO_EPILOGUE,
+  CK_ADD,                 // C += operand
+  CK_GELU,                // result = gelu(C)
+  CK_GELU_QUINTIC,
+  CK_GELU_SLOPE,          // C *= gelu'(operand)
+  CK_GELU_QUINTIC_SLOPE
+} ck_epilogue;
+
 typedef struct {
   const float *a; long a_row, a_k;   // A(M,K): strides between rows and along k; a_row or a_k is 1
   const float *b; long b_k, b_col;   // B(K,N): strides along k and between columns; b_k or b_col is 1
@@ -37,6 +47,8 @@ typedef struct {
   long m, n, k;
   const float *bias;                 // (N), added to every row; may be NULL
   int accumulate;                    // 0: C = A·B (C is never read); 1: C += A·B
+  ck_epilogue epilogue;
+  const float *operand; float *result;  // laid out as C; NULL where the epilogue has no use for them
 } ck_gemm;
 
 typedef struct {

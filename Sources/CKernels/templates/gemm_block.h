@@ -1,4 +1,4 @@
-// C (+)= A·B + bias on one thread.
+// C (+)= A·B + bias and its epilogue on one thread.
 //
 //   for columns in blocks of CK_GEMM_COLUMNS, for k in blocks of KC: B(KC, columns) packed in L2
 //     for rows in panels of MR: A(MR,KC) in L1; for each panel of B: one tile
@@ -53,7 +53,9 @@ static void gemm_block(const ck_gemm *g, long k0, long k, long n0, long nc, floa
     row.a = a_of(g, r, k0, k, packed_a);
     row.c = g->c + r * g->ldc + n0;
     if (r / MR % A_GROUP == 0) next_a = prefetch_next_a(g, r, k0, k, A_GROUP * panels);
-    tiles((int)(g->m - r < MR ? g->m - r : MR), &row);
+    long rows = g->m - r < MR ? g->m - r : MR;
+    tiles((int)rows, &row);
+    if (k0 + k == g->k && g->epilogue != CK_NO_EPILOGUE) epilogue_of(g, r, rows, n0, n);
   }
 }
 

@@ -14,7 +14,6 @@ import Operators
 /// | residual2, residual3 | (L, B, T, C) | the stream after attention, and after the feed-forward block |
 /// | ln2, ln2_mean, ln2_rstd | as ln1 | |
 /// | fch, fch_gelu | (L, B, T, 4C) | before and after the activation |
-/// | projection | (B, T, C) | a block's output before it is added to the stream; every layer's in turn |
 /// | lnf, lnf_mean, lnf_rstd | (B, T, C), (B, T) twice | |
 /// | logits | (B, T, Vp) | columns V..<Vp stay 0; a backward pass leaves their gradient here instead; where they are not kept, (384, Vp): a block of rows at a time |
 /// | losses, logits_lse | (B, T) | |
@@ -142,7 +141,7 @@ extension Configuration {
     entries += norm("ln2")
     entries += [
       layered("fch", rows + [4 * width]), layered("fch_gelu", rows + [4 * width]),
-      layered("residual3", rows + [width]), entry("projection", rows + [width]),
+      layered("residual3", rows + [width]),
       entry("lnf", rows + [width]), entry("lnf_mean", rows), entry("lnf_rstd", rows),
       entry(
         "logits",

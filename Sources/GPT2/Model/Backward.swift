@@ -103,9 +103,8 @@ extension Model {
     Linear.backward(
       dresidual, x: view("fch_gelu"), weight: tensors.fcprojw, rows: rows, inputs: 4 * channels,
       outputs: channels,
-      accumulate: accumulate, dx: dhidden, dweight: gradients.fcprojw, dbias: gradients.fcprojb,
-      context: context)
-    activation.backward(dhidden, x: view("fch"), count: rows * 4 * channels, dx: dhidden, context: context)
+      accumulate: accumulate, dx: dhidden, epilogue: .slope(activation, input: view("fch")),
+      dweight: gradients.fcprojw, dbias: gradients.fcprojb, context: context)
     Linear.backward(
       dhidden, x: view("ln2"), weight: tensors.fcw, rows: rows, inputs: channels, outputs: 4 * channels,
       accumulate: accumulate, dx: dbranch, dweight: gradients.fcw, dbias: gradients.fcb, context: context)

@@ -92,7 +92,6 @@ extension Model {
     func view(_ name: String) -> Tensor { acts.tensor(name, layer: layer) }
     let stream = stream(into: layer, acts)
     let (rows, channels) = (acts.batchSize * acts.sequenceLength, configuration.channels)
-    let projection = acts.tensor("projection")
 
     LayerNorm.forward(
       stream, weight: tensors.ln1w, bias: tensors.ln1b, rows: rows, channels: channels, y: view("ln1"),
@@ -107,8 +106,7 @@ extension Model {
       context: context)
     Linear.forward(
       view("atty"), weight: tensors.attprojw, bias: tensors.attprojb, rows: rows, inputs: channels,
-      outputs: channels, y: projection, context: context)
-    Residual.forward(stream, projection, count: rows * channels, out: view("residual2"), context: context)
+      outputs: channels, y: view("residual2"), epilogue: .add(stream), context: context)
 
     LayerNorm.forward(
       view("residual2"), weight: tensors.ln2w, bias: tensors.ln2b, rows: rows, channels: channels,
@@ -117,13 +115,10 @@ extension Model {
     Linear.forward(
       view("ln2"), weight: tensors.fcw, bias: tensors.fcb, rows: rows, inputs: channels,
       outputs: 4 * channels,
-      y: view("fch"), context: context)
-    activation.forward(view("fch"), count: rows * 4 * channels, y: view("fch_gelu"), context: context)
+      y: view("fch"), epilogue: .activation(activation, output: view("fch_gelu")), context: context)
     Linear.forward(
       view("fch_gelu"), weight: tensors.fcprojw, bias: tensors.fcprojb, rows: rows, inputs: 4 * channels,
-      outputs: channels, y: projection, context: context)
-    Residual.forward(
-      view("residual2"), projection, count: rows * channels, out: view("residual3"), context: context)
+      outputs: channels, y: view("residual3"), epilogue: .add(view("residual2")), context: context)
   }
 
   func attentionShape(_ acts: Activations) -> AttentionShape {
