@@ -32,7 +32,6 @@ import Machine
   static let attentionQueries = CK_ATTENTION_QUERIES
   static let normBlock = CK_NORM_BLOCK
   static let gemmChain = CK_KC
-  static let gemmBlockColumns = CK_GEMM_COLUMNS
   static let lanes = CK_LANES
 }
 
