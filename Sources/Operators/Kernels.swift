@@ -85,6 +85,7 @@ extension Kernels {
   ) {
     precondition(c.columnStride == 1 && (a.rowStride == 1 || a.columnStride == 1))
     precondition(b.rowStride == 1 || b.columnStride == 1)
+    precondition(epilogue == nil || c.offset == 0, "an epilogue's tensors are laid out as C from its start")
     precondition(unsafe scratch.count >= table.gemm_scratch)
     var arguments = unsafe ck_gemm()
     unsafe arguments.a = UnsafePointer(a.pointer(rows, 0..<depth))

@@ -19,7 +19,8 @@ extension Model {
     }
   }
 
-  private func forEachBlock(_ targets: [Int32], _ acts: Activations, _ body: (Block) -> Void) {
+  /// Computes each block's logits and then what `body` makes of them, the losses at least; returns their mean.
+  private func lossOfBlocks(_ targets: [Int32], _ acts: Activations, _ body: (Block) -> Void) -> Float {
     for start in stride(from: 0, to: targets.count, by: Configuration.logitsRows) {
       let rows = start..<min(targets.count, start + Configuration.logitsRows)
       let block = Block(rows, targets: targets, channels: configuration.channels, acts)
@@ -29,19 +30,19 @@ extension Model {
         y: block.logits, context: context)
       body(block)
     }
+    let loss = Self.mean(acts.tensor("losses"))
+    meanLoss = loss
+    return loss
   }
 
   /// Returns the mean loss; what it computes on the way is overwritten block by block.
   func forwardHead(_ targets: [Int32], _ acts: Activations) -> Float {
-    forEachBlock(targets, acts) { block in
+    lossOfBlocks(targets, acts) { block in
       CrossEntropy.forward(
         block.logits, targets: block.targets, vocabularySize: configuration.vocabularySize,
         paddedVocabularySize: configuration.paddedVocabularySize, losses: block.losses,
         logSumExp: block.logSumExp, context: context)
     }
-    let loss = Self.mean(acts.tensor("losses"))
-    meanLoss = loss
-    return loss
   }
 
   /// Loss and gradients in one: returns the mean loss, adds to `dwte` or overwrites it, overwrites `dnormalised`.
@@ -50,7 +51,8 @@ extension Model {
     dnormalised: Tensor
   ) -> Float {
     let channels = configuration.channels
-    forEachBlock(targets, acts) { block in
+    if !accumulate { zeroPadding(of: dwte) }
+    return lossOfBlocks(targets, acts) { block in
       CrossEntropy.forwardBackward(
         block.logits, targets: block.targets, scale: lossScale / Float(targets.count),
         vocabularySize: configuration.vocabularySize,
@@ -63,10 +65,6 @@ extension Model {
         dx: dnormalised.slice(block.rows.lowerBound * channels..<block.rows.upperBound * channels),
         dweight: dwte, dbias: nil, context: context)
     }
-    if !accumulate { zeroPadding(of: dwte) }
-    let loss = Self.mean(acts.tensor("losses"))
-    meanLoss = loss
-    return loss
   }
 
   /// Nothing else writes the padded rows: what a user left there would outlive `zeroGradients`.
