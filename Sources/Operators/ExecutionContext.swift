@@ -42,8 +42,8 @@ public final class ExecutionContext {
   public func reserve(sequenceLength: Int, sharedCount: Int) throws(MemoryError) {
     let needed = kernels.scratchCount(sequenceLength: sequenceLength)
     if needed > workerScratchStride {
-      // Each worker touches its part first, and so has it on its own node. Whole huge pages: packed operands that are
-      // scattered over small ones miss L2, and products are up to 20 % slower in every other process.
+      // Each worker touches its part first, and so has it on its own node: whole huge pages, which spare it misses of
+      // the TLB.
       let page = Buffer.hugePageBytes / MemoryLayout<Float>.stride
       let stride = (needed + page - 1) / page * page
       workerScratch = try Arena([.init(name: "worker scratch", shape: [threads, stride])], placement: .local)

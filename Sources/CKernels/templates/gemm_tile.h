@@ -81,8 +81,7 @@ INLINE void tiles_of(int rows, int across, const tile_row *r) {
 #define TILES_CASE(rows) \
   case rows: if (r->a.across) tiles_of(rows, 1, r); else tiles_of(rows, 0, r); break;
 
-// One call for all tiles of the panel: a call's arguments pass through memory and so wait for the stores of the tile
-// before, 60 cycles each time.
+// One call for all tiles of the panel: a call for each took 60 cycles more, measured with operands in cache.
 static __attribute__((noinline)) void tiles(int rows, const tile_row *r) {
   switch (rows) {
     TILES_CASE(1) TILES_CASE(2) TILES_CASE(3) TILES_CASE(4)
