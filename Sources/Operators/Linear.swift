@@ -13,9 +13,9 @@ public enum Linear {
   ///   - rows, inputs, outputs: R, K, N.
   ///   - rowStride: floats between rows of y; N by default.
   ///   - y: (R, N), overwritten.
-  ///   - epilogue: what follows, element by element, or nil.
+  ///   - epilogue: what follows, element by element, or nil; the accuracy is that before it.
   /// - Accuracy: |error| ≤ (K/384 + 387)·ε·(Σ|x·weight| + |bias|); `LinearTests` enforces it.
-  /// - Complexity: 2·R·N·K FLOP; the weight is read once where R fits one block of rows.
+  /// - Complexity: 2·R·N·K FLOP; the weight is read once for each block of rows of R that tasks are made of.
   public static func forward(
     _ x: Tensor, weight: Tensor, bias: Tensor?, rows: Int, inputs: Int, outputs: Int, rowStride: Int? = nil,
     y: Tensor, epilogue: Epilogue? = nil, context: ExecutionContext

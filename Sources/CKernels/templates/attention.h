@@ -1,8 +1,8 @@
 // What the two passes of causal self-attention share. They work on blocks of CK_ATTENTION_BLOCK queries and as many
 // keys, of which those after the query's block are never touched (Dao 2023, arXiv:2307.08691).
 //
-// Scratch holds a few blocks of scores and panels of CK_ATTENTION_DEPTH columns: a larger head is taken in parts of that width.
-// Panels' rows are a whole number of vectors, what lies beyond the head is 0.
+// Scratch holds a few blocks of scores and panels of CK_ATTENTION_DEPTH columns: a larger head is taken in parts of
+// that width. Panels' rows are a whole number of vectors, what lies beyond the head is 0.
 //
 // Blocks of 128 rather than 64 halve how often sums leave the registers. T = 1024, one Zen 4 core, AVX-512, the best of
 // runs one after another (not in turns): forward 74 → 76 % of FMA peak, backward 75 → 80 %.

@@ -114,7 +114,8 @@ static void attention_forward_block(const ck_attention_forward *p, long query, l
   for (long d = 0; d < hs; d += CK_ATTENTION_DEPTH) {
     long width = attention_least(CK_ATTENTION_DEPTH, hs - d);
     attention_view values = {s->values, (width + LANES - 1) / LANES * LANES};
-    if (fresh || hs > CK_ATTENTION_DEPTH) values = attention_pack(p->v + key * p->ld + d, p->ld, keys, width, s->values);
+    if (fresh || hs > CK_ATTENTION_DEPTH)
+      values = attention_pack(p->v + key * p->ld + d, p->ld, keys, width, s->values);
     attention_product g = {.a = s->scores, .a_row = CK_ATTENTION_BLOCK, .a_k = 1, .b = values.rows, .ldb = values.ld,
                            .c = p->out + query * p->ld_out + d, .ldc = p->ld_out, .m = rows, .n = width, .k = keys,
                            .keep = first ? 0 : s->keep, .factor = diagonal ? s->inverse : 0,

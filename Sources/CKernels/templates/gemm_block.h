@@ -4,11 +4,12 @@
 //     for rows in panels of MR: A(MR,KC) in L1; for each panel of B: one tile
 //
 // A panel of A is 4·MR·KC = 12 KB and stays in L1 while the panels of B pass from L2, NV lines for each NV·MR
-// vectors of multiply-adds; the other way round a panel of B would fill an L1 of 32 KB. MR is at most 8, the ways of L1:
-// in place, the rows of a panel may all fall into one set. While tiles are computed, memory is asked for the next
+// vectors of multiply-adds; the other way round a panel of B would fill an L1 of 32 KB. MR is at most 8, the ways of
+// L1: in place, the rows of a panel may all fall into one set. While tiles are computed, memory is asked for the next
 // block of B and the next panels of A.
 
 #define GEMM_SCRATCH (CK_GEMM_COLUMNS / NR * PACKED_B_STRIDE(CK_KC) + PACKED_A_SIZE)
+_Static_assert(CK_GEMM_COLUMNS / 4 % NR == 0, "a block of columns is a whole number of panels");
 
 // Columns of a block, or less so that the last one is not a sliver. Where A is in place, blocks are small: nothing has
 // asked for a task's first one, so that packing it waits for memory.
@@ -33,7 +34,8 @@ static gemm_prefetch prefetch_next_b(const ck_gemm *g, long k0, long n0, long nc
                        : prefetch_of(first, g->b_k, k, n, tiles, depth);
 }
 
-// The group of panels after the one at row r; after the last one the first, for the next block of columns.
+// The group of panels after the one at row r; after the last one the first, which the next block of columns wants
+// where all of k is one block.
 static gemm_prefetch prefetch_next_a(const ck_gemm *g, long r, long k0, long k, long tiles) {
   if (!a_is_packed(g)) return (gemm_prefetch){0};
   r = r + A_GROUP * MR < g->m ? r + A_GROUP * MR : 0;

@@ -1,6 +1,6 @@
-// Memory that is asked for while tiles are computed: a few lines every TILE_STEPS steps of k. More of them at once would
-// hold up the tile's own loads, which wait for the same buffers: with all of a tile's lines before it, products of
-// 256 rows run 2 % slower.
+// Memory that is asked for while tiles are computed: a few lines every TILE_STEPS steps of k. More of them at once
+// would hold up the tile's own loads, which wait for the same buffers: with all of a tile's lines before it, products
+// of 256 rows run 2 % slower.
 
 #define TILE_STEPS 32
 #define LINE_FLOATS 16

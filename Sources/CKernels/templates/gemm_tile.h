@@ -1,4 +1,5 @@
-// Tiles of C, at most MR × NR, in registers: C (+)= A·B over one block of k. The register budget is in the vector header.
+// Tiles of C, at most MR × NR, in registers: C (+)= A·B over one block of k. The register budget is in the vector
+// header.
 //
 // Assumptions: the panels of A and B are as gemm_pack.h lays them out; C is not A or B. Every element is one chain of
 // fused multiply-adds over ascending k that starts at zero, so the bits depend on neither the shape of the tile nor the
