@@ -24,7 +24,7 @@ package enum GEMM {
     into c: Matrix, epilogue: Epilogue? = nil, context: ExecutionContext
   ) -> Work {
     let kernels = context.kernels
-    let grid = GEMMGrid(rows: rows, columns: columns, context: context)
+    let grid = GEMMGrid(rows: rows, columns: columns, aInPlace: a.columnStride == 1, context: context)
     return Work(count: grid.across * grid.down) { task, worker in
       let (column, row) = (task / grid.down * grid.width, task % grid.down * grid.height)
       kernels.gemm(
@@ -37,25 +37,28 @@ package enum GEMM {
 
 /// How the output is split into blocks, one a task: the split whose tasks read the least.
 ///
-/// Every block of rows packs its B, every block of columns reads its A, packed or not, from L3. Measured on a Zen 4, an
-/// element of either costs about the same.
+/// Every block of rows packs its B; its A is read, packed or not, from L3 for each block of columns that a kernel packs
+/// at once. Measured on a Zen 4, an element of either costs about the same.
 private struct GEMMGrid {
   let height, width, down, across: Int
   private let cost: Int
 
-  init(rows: Int, columns: Int, context: ExecutionContext) {
+  init(rows: Int, columns: Int, aInPlace: Bool, context: ExecutionContext) {
     let tasks = context.threads == 1 ? 1 : ExecutionContext.tasksPerThread * context.threads
-    var best = GEMMGrid(rows: rows, columns: columns, down: 1, tasks: tasks, kernels: context.kernels)
+    func grid(down: Int) -> GEMMGrid {
+      GEMMGrid(rows: rows, columns: columns, aInPlace: aInPlace, down: down, tasks: tasks, kernels: context.kernels)
+    }
+    var best = grid(down: 1)
     var down = 2
     while down <= tasks {
-      let grid = GEMMGrid(rows: rows, columns: columns, down: down, tasks: tasks, kernels: context.kernels)
+      let grid = grid(down: down)
       if grid.cost <= best.cost { best = grid }
       down *= 2
     }
     self = best
   }
 
-  private init(rows: Int, columns: Int, down: Int, tasks: Int, kernels: Kernels) {
+  private init(rows: Int, columns: Int, aInPlace: Bool, down: Int, tasks: Int, kernels: Kernels) {
     func split(_ total: Int, _ parts: Int, least: Int, unit: Int) -> Int {
       max(least, ((total + parts - 1) / parts).rounded(upTo: unit))
     }
@@ -64,8 +67,10 @@ private struct GEMMGrid {
     width = split(
       columns, (tasks + self.down - 1) / self.down, least: 2 * kernels.tileColumns, unit: Kernels.lanes)
     across = (columns + width - 1) / width
+    let columnsAtOnce = Kernels.gemmColumns(rows: height, aInPlace: aInPlace)
+    let sweeps = across * ((width + columnsAtOnce - 1) / columnsAtOnce)
     // Too few tasks keep too few threads busy.
-    cost = self.down * columns + across * rows + (self.down * across < tasks ? rows * columns : 0)
+    cost = self.down * columns + sweeps * rows + (self.down * across < tasks ? rows * columns : 0)
   }
 }
 

@@ -1,21 +1,19 @@
 // C (+)= A·B + bias and its epilogue on one thread.
 //
-//   for columns in blocks of CK_GEMM_COLUMNS, for k in blocks of KC: B(KC, columns) packed in L2
-//     for rows in panels of MR: A(MR,KC) in L1; for each panel of B: one tile
+//   for columns in blocks of CK_GEMM_COLUMNS, for k in blocks of KC: B(KC, columns), in L2 where it is packed
+//     for rows in groups of A_GROUP panels of MR: for each panel of B, for each panel of A: one tile
 //
-// A panel of A is 4·MR·KC = 12 KB and stays in L1 while the panels of B pass from L2, NV lines for each NV·MR
-// vectors of multiply-adds; the other way round a panel of B would fill an L1 of 32 KB. MR is at most 8, the ways of
-// L1: in place, the rows of a panel may all fall into one set. While tiles are computed, memory is asked for the next
-// block of B and the next panels of A.
+// Operands come from L2: a tile reads MR + NV·LANES floats for each NV·MR vectors of multiply-adds. With AVX2 a panel
+// of B (24 KB) stays in L1 for the group; with AVX-512 it is larger than L1. MR is at most 8, the ways of L1: in place,
+// the rows of a panel may all fall into one set. While tiles are computed, memory is asked for the next block of B and
+// the next group of A.
 
 #define GEMM_SCRATCH (CK_GEMM_COLUMNS / NR * PACKED_B_STRIDE(CK_KC) + PACKED_A_SIZE)
 _Static_assert(CK_GEMM_COLUMNS / 4 % NR == 0, "a block of columns is a whole number of panels");
 
-// Columns of a block, or less so that the last one is not a sliver. Where A is in place, blocks are small: nothing has
-// asked for a task's first one, so that packing it waits for memory.
+// Columns of a block, or less so that the last one is not a sliver.
 INLINE long gemm_block_columns(const ck_gemm *g) {
-  int a_from_l2 = g->a_k == 1 && g->m < CK_GEMM_MANY_ROWS;
-  long most = a_from_l2 ? CK_GEMM_COLUMNS / 4 : CK_GEMM_COLUMNS, n = g->n;
+  long most = ck_gemm_columns(g->m, g->a_k == 1), n = g->n;
   long blocks = (n + most - 1) / most, panels = (n + NR - 1) / NR;
   return (panels + blocks - 1) / blocks * NR;
 }
@@ -34,29 +32,30 @@ static gemm_prefetch prefetch_next_b(const ck_gemm *g, long k0, long n0, long nc
                        : prefetch_of(first, g->b_k, k, n, tiles, depth);
 }
 
-// The group of panels after the one at row r; after the last one the first, which the next block of columns wants
-// where all of k is one block.
+// The group after the one at row r; after the last one the first, which the next block of columns wants where all of k
+// is one block. Lines start below the group's first column where that is not aligned.
 static gemm_prefetch prefetch_next_a(const ck_gemm *g, long r, long k0, long k, long tiles) {
   if (!a_is_packed(g)) return (gemm_prefetch){0};
-  r = r + A_GROUP * MR < g->m ? r + A_GROUP * MR : 0;
-  return prefetch_of(g->a + r + k0 * g->a_k, g->a_k, k, g->m - r < LANES ? g->m - r : LANES, tiles, k);
+  r = r + GROUP_ROWS < g->m ? r + GROUP_ROWS : 0;
+  const float *first = g->a + r + k0 * g->a_k;
+  long rows = g->m - r < GROUP_ROWS ? g->m - r : GROUP_ROWS, below = (uintptr_t)first / sizeof *first % LINE_FLOATS;
+  return prefetch_of(first - below, g->a_k, k, below + rows, tiles, k);
 }
 
 // One block of B against every row of A.
 static void gemm_block(const ck_gemm *g, long k0, long k, long n0, long nc, float *scratch) {
   long n = g->n - n0 < nc ? g->n - n0 : nc, panels = (n + NR - 1) / NR;
   float *packed_a = scratch, *packed_b = scratch + PACKED_A_SIZE;
-  pack_b(g, k0, k, n0, n, packed_b);
-
-  gemm_prefetch next_a = {0}, next_b = prefetch_next_b(g, k0, n0, nc, panels * ((g->m + MR - 1) / MR));
-  tile_row row = {.b = packed_b, .k = k, .ldc = g->ldc, .columns = n, .bias = g->bias && k0 == 0 ? g->bias + n0 : 0,
-                  .accumulate = g->accumulate || k0 > 0, .next_a = &next_a, .next_b = &next_b};
-  for (long r = 0; r < g->m; r += MR) {
-    row.a = a_of(g, r, k0, k, packed_a);
-    row.c = g->c + r * g->ldc + n0;
-    if (r / MR % A_GROUP == 0) next_a = prefetch_next_a(g, r, k0, k, A_GROUP * panels);
-    long rows = g->m - r < MR ? g->m - r : MR;
-    tiles((int)rows, &row);
+  gemm_prefetch next_a, next_b = prefetch_next_b(g, k0, n0, nc, panels * ((g->m + MR - 1) / MR));
+  group_product group = {.b = b_of(g, k0, k, n0, n, packed_b), .k = k, .ldc = g->ldc, .columns = n,
+                         .bias = g->bias && k0 == 0 ? g->bias + n0 : 0, .accumulate = g->accumulate || k0 > 0,
+                         .next_a = &next_a, .next_b = &next_b};
+  for (long r = 0; r < g->m; r += GROUP_ROWS) {
+    long rows = g->m - r < GROUP_ROWS ? g->m - r : GROUP_ROWS;
+    group.a = a_of(g, r, k0, k, packed_a);
+    group.c = g->c + r * g->ldc + n0;
+    next_a = prefetch_next_a(g, r, k0, k, A_GROUP * panels);
+    multiply_group(rows, group);
     if (k0 + k == g->k && g->epilogue != CK_NO_EPILOGUE) epilogue_of(g, r, rows, n0, n);
   }
 }

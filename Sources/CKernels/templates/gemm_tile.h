@@ -9,32 +9,32 @@
 #define ROWS_PER_POINTER 3
 #define POINTERS ((MR + ROWS_PER_POINTER - 1) / ROWS_PER_POINTER)
 
-// A panel of A times every panel of B.
+// A group of panels of A times every panel of B.
 typedef struct {
-  a_panel a;
-  const float *b;     // the first panel
+  a_group a;
+  long a_panels;
+  b_panels b;
   long k;
   float *c;
   long ldc, columns;
   const float *bias;  // of the first column; may be NULL
   int accumulate;
   gemm_prefetch *next_a, *next_b;
-} tile_row;
+} group_product;
 
-INLINE void tile_multiply(int rows, int vectors, int across, const tile_row *r, const float *b, const float *c,
-                          vf acc[MR][NV]) {
-  const float *a = r->a.first, *p[POINTERS];
-  long step = r->a.step, k = r->k;
+// A tile of C arrives while it is computed, a row in each dose: a gradient of the weights is written once and far away.
+INLINE void tile_multiply(int rows, int vectors, const group_product *g, int across, const float *a, const float *b,
+                          const float *c, vf acc[MR][NV]) {
+  const float *p[POINTERS];
+  long step = g->a.step, b_step = g->b.step, k = g->k;
   UNROLL for (int i = 0; i < POINTERS; i++) p[i] = a + i * ROWS_PER_POINTER * step;
   UNROLL for (int i = 0; i < rows; i++)
     UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = v_zero();
-  for (long t = 0; t < k; c += r->ldc) {
-    prefetch_lines(r->next_a);
-    prefetch_lines(r->next_b);
-    // The tile of C arrives while it is computed: a gradient of the weights is written once and far away.
-    if (t < rows * TILE_STEPS)
-      UNROLL for (int j = 0; j < vectors; j++) __builtin_prefetch(c + j * LANES, 1, 3);
-    for (long end = k - t < TILE_STEPS ? k : t + TILE_STEPS; t < end; t++, b += NR) {
+  for (long t = 0; t < k; c += g->ldc) {
+    prefetch_lines(g->next_a);
+    prefetch_lines(g->next_b);
+    if (t < rows * TILE_STEPS) UNROLL for (int j = 0; j < vectors; j++) __builtin_prefetch(c + j * LANES, 1, 3);
+    for (long end = k - t < TILE_STEPS ? k : t + TILE_STEPS; t < end; t++, b += b_step) {
       vf column[NV];
       UNROLL for (int j = 0; j < vectors; j++) column[j] = v_load(b + j * LANES);
       UNROLL for (int i = 0; i < rows; i++) {
@@ -59,31 +59,35 @@ INLINE void tile_store(int rows, int vectors, vf acc[MR][NV], const float *bias,
   }
 }
 
-INLINE void tile(int rows, int vectors, int across, const tile_row *r, long panel, long columns) {
-  float *c = r->c + panel * NR;
-  vf acc[MR][NV];
-  tile_multiply(rows, vectors, across, r, r->b + panel * PACKED_B_STRIDE(r->k), c, acc);
-  tile_store(rows, vectors, acc, r->bias ? r->bias + panel * NR : 0, r->accumulate, columns, c, r->ldc);
+// The panels of A follow each other under one of B, which stays in cache: a panel of A is the smaller one.
+INLINE void tiles_of_panel(int rows, int vectors, const group_product *g, int across, long panel, long columns) {
+  const float *a = g->a.first, *b = g->b.first + panel * g->b.next, *bias = g->bias ? g->bias + panel * NR : 0;
+  float *c = g->c + panel * NR;
+  for (long i = 0; i < g->a_panels; i++, a += g->a.next, c += MR * g->ldc) {
+    vf acc[MR][NV];
+    tile_multiply(rows, vectors, g, across, a, b, c, acc);
+    tile_store(rows, vectors, acc, bias, g->accumulate, columns, c, g->ldc);
+  }
 }
 
-INLINE void tiles_of(int rows, int across, const tile_row *r) {
-  long whole = r->columns / NR, left = r->columns % NR;
-  for (long panel = 0; panel < whole; panel++) tile(rows, NV, across, r, panel, NR);
+INLINE void tiles_of(int rows, const group_product *g, int across) {
+  long whole = g->columns / NR, left = g->columns % NR;
+  for (long panel = 0; panel < whole; panel++) tiles_of_panel(rows, NV, g, across, panel, NR);
 #if NV > 2
-  if (left > 2 * LANES) return tile(rows, 3, across, r, whole, left);
+  if (left > 2 * LANES) return tiles_of_panel(rows, 3, g, across, whole, left);
 #endif
 #if NV > 1
-  if (left > LANES) return tile(rows, 2, across, r, whole, left);
+  if (left > LANES) return tiles_of_panel(rows, 2, g, across, whole, left);
 #endif
-  if (left > 0) tile(rows, 1, across, r, whole, left);
+  if (left > 0) tiles_of_panel(rows, 1, g, across, whole, left);
 }
 
 // The numbers of rows and vectors must be constants for the accumulators to stay in registers: one instance a count.
 #define TILES_CASE(rows) \
-  case rows: if (r->a.across) tiles_of(rows, 1, r); else tiles_of(rows, 0, r); break;
+  case rows: if (g->a.across) tiles_of(rows, g, 1); else tiles_of(rows, g, 0); break;
 
-// One call for all tiles of the panel: a call for each took 60 cycles more, measured with operands in cache.
-static __attribute__((noinline)) void tiles(int rows, const tile_row *r) {
+// One call for all tiles of a group: a call for each took 60 cycles more, measured with operands in cache.
+static __attribute__((noinline)) void tiles(int rows, const group_product *g) {
   switch (rows) {
     TILES_CASE(1) TILES_CASE(2) TILES_CASE(3) TILES_CASE(4)
 #if MR > 4
@@ -93,4 +97,16 @@ static __attribute__((noinline)) void tiles(int rows, const tile_row *r) {
     TILES_CASE(7) TILES_CASE(8)
 #endif
   }
+}
+
+// All of its rows: whole panels, then the rest.
+static void multiply_group(long rows, group_product g) {
+  long whole = rows / MR, left = rows % MR;
+  g.a_panels = whole;
+  if (whole) tiles(MR, &g);
+  if (!left) return;
+  g.a.first += whole * g.a.next;
+  g.c += whole * MR * g.ldc;
+  g.a_panels = 1;
+  tiles((int)left, &g);
 }

@@ -9,6 +9,7 @@
 #define MR 8
 #define NV 3
 #define NR (NV * LANES)
+#define B_IN_PLACE_ROWS 96
 
 // Attention's tile: acc 12·2 + B 2 + A 1 = 27/32 registers.
 #define ATTENTION_MR 12

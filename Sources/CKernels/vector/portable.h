@@ -16,6 +16,7 @@
 #define MR 4
 #define NV 1
 #define NR (NV * LANES)
+#define B_IN_PLACE_ROWS 64
 
 // Attention's tile: acc 4·4 + B 4 + A 1 = 21/32 registers of 4 lanes (NEON).
 #define ATTENTION_MR 4
