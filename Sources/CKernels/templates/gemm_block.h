@@ -32,14 +32,25 @@ static gemm_prefetch prefetch_next_b(const ck_gemm *g, long k0, long n0, long nc
                        : prefetch_of(first, g->b_k, k, n, tiles, depth);
 }
 
-// The group after the one at row r; after the last one the first, which the next block of columns wants where all of k
-// is one block. Lines start below the group's first column where that is not aligned.
+// Of a row in place, the lines that are asked for: the hardware finds the others once a tile walks along it.
+#define ROW_FLOATS (8 * LINE_FLOATS)
+
+// The group after the one at row r; after the last one the first of the next block of k or of columns. Lines of packed
+// groups start below the first column where that is not aligned.
 static gemm_prefetch prefetch_next_a(const ck_gemm *g, long r, long k0, long k, long tiles) {
+  long depth = k;
+  r += GROUP_ROWS;
+  if (r >= g->m) {
+    r = 0;
+    k0 = k0 + k < g->k ? k0 + k : 0;
+    depth = g->k - k0 < CK_KC ? g->k - k0 : CK_KC;
+  }
+  const float *first = g->a + r * g->a_row + k0 * g->a_k;
+  long rows = g->m - r < GROUP_ROWS ? g->m - r : GROUP_ROWS;
+  if (g->a_k == 1) return prefetch_of(first, g->a_row, rows, depth < ROW_FLOATS ? depth : ROW_FLOATS, tiles, k);
   if (!a_is_packed(g)) return (gemm_prefetch){0};
-  r = r + GROUP_ROWS < g->m ? r + GROUP_ROWS : 0;
-  const float *first = g->a + r + k0 * g->a_k;
-  long rows = g->m - r < GROUP_ROWS ? g->m - r : GROUP_ROWS, below = (uintptr_t)first / sizeof *first % LINE_FLOATS;
-  return prefetch_of(first - below, g->a_k, k, below + rows, tiles, k);
+  long below = (uintptr_t)first / sizeof *first % LINE_FLOATS;
+  return prefetch_of(first - below, g->a_k, depth, below + rows, tiles, k);
 }
 
 // One block of B against every row of A.
