@@ -32,7 +32,7 @@ import Machine
   static let attentionQueries = CK_ATTENTION_QUERIES
   static let normBlock = CK_NORM_BLOCK
   static let gemmChain = CK_KC
-  static func gemmColumns(rows: Int, aInPlace: Bool) -> Int { ck_gemm_columns(rows, aInPlace ? 1 : 0) }
+  static func gemmColumnsInPlace(rows: Int) -> Int { ck_gemm_columns(rows, 1) }
   static let lanes = CK_LANES
 }
 
