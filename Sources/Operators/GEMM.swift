@@ -47,7 +47,8 @@ private struct GEMMGrid {
   init(rows: Int, columns: Int, aInPlace: Bool, context: ExecutionContext) {
     let tasks = context.threads == 1 ? 1 : ExecutionContext.tasksPerThread * context.threads
     func grid(down: Int) -> GEMMGrid {
-      GEMMGrid(rows: rows, columns: columns, aInPlace: aInPlace, down: down, tasks: tasks, kernels: context.kernels)
+      GEMMGrid(
+        rows: rows, columns: columns, aInPlace: aInPlace, down: down, tasks: tasks, kernels: context.kernels)
     }
     var best = grid(down: 1)
     var down = 2

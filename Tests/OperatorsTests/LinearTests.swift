@@ -27,8 +27,8 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
   }
 
   /// All sizes about those of a tile (rows 4, 6, 8; columns 16, 32, 48), of a K block (384) and of what is packed
-  /// (groups of 12 and 16 rows, 96 and 384 columns; fewer than 65 or 193 columns leave A in place), for each of the
-  /// three products: K is the depth of y, N of dx, R of dweight.
+  /// (groups of 16, 24 and 32 rows, 96 and 384 columns; fewer than 65 or 193 columns leave A in place, fewer than 65 or
+  /// 97 rows leave B in place), for each of the three products: K is the depth of y, N of dx, R of dweight.
   static let ragged = [
     LinearSize(1, 1, 1), LinearSize(2, 3, 1, padding: 3), LinearSize(1, 383, 16), LinearSize(3, 384, 15),
     LinearSize(4, 385, 17, padding: 1), LinearSize(5, 769, 31), LinearSize(6, 64, 32), LinearSize(7, 19, 33),

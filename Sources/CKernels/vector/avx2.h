@@ -9,6 +9,8 @@
 #define MR 6
 #define NV 1
 #define NR (NV * LANES)
+
+// Up to so many rows of A, B is read in place.
 #define B_IN_PLACE_ROWS 64
 
 // Attention's tile: acc 6·2 + B 2 + A 1 = 15/16 registers.

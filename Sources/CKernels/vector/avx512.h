@@ -9,6 +9,8 @@
 #define MR 8
 #define NV 3
 #define NR (NV * LANES)
+
+// Up to so many rows of A, B is read in place.
 #define B_IN_PLACE_ROWS 96
 
 // Attention's tile: acc 12·2 + B 2 + A 1 = 27/32 registers.

@@ -16,6 +16,8 @@
 #define MR 4
 #define NV 1
 #define NR (NV * LANES)
+
+// Up to so many rows of A, B is read in place.
 #define B_IN_PLACE_ROWS 64
 
 // Attention's tile: acc 4·4 + B 4 + A 1 = 21/32 registers of 4 lanes (NEON).
