@@ -38,8 +38,8 @@ package enum GEMM {
 /// How the output is split into blocks, one a task: the split whose tasks read the least.
 ///
 /// Every block of rows packs its B, every block of columns reads its A, packed or not, from L3. Measured on a Zen 4, an
-/// element of either costs about the same. In place A is read again for each block of columns that a kernel packs at
-/// once; to be packed again it is found in L2.
+/// element of either costs about the same. A tall A in place is read again for each block of columns that a kernel packs
+/// at once; other ones are then found in L2.
 private struct GEMMGrid {
   let height, width, down, across: Int
   private let cost: Int
@@ -69,7 +69,7 @@ private struct GEMMGrid {
     width = split(
       columns, (tasks + self.down - 1) / self.down, least: 2 * kernels.tileColumns, unit: Kernels.lanes)
     across = (columns + width - 1) / width
-    let atOnce = aInPlace ? Kernels.gemmColumnsInPlace(rows: height) : width
+    let atOnce = aInPlace && height >= Kernels.gemmManyRows ? Kernels.gemmColumns : width
     let sweeps = across * ((width + atOnce - 1) / atOnce)
     // Too few tasks keep too few threads busy.
     cost = self.down * columns + sweeps * rows + (self.down * across < tasks ? rows * columns : 0)

@@ -32,7 +32,8 @@ import Machine
   static let attentionQueries = CK_ATTENTION_QUERIES
   static let normBlock = CK_NORM_BLOCK
   static let gemmChain = CK_KC
-  static func gemmColumnsInPlace(rows: Int) -> Int { ck_gemm_columns(rows, 1) }
+  static let gemmColumns = CK_GEMM_COLUMNS
+  static let gemmManyRows = CK_GEMM_MANY_ROWS
   static let lanes = CK_LANES
 }
 

@@ -9,13 +9,10 @@
 #include <stdint.h>
 
 // The GEMM's blocking, for those who split products into tasks; it decides no bit of the result.
-enum { CK_GEMM_COLUMNS = 384 };
-
-// Columns of B that are packed at once, at most; for each such block all of A is read. Where A is in place, blocks are
-// small unless A is tall: nothing has asked for a task's first one, so that packing it waits for memory.
-static inline long ck_gemm_columns(long rows, int a_in_place) {
-  return a_in_place && rows < 1024 ? CK_GEMM_COLUMNS / 4 : CK_GEMM_COLUMNS;
-}
+enum {
+  CK_GEMM_COLUMNS = 384,      // columns of B that are packed at once, a quarter of that where A
+  CK_GEMM_MANY_ROWS = 1024    // has fewer rows than this and is in place
+};
 
 // Floats of a vector, on every instruction set.
 enum { CK_LANES = 16 };

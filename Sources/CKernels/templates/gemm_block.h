@@ -4,16 +4,18 @@
 //     for rows in groups of A_GROUP panels of MR: for each panel of B, for each panel of A: one tile
 //
 // Operands come from L2: a tile reads MR + NV·LANES floats for each NV·MR vectors of multiply-adds. With AVX2 a panel
-// of B (24 KB) stays in L1 for the group; with AVX-512 it is larger than L1. MR is at most 8, the ways of L1: in place,
-// the rows of a panel may all fall into one set. While tiles are computed, memory is asked for the next block of B and
-// the next group of A.
+// of B (24 KB) stays in L1 for the group; with AVX-512 it is larger than L1, where a panel of A in place stays. MR is at
+// most 8, the ways of L1: in place, the rows of a panel may all fall into one set. While tiles are computed, memory is
+// asked for the next block of B and the next group of A, by way of L2: into L1 two threads lose 2 % (AVX-512).
 
 #define GEMM_SCRATCH (CK_GEMM_COLUMNS / NR * PACKED_B_STRIDE(CK_KC) + PACKED_A_SIZE)
 _Static_assert(CK_GEMM_COLUMNS / 4 % NR == 0, "a block of columns is a whole number of panels");
 
-// Columns of a block, or less so that the last one is not a sliver.
+// Columns of a block, or less so that the last one is not a sliver. Where A is in place, blocks are small: nothing has
+// asked for a task's first one, so that packing it waits for memory.
 INLINE long gemm_block_columns(const ck_gemm *g) {
-  long most = ck_gemm_columns(g->m, g->a_k == 1), n = g->n;
+  int a_from_l2 = g->a_k == 1 && g->m < CK_GEMM_MANY_ROWS;
+  long most = a_from_l2 ? CK_GEMM_COLUMNS / 4 : CK_GEMM_COLUMNS, n = g->n;
   long blocks = (n + most - 1) / most, panels = (n + NR - 1) / NR;
   return (panels + blocks - 1) / blocks * NR;
 }

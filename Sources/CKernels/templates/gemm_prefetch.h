@@ -23,7 +23,7 @@ INLINE gemm_prefetch prefetch_of(const float *first, long stride, long rows, lon
 
 INLINE void prefetch_lines(gemm_prefetch *block) {
   for (long i = 0; i < block->at_once && block->rows > 0; i++) {
-    __builtin_prefetch(block->row + block->line * LINE_FLOATS, 0, 3);
+    __builtin_prefetch(block->row + block->line * LINE_FLOATS, 0, 2);
     if (++block->line == block->lines) {
       block->line = 0;
       block->row += block->stride;

@@ -101,12 +101,12 @@ static __attribute__((noinline)) void tiles(int rows, const group_product *g) {
 
 // All of its rows: whole panels, then the rest.
 static void multiply_group(long rows, group_product g) {
-  long whole = rows / MR, left = rows % MR;
-  g.a_panels = whole;
-  if (whole) tiles(MR, &g);
-  if (!left) return;
-  g.a.first += whole * g.a.next;
-  g.c += whole * MR * g.ldc;
-  g.a_panels = 1;
-  tiles((int)left, &g);
+  long at_once = g.a.across ? A_GROUP : A_IN_PLACE_PANELS;
+  for (long done = 0; done < rows; done += g.a_panels * MR) {
+    long left = rows - done, whole = left / MR;
+    g.a_panels = whole == 0 ? 1 : whole < at_once ? whole : at_once;
+    tiles(whole == 0 ? (int)left : MR, &g);
+    g.a.first += g.a_panels * g.a.next;
+    g.c += g.a_panels * MR * g.ldc;
+  }
 }

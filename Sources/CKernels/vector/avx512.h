@@ -10,6 +10,9 @@
 #define NV 3
 #define NR (NV * LANES)
 
+// Panels of A in place that follow each other under a panel of B: one, which stays in L1 while B passes.
+#define A_IN_PLACE_PANELS 1
+
 // Up to so many rows of A, B is read in place.
 #define B_IN_PLACE_ROWS 96
 

@@ -17,6 +17,9 @@
 #define NV 1
 #define NR (NV * LANES)
 
+// Panels of A in place that follow each other under a panel of B.
+#define A_IN_PLACE_PANELS 4
+
 // Up to so many rows of A, B is read in place.
 #define B_IN_PLACE_ROWS 64
 
