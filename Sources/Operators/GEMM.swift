@@ -39,7 +39,7 @@ package enum GEMM {
 ///
 /// Every block of rows packs its B, every block of columns reads its A, packed or not, from L3. Measured on a Zen 4, an
 /// element of either costs about the same. A tall A in place is read again for each block of columns that a kernel packs
-/// at once; other ones are then found in L2.
+/// at once; a short one is then found in L2.
 private struct GEMMGrid {
   let height, width, down, across: Int
   private let cost: Int
@@ -53,8 +53,8 @@ private struct GEMMGrid {
     var best = grid(down: 1)
     var down = 2
     while down <= tasks {
-      let grid = grid(down: down)
-      if grid.cost <= best.cost { best = grid }
+      let candidate = grid(down: down)
+      if candidate.cost <= best.cost { best = candidate }
       down *= 2
     }
     self = best

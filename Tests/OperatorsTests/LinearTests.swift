@@ -42,6 +42,7 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
     LinearSize(521, 5, 31), LinearSize(13, 1024, 17), LinearSize(193, 33, 1024),
     LinearSize(19, 31, 255), LinearSize(1, 32, 256), LinearSize(19, 31, 257), LinearSize(3, 7, 521),
     LinearSize(197, 131, 263, padding: 3), LinearSize(263, 271, 61),
+    LinearSize(96, 48, 385), LinearSize(387, 80, 64),
   ]
 }
 

@@ -30,7 +30,7 @@ enum {
 // What bounds a task's scratch: queries of one call of attention's forward pass.
 enum { CK_ATTENTION_QUERIES = 256 };
 
-// What happens to C's rows, once they are complete and still in L1.
+// What happens to C's rows, once they are complete and still in cache.
 typedef enum {
   CK_NO_EPILOGUE,
   CK_ADD,                 // C += operand

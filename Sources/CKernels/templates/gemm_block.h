@@ -4,9 +4,9 @@
 //     for rows in groups of A_GROUP panels of MR: for each panel of B, for each panel of A: one tile
 //
 // Operands come from L2: a tile reads MR + NV·LANES floats for each NV·MR vectors of multiply-adds. With AVX2 a panel
-// of B (24 KB) stays in L1 for the group; with AVX-512 it is larger than L1, where a panel of A in place stays. MR is at
-// most 8, the ways of L1: in place, the rows of a panel may all fall into one set. While tiles are computed, memory is
-// asked for the next block of B and the next group of A, by way of L2: into L1 two threads lose 2 % (AVX-512).
+// of B (24 KB) stays in L1 for the group; with AVX-512 it is larger than L1, where a panel of A in place stays. MR is
+// at most 8, the ways of L1: in place, the rows of a panel may all fall into one set. While tiles are computed, memory
+// is asked for the next block of B and the next group of A, into L2: into L1 two threads lose 2 % (AVX-512, M = 256).
 
 #define GEMM_SCRATCH (CK_GEMM_COLUMNS / NR * PACKED_B_STRIDE(CK_KC) + PACKED_A_SIZE)
 _Static_assert(CK_GEMM_COLUMNS / 4 % NR == 0, "a block of columns is a whole number of panels");

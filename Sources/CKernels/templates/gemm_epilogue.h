@@ -1,4 +1,4 @@
-// The element-wise end of a product, for some columns of a panel's rows.
+// The element-wise end of a product, for some columns of a group's rows.
 
 INLINE void epilogue_of_row(ck_epilogue epilogue, float *c, const float *operand, float *result, long n) {
   switch (epilogue) {

@@ -59,7 +59,7 @@ INLINE void tile_store(int rows, int vectors, vf acc[MR][NV], const float *bias,
   }
 }
 
-// The panels of A follow each other under one of B, which stays in cache: a panel of A is the smaller one.
+// Some panels of A, one after the other, under one panel of B.
 INLINE void tiles_of_panel(int rows, int vectors, const group_product *g, int across, long panel, long columns) {
   const float *a = g->a.first, *b = g->b.first + panel * g->b.next, *bias = g->bias ? g->bias + panel * NR : 0;
   float *c = g->c + panel * NR;
