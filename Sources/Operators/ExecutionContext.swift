@@ -77,76 +77,16 @@ public final class ExecutionContext {
   }
 
   /// Runs every task of every piece of work in one parallel region, in no particular order.
-  package func perform(_ works: Work...) {
-    run(works, hiding: 0)
-  }
-
-  // MARK: - Work behind other work
-
-  /// Tasks that wait for regions in which they cost little, the next one last.
-  private var hidden: [(work: Work, task: Int)] = []
-
-  /// How many hidden tasks a region takes for each of its own: memory-bound tasks run well beside arithmetic and badly
-  /// beside each other.
-  private static let hiddenPerTask = 2
-
-  /// Lets the tasks run among those of later calls of `performHiding`, or at the latest in `finishHidden`.
   ///
-  /// Whatever they touch, no other work touches until then.
-  package func hide(_ works: [Work]) {
-    for work in works.reversed() {
-      for task in (0..<work.count).reversed() { hidden.append((work, task)) }
-    }
+  /// - Parameter queue: where this work is bound by arithmetic, tasks of the queue, bound by memory, are strewn among
+  ///   its own.
+  package func perform(_ works: Work..., beside queue: WorkQueue? = nil) {
+    parallel.forEach(works, beside: queue, team: team)
   }
 
-  /// As `perform`, for work bound by arithmetic: hidden tasks bound by memory are strewn among its own.
-  package func performHiding(_ works: Work...) {
-    run(works, hiding: min(hidden.count, Self.hiddenPerTask * works.reduce(0) { $0 + $1.count }))
-  }
-
-  /// Runs the hidden tasks that are left.
-  package func finishHidden() {
-    run([], hiding: hidden.count)
-  }
-
-  private func run(_ works: [Work], hiding count: Int) {
-    let background = hidden.suffix(count)
-    hidden.removeLast(count)
-    let total = works.reduce(0) { $0 + $1.count } + count
-    parallel.forEach(total, team: team) { task, worker in
-      // Of the first n tasks, n·count/total come from the background: evenly strewn.
-      let before = task * count / total
-      if (task + 1) * count / total > before {
-        let (work, index) = background[background.endIndex - 1 - before]
-        work.body(index, worker)
-        return
-      }
-      var index = task - before
-      for work in works {
-        if index < work.count {
-          work.body(index, worker)
-          return
-        }
-        index -= work.count
-      }
-    }
-  }
-}
-
-/// Independent tasks: `body(task, worker)` for every task in 0..<count.
-package struct Work {
-  let count: Int
-  let body: (_ task: Int, _ worker: Int) -> Void
-
-  /// One task for every block of `size` elements of 0..<total.
-  static func blocks(
-    of size: Int, in total: Int, _ body: @escaping (_ range: Range<Int>, _ worker: Int) -> Void
-  )
-    -> Work
-  {
-    Work(count: (total + size - 1) / size) { task, worker in
-      body(task * size..<min(total, (task + 1) * size), worker)
-    }
+  /// Runs the tasks of a queue that come before `end`, by default all, and waits for them.
+  package func finish(_ queue: WorkQueue, before end: WorkQueue.Position? = nil) {
+    parallel.finish(queue, before: end ?? queue.end, team: team)
   }
 }
 

@@ -37,12 +37,13 @@ public enum Linear {
   ///   - dx: (R, K), overwritten.
   ///   - epilogue: what follows for dx, or nil.
   ///   - dweight: (N, K). dbias: (N), or nil.
+  ///   - queue: work that waits to run beside this one's.
   /// - Accuracy: as `forward`, with sums over N, R and R terms.
   /// - Complexity: 4·R·N·K FLOP.
   public static func backward(
     _ dout: Tensor, x: Tensor, weight: Tensor, rows: Int, inputs: Int, outputs: Int, rowStride: Int? = nil,
     accumulate: Bool, dx: Tensor, epilogue: Epilogue? = nil, dweight: Tensor, dbias: Tensor?,
-    context: ExecutionContext
+    context: ExecutionContext, beside queue: WorkQueue? = nil
   ) {
     let stride = rowStride ?? outputs
     let gradient = Matrix(dout, rowStride: stride)
@@ -60,6 +61,6 @@ public enum Linear {
       kernels.columnSum(
         dout, rows: rows, columns: columns, rowStride: stride, accumulate: accumulate, out: dbias)
     }
-    context.performHiding(inputGradient, weightGradient, biasGradient)
+    context.perform(inputGradient, weightGradient, biasGradient, beside: queue)
   }
 }

@@ -1,0 +1,82 @@
+/// Independent tasks of a parallel region: `body(task, worker)` for every task in 0..<count.
+@safe package struct Work {
+  package let count: Int
+  private let body: Body
+
+  package init(count: Int, _ body: @escaping (_ task: Int, _ worker: Int) -> Void) {
+    self.count = count
+    self.body = Body(UncountedBody(perTask: body))
+  }
+
+  /// One task for every block of `size` elements of 0..<total.
+  package static func blocks(
+    of size: Int, in total: Int, _ body: @escaping (_ range: Range<Int>, _ worker: Int) -> Void
+  ) -> Work {
+    Work(count: (total + size - 1) / size, UncountedBody(size: size, total: total, perBlock: body))
+  }
+
+  private init(count: Int, _ body: consuming UncountedBody) {
+    self.count = count
+    self.body = Body(body)
+  }
+
+  /// Valid as long as this work lives.
+  var tasks: WorkTasks { unsafe WorkTasks(count: count, body: body.address) }
+}
+
+/// A piece of work as the threads of a region see it: plain bits, because a reference would be counted at each task,
+/// and the threads would contend for the count.
+@safe struct WorkTasks {
+  let count: Int
+  fileprivate let body: UnsafePointer<UncountedBody>
+
+  /// - Precondition: the work lives.
+  @inline(__always)
+  func run(_ task: Int, worker: Int) { unsafe body.pointee.run(task, worker) }
+}
+
+/// Not copyable, and so called where it lies.
+private struct UncountedBody: ~Copyable {
+  private let perTask: (_ task: Int, _ worker: Int) -> Void
+  private let perBlock: (_ range: Range<Int>, _ worker: Int) -> Void
+  /// Of a block; 0 where a task is a task.
+  private let size: Int
+  private let total: Int
+
+  init(perTask: @escaping (_ task: Int, _ worker: Int) -> Void) {
+    self.perTask = perTask
+    perBlock = { _, _ in }
+    (size, total) = (0, 0)
+  }
+
+  init(size: Int, total: Int, perBlock: @escaping (_ range: Range<Int>, _ worker: Int) -> Void) {
+    perTask = { _, _ in }
+    self.perBlock = perBlock
+    (self.size, self.total) = (size, total)
+  }
+
+  @inline(never)
+  func run(_ task: Int, _ worker: Int) {
+    if size == 0 {
+      perTask(task, worker)
+    } else {
+      perBlock(task * size..<min(total, (task + 1) * size), worker)
+    }
+  }
+}
+
+@safe private final class Body {
+  let address: UnsafePointer<UncountedBody>
+
+  init(_ body: consuming UncountedBody) {
+    let memory = UnsafeMutablePointer<UncountedBody>.allocate(capacity: 1)
+    unsafe memory.initialize(to: body)
+    unsafe address = UnsafePointer(memory)
+  }
+
+  deinit {
+    let memory = unsafe UnsafeMutablePointer(mutating: address)
+    unsafe memory.deinitialize(count: 1)
+    unsafe memory.deallocate()
+  }
+}
