@@ -23,8 +23,7 @@ enum {
   CK_ATTENTION_DEPTH = 256, // attention: the same
   CK_ATTENTION_BLOCK = 128, // attention: queries and keys of a block
   CK_ATTENTION_GROUP = 12,  // attention: queries (or keys) that leave out the same masked products
-  CK_SUM_ROWS = 128,        // sums over rows: rows summed in one chain before they are added to the total
-  CK_NORM_BLOCK = 4096      // squared norms: elements summed in single precision where the caller has no unit
+  CK_SUM_ROWS = 128         // sums over rows: rows summed in one chain before they are added to the total
 };
 
 // What bounds a task's scratch: queries of one call of attention's forward pass.
@@ -78,6 +77,12 @@ typedef struct {
   float gradient_scale;                       // multiplies the gradient (clipping)
 } ck_adamw;
 
+typedef struct {
+  float learning_rate, momentum, weight_decay;
+  float gradient_scale;                       // multiplies the gradient (clipping)
+  int nesterov;
+} ck_sgd;
+
 typedef struct ck_kernels {
   const char *name;
   int mr, nr;
@@ -114,11 +119,11 @@ typedef struct ck_kernels {
                                  float scale, long rows, long v, long ld, float *dlogits);
   // out[c] (+)= Σ_r x[r][c], rows ascending in blocks of CK_SUM_ROWS.
   void (*column_sum)(const float *x, long rows, long columns, long ld, int accumulate, float *out);
-  // squares[i] = Σ g² before scaling, over elements i·unit..<(i+1)·unit.
-  void (*adamw)(float *parameters, const float *gradients, float *m, float *v, long n, const ck_adamw *, long unit,
-                float *squares);
-  // squares[i] = Σ x² over elements i·unit..<(i+1)·unit.
-  void (*squared_norms)(const float *x, long n, long unit, float *squares);
+  void (*adamw)(float *parameters, const float *gradients, float *m, float *v, long n, const ck_adamw *);
+  // momentum may be NULL: none.
+  void (*sgd)(float *parameters, const float *gradients, float *momentum, long n, const ck_sgd *);
+  // squares[r] = Σ_c x[r][c]².
+  void (*squared_norms)(const float *x, long rows, long c, float *squares);
   void (*exponential)(const float *x, long n, float *y);
   void (*power_of_two)(const float *x, long n, float *y);  // x ≤ 127; 0 where the result is below 2^−126.5
 

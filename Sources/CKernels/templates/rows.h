@@ -69,9 +69,6 @@ static void column_sum(const float *x, long rows, long columns, long ld, int acc
   for (; c < columns; c += LANES) column_sum_of(x + c, rows, columns - c, ld, 1, accumulate, out + c);
 }
 
-static void squared_norms(const float *x, long n, long unit, float *squares) {
-  for (long i = 0; i < n; i += unit) {
-    long count = n - i < unit ? n - i : unit;
-    *squares++ = row_dot(x + i, x + i, count);
-  }
+static void squared_norms(const float *x, long rows, long c, float *squares) {
+  for (long r = 0; r < rows; r++) squares[r] = row_dot(x + r * c, x + r * c, c);
 }

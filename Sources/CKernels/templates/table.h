@@ -20,6 +20,7 @@
 #include "encoder.h"
 #include "cross_entropy.h"
 #include "adamw.h"
+#include "sgd.h"
 #include "limits.h"
 
 #define TABLE_STRING(x) #x
@@ -48,6 +49,7 @@ const ck_kernels ISA_NAME(ck_table) = {
     .cross_entropy_backward = cross_entropy_backward,
     .column_sum = column_sum,
     .adamw = adamw,
+    .sgd = sgd,
     .squared_norms = squared_norms,
     .exponential = exponential,
     .power_of_two = power_of_two,

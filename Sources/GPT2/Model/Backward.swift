@@ -1,142 +1,127 @@
 import Machine
 import Operators
 
-extension Model {
-  /// Adds the gradients of the last forward pass's mean loss, times `lossScale`, to `gradients`.
+extension Network {
+  /// Adds the gradients of a forward pass's mean loss, times `lossScale`, to `gradients`.
   ///
   /// Afterwards the activation `logits` holds the gradient of the logits.
   ///
-  /// - Parameter lossScale: 1/n when the gradients of n batches are accumulated into one update.
-  /// - Throws: `ModelError.noForwardPass` unless the last forward pass had targets and is new; `ModelError.memory`.
+  /// - Parameters:
+  ///   - pass: with targets, and with all its activations.
+  ///   - lossScale: 1/n when the gradients of n batches are accumulated into one update.
+  /// - Throws: `ModelError.memory`; the gradients are then as before.
   /// - Accuracy: rule 3 of the numerical rules; `ModelTests` enforces it against float64.
   /// - Complexity: about twice the forward pass.
-  public func backward(lossScale: Float = 1) throws(ModelError) {
-    guard let acts = activations, !lastTargets.isEmpty else { throw .noForwardPass }
-    let scratch = try prepareBackward(batchSize: acts.batchSize, sequenceLength: acts.sequenceLength)
-    let gradients = ParameterTensors(try gradientMemory(), configuration: configuration)
-    let accumulate = !gradientsAreZero
-    context.together {
-      backwardHead(
-        acts, lossScale: lossScale, accumulate: accumulate, dwte: gradients.wte,
-        dnormalised: scratch.tensor("dbranch"))
-      backwardBlocks(acts, scratch, gradients, accumulate: accumulate)
+  func backward(
+    _ pass: consuming ForwardPass, lossScale: Float, into gradients: Gradients, in workspace: Workspace
+  ) throws(ModelError) {
+    let (batch, acts) = (pass.batch, pass.activations)
+    guard let targets = batch.targets else { preconditionFailure("a backward pass needs targets") }
+    let scratch = try workspace.backwardScratch(
+      batchSize: acts.batchSize, sequenceLength: acts.sequenceLength)
+    gradients.add { accumulate in
+      context.together {
+        backwardWholeHead(
+          targets, acts, lossScale: lossScale, accumulate: accumulate,
+          dwte: gradients.tensors[ParameterPart(.wte)], dnormalised: scratch.dbranch)
+        backwardBlocks(
+          batch.inputs, acts, scratch, gradients.tensors, accumulate: accumulate, sink: KeepingSink())
+      }
+      return true
     }
-    gradientsAreZero = false
-    hasGradients = true
-    lastTargets = []
   }
 
   /// Everything before the head, from its gradient in `dbranch`.
   ///
   /// - Parameters:
-  ///   - recomputation: what the forward pass did not keep.
-  ///   - finished: called with each layer whose gradients are final.
+  ///   - sink: told which gradients are final, as soon as they are.
+  ///   - queue: work that waits to run beside the products.
   func backwardBlocks(
-    _ acts: Activations, _ scratch: Activations, _ gradients: ParameterTensors, accumulate: Bool,
-    recomputation: Recomputation = .none, finished: (_ layer: Int) -> Void = { _ in }
+    _ inputs: BoundedIntegers, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: ParameterTensors,
+    accumulate: Bool, sink: some GradientSink, beside queue: WorkQueue? = nil
   ) {
-    let (rows, channels) = (acts.batchSize * acts.sequenceLength, configuration.channels)
-    let dresidual = scratch.tensor("dresidual")
-    Residual.zero(dresidual, context: context)
+    // The encoder adds to the rows of the batch's tokens in the end.
+    sink.areFinal(.embeddingsOutside(inputs))
+    Residual.zero(scratch.dresidual.tensor, context: context)
     LayerNorm.backward(
-      scratch.tensor("dbranch"), x: stream(into: configuration.layers, acts), weight: weights.lnfw,
-      mean: acts.tensor("lnf_mean"), rstd: acts.tensor("lnf_rstd"), rows: rows, channels: channels,
-      accumulate: accumulate, dx: dresidual, dweight: gradients.lnfw, dbias: gradients.lnfb, context: context)
+      scratch.dbranch, x: stream(into: configuration.layers, acts), weight: parameters[ParameterPart(.lnfw)],
+      mean: acts[.lnfMean], rstd: acts[.lnfRstd], accumulate: accumulate, dx: scratch.dresidual,
+      dweight: gradients[ParameterPart(.lnfw)], dbias: gradients[ParameterPart(.lnfb)], context: context)
+    sink.areFinal(.lastNorm)
     for layer in (0..<configuration.layers).reversed() {
-      // The forward pass has just computed the last one.
-      if recomputation == .blocks, layer < configuration.layers - 1 { forwardLayer(layer, acts) }
-      if recomputation == .elementwise { recomputeFeedForward(layer, acts) }
-      backwardFeedForward(layer, acts, scratch, gradients.layers[layer], accumulate: accumulate)
-      if recomputation == .elementwise { recomputeAttentionNorm(layer, acts) }
-      backwardAttention(layer, acts, scratch, gradients.layers[layer], accumulate: accumulate)
-      finished(layer)
+      backwardLayer(layer, acts, scratch, gradients.layer(layer), accumulate: accumulate, beside: queue)
+      sink.areFinal(.layer(layer))
     }
     Encoder.backward(
-      dresidual, tokens: lastInputs, batchSize: acts.batchSize, sequenceLength: acts.sequenceLength,
-      channels: channels, accumulate: accumulate, dwte: gradients.wte, dwpe: gradients.wpe, context: context)
+      scratch.dresidual, tokens: inputs, sequenceLength: acts.sequenceLength, accumulate: accumulate,
+      dwte: gradients[ParameterPart(.wte)].matrix(), dwpe: gradients[ParameterPart(.wpe)].matrix(), context: context)
+    sink.areFinal(.embeddingsOf(inputs))
+  }
+
+  private func backwardLayer(
+    _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors, accumulate: Bool,
+    beside queue: WorkQueue?
+  ) {
+    let recomputation = acts.retention.recomputation
+    // The forward pass has just computed the last one.
+    if recomputation == .blocks, layer < configuration.layers - 1 { forwardLayer(layer, acts) }
+    if recomputation == .elementwise { recomputeFeedForward(layer, acts) }
+    backwardFeedForward(layer, acts, scratch, gradients, accumulate: accumulate, beside: queue)
+    if recomputation == .elementwise { recomputeAttentionNorm(layer, acts) }
+    backwardAttention(layer, acts, scratch, gradients, accumulate: accumulate, beside: queue)
   }
 
   private func recomputeFeedForward(_ layer: Int, _ acts: Activations) {
-    let tensors = weights.layers[layer]
-    func view(_ name: String) -> Tensor { acts.tensor(name, layer: layer) }
-    let (rows, channels) = (acts.batchSize * acts.sequenceLength, configuration.channels)
-    activation.forward(view("fch"), count: rows * 4 * channels, y: view("fch_gelu"), context: context)
+    let tensors = parameters.layer(layer)
+    activation.forward(acts[.fch, layer], y: acts[.fchGELU, layer], context: context)
     LayerNorm.forward(
-      view("residual2"), weight: tensors.ln2w, bias: tensors.ln2b, rows: rows, channels: channels,
-      y: view("ln2"), mean: view("ln2_mean"), rstd: view("ln2_rstd"), context: context)
+      acts.matrix(.residual2, layer), weight: tensors.ln2w, bias: tensors.ln2b, y: acts.matrix(.ln2, layer),
+      mean: acts[.ln2Mean, layer], rstd: acts[.ln2Rstd, layer], context: context)
   }
 
   private func recomputeAttentionNorm(_ layer: Int, _ acts: Activations) {
-    let tensors = weights.layers[layer]
-    func view(_ name: String) -> Tensor { acts.tensor(name, layer: layer) }
+    let tensors = parameters.layer(layer)
     LayerNorm.forward(
-      stream(into: layer, acts), weight: tensors.ln1w, bias: tensors.ln1b,
-      rows: acts.batchSize * acts.sequenceLength, channels: configuration.channels, y: view("ln1"),
-      mean: view("ln1_mean"), rstd: view("ln1_rstd"), context: context)
-  }
-
-  private func backwardHead(
-    _ acts: Activations, lossScale: Float, accumulate: Bool, dwte: Tensor, dnormalised: Tensor
-  ) {
-    let rows = acts.batchSize * acts.sequenceLength
-    let logits = acts.tensor("logits")
-    CrossEntropy.backward(
-      logits, targets: lastTargets, logSumExp: acts.tensor("logits_lse"), scale: lossScale / Float(rows),
-      vocabularySize: configuration.vocabularySize, paddedVocabularySize: configuration.paddedVocabularySize,
-      dlogits: logits, context: context)
-    Linear.backward(
-      logits, x: acts.tensor("lnf"), weight: weights.wte, rows: rows, inputs: configuration.channels,
-      outputs: configuration.vocabularySize, rowStride: configuration.paddedVocabularySize,
-      accumulate: accumulate,
-      dx: dnormalised, dweight: dwte, dbias: nil, context: context)
-    if !accumulate { zeroPadding(of: dwte) }
+      stream(into: layer, acts), weight: tensors.ln1w, bias: tensors.ln1b, y: acts.matrix(.ln1, layer),
+      mean: acts[.ln1Mean, layer], rstd: acts[.ln1Rstd, layer], context: context)
   }
 
   private func backwardFeedForward(
-    _ layer: Int, _ acts: Activations, _ scratch: Activations, _ gradients: LayerTensors, accumulate: Bool
+    _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors, accumulate: Bool,
+    beside queue: WorkQueue?
   ) {
-    let tensors = weights.layers[layer]
-    func view(_ name: String) -> Tensor { acts.tensor(name, layer: layer) }
-    let (rows, channels) = (acts.batchSize * acts.sequenceLength, configuration.channels)
-    let (dresidual, dbranch) = (scratch.tensor("dresidual"), scratch.tensor("dbranch"))
-    let dhidden = scratch.tensor("dfch")
+    let tensors = parameters.layer(layer)
     Linear.backward(
-      dresidual, x: view("fch_gelu"), weight: tensors.fcprojw, rows: rows, inputs: 4 * channels,
-      outputs: channels,
-      accumulate: accumulate, dx: dhidden, epilogue: .slope(activation, input: view("fch")),
-      dweight: gradients.fcprojw, dbias: gradients.fcprojb, context: context)
+      scratch.dresidual, x: acts.matrix(.fchGELU, layer), weight: tensors.fcprojw.matrix(), accumulate: accumulate,
+      dx: scratch.dfch, epilogue: .slope(activation, input: acts.matrix(.fch, layer)),
+      dweight: gradients.fcprojw.matrix(), dbias: gradients.fcprojb, context: context, beside: queue)
     Linear.backward(
-      dhidden, x: view("ln2"), weight: tensors.fcw, rows: rows, inputs: channels, outputs: 4 * channels,
-      accumulate: accumulate, dx: dbranch, dweight: gradients.fcw, dbias: gradients.fcb, context: context)
+      scratch.dfch, x: acts.matrix(.ln2, layer), weight: tensors.fcw.matrix(), accumulate: accumulate,
+      dx: scratch.dbranch, dweight: gradients.fcw.matrix(), dbias: gradients.fcb, context: context, beside: queue)
     LayerNorm.backward(
-      dbranch, x: view("residual2"), weight: tensors.ln2w, mean: view("ln2_mean"), rstd: view("ln2_rstd"),
-      rows: rows, channels: channels, accumulate: accumulate, dx: dresidual, dweight: gradients.ln2w,
+      scratch.dbranch, x: acts.matrix(.residual2, layer), weight: tensors.ln2w, mean: acts[.ln2Mean, layer],
+      rstd: acts[.ln2Rstd, layer], accumulate: accumulate, dx: scratch.dresidual, dweight: gradients.ln2w,
       dbias: gradients.ln2b, context: context)
   }
 
   private func backwardAttention(
-    _ layer: Int, _ acts: Activations, _ scratch: Activations, _ gradients: LayerTensors, accumulate: Bool
+    _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors, accumulate: Bool,
+    beside queue: WorkQueue?
   ) {
-    let tensors = weights.layers[layer]
-    func view(_ name: String) -> Tensor { acts.tensor(name, layer: layer) }
-    let (rows, channels) = (acts.batchSize * acts.sequenceLength, configuration.channels)
-    let (dresidual, dbranch) = (scratch.tensor("dresidual"), scratch.tensor("dbranch"))
-    let dqkv = scratch.tensor("dqkv")
+    let tensors = parameters.layer(layer)
     Linear.backward(
-      dresidual, x: view("atty"), weight: tensors.attprojw, rows: rows, inputs: channels, outputs: channels,
-      accumulate: accumulate, dx: dbranch, dweight: gradients.attprojw, dbias: gradients.attprojb,
-      context: context)
+      scratch.dresidual, x: acts.matrix(.atty, layer), weight: tensors.attprojw.matrix(), accumulate: accumulate,
+      dx: scratch.dbranch, dweight: gradients.attprojw.matrix(), dbias: gradients.attprojb, context: context,
+      beside: queue)
     Attention.backward(
-      dbranch, qkv: view("qkv"), out: view("atty"), logSumExp: view("att_lse"), shape: attentionShape(acts),
-      dqkv: dqkv, context: context)
+      scratch.dbranch, qkv: acts.matrix(.qkv, layer), out: acts.matrix(.atty, layer),
+      logSumExp: acts[.attLSE, layer], shape: attentionShape(acts), dqkv: scratch.dqkv, context: context)
     Linear.backward(
-      dqkv, x: view("ln1"), weight: tensors.qkvw, rows: rows, inputs: channels, outputs: 3 * channels,
-      accumulate: accumulate, dx: dbranch, dweight: gradients.qkvw, dbias: gradients.qkvb, context: context)
+      scratch.dqkv, x: acts.matrix(.ln1, layer), weight: tensors.qkvw.matrix(), accumulate: accumulate,
+      dx: scratch.dbranch, dweight: gradients.qkvw.matrix(), dbias: gradients.qkvb, context: context, beside: queue)
     LayerNorm.backward(
-      dbranch, x: stream(into: layer, acts), weight: tensors.ln1w, mean: view("ln1_mean"),
-      rstd: view("ln1_rstd"), rows: rows,
-      channels: channels, accumulate: accumulate, dx: dresidual, dweight: gradients.ln1w,
-      dbias: gradients.ln1b,
-      context: context)
+      scratch.dbranch, x: stream(into: layer, acts), weight: tensors.ln1w, mean: acts[.ln1Mean, layer],
+      rstd: acts[.ln1Rstd, layer], accumulate: accumulate, dx: scratch.dresidual, dweight: gradients.ln1w,
+      dbias: gradients.ln1b, context: context)
   }
 }

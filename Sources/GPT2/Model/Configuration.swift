@@ -1,5 +1,3 @@
-import Machine
-
 /// The sizes of a GPT-2 model, checked when made.
 ///
 /// | here | in formulas |
@@ -46,10 +44,8 @@ public struct Configuration: Sendable, Equatable {
     guard padded >= vocabularySize else {
       throw .paddedVocabularyTooSmall(padded: padded, vocabularySize: vocabularySize)
     }
-    let floatsPerParameter = 4
-    guard let parameters = Self.parameterCount(of: parameterShapes),
-      !parameters.multipliedReportingOverflow(by: floatsPerParameter * MemoryLayout<Float>.stride).overflow
-    else { throw .tooLarge }
+    // Bytes of parameters, gradients and two slots of an optimizer, and of what lies between tensors, fit an Int.
+    guard ParameterLayout.checkedCount(Parameter.allCases.map { $0.shape(self) }) != nil else { throw .tooLarge }
   }
 
   /// `vocabularySize` rounded up to a multiple of 128, as llm.c pads it: 50257 → 50304. A size so large that
@@ -62,51 +58,6 @@ public struct Configuration: Sendable, Equatable {
     guard size > 0 else { throw .notPositive(name: name, size: size) }
     guard size <= Int(Int32.max) else { throw .sizeTooLarge(name: name, size: size) }
     return size
-  }
-}
-
-// MARK: - Parameters
-
-extension Configuration {
-  /// The sixteen parameter tensors, in llm.c's order: names, and shapes in row-major order.
-  ///
-  /// An `Arena` made from these holds the parameters; another holds their gradients.
-  public var parameterShapes: [Arena.Entry] {
-    [
-      Arena.Entry(name: "wte", shape: [paddedVocabularySize, channels]),
-      Arena.Entry(name: "wpe", shape: [maximumSequenceLength, channels]),
-      Arena.Entry(name: "ln1w", shape: [layers, channels]),
-      Arena.Entry(name: "ln1b", shape: [layers, channels]),
-      Arena.Entry(name: "qkvw", shape: [layers, 3 * channels, channels]),
-      Arena.Entry(name: "qkvb", shape: [layers, 3 * channels]),
-      Arena.Entry(name: "attprojw", shape: [layers, channels, channels]),
-      Arena.Entry(name: "attprojb", shape: [layers, channels]),
-      Arena.Entry(name: "ln2w", shape: [layers, channels]),
-      Arena.Entry(name: "ln2b", shape: [layers, channels]),
-      Arena.Entry(name: "fcw", shape: [layers, 4 * channels, channels]),
-      Arena.Entry(name: "fcb", shape: [layers, 4 * channels]),
-      Arena.Entry(name: "fcprojw", shape: [layers, channels, 4 * channels]),
-      Arena.Entry(name: "fcprojb", shape: [layers, channels]),
-      Arena.Entry(name: "lnfw", shape: [channels]),
-      Arena.Entry(name: "lnfb", shape: [channels]),
-    ]
-  }
-
-  /// How many numbers the sixteen tensors hold, padding of the vocabulary included.
-  public var parameterCount: Int {
-    parameterShapes.reduce(0) { $0 + $1.shape.reduce(1, *) }
-  }
-
-  /// The sum of the products of `shapes`; nil where it exceeds `Int`.
-  private static func parameterCount(of shapes: [Arena.Entry]) -> Int? {
-    var total = 0
-    for entry in shapes {
-      guard let count = entry.elementCount else { return nil }
-      let (sum, overflow) = total.addingReportingOverflow(count)
-      if overflow { return nil }
-      total = sum
-    }
-    return total
   }
 }
 

@@ -1,151 +1,124 @@
 import Machine
 import Operators
 
-extension Model {
+/// What a forward pass leaves and a backward pass consumes.
+///
+/// It owns the workspace's memory until then: whoever starts another pass there gives this one up.
+struct ForwardPass: ~Copyable {
+  let batch: Batch
+  let activations: Activations
+  /// The mean over B·T; nil without targets.
+  let loss: Float?
+}
+
+extension Network {
   /// Computes the logits of every position and, given targets, the mean loss.
   ///
   ///     x = wte[token] + wpe[t];  for each layer: x += attproj(attention(ln1(x))),  x += fcproj(gelu(fc(ln2(x))))
   ///     logits = lnf(x)·wteᵀ;  loss = mean over B·T of −log softmax(logits)[target]
   ///
-  /// - Parameters:
-  ///   - inputs: (B·T), row-major, each in 0..<V.
-  ///   - targets: (B·T), or nil for inference.
-  ///   - batchSize, sequenceLength: B and T; T at most the model's context.
-  /// - Throws: `ModelError`: sizes below 1, T too long, counts that differ from B·T, a token outside the vocabulary,
-  ///   or activations that exceed memory. Nothing is computed then.
+  /// - Parameter keepsAttention: whether the attention's scores and weights are stored, too.
+  /// - Throws: `ModelError.memory`; nothing is computed then.
   /// - Accuracy: rule 3 of the numerical rules; `ModelTests` enforces it against float64.
-  /// - Complexity: ≈ 2·B·T·(12·L·C² + V·C) + 2·B·L·C·T² FLOP; allocates tensor memory only when (B, T) grows.
-  public func forward(
-    _ inputs: [Int32], targets: [Int32]? = nil, batchSize: Int, sequenceLength: Int
-  ) throws(ModelError) {
-    try check(inputs, targets: targets, batchSize: batchSize, sequenceLength: sequenceLength)
-    let acts = try prepareActivations(batchSize: batchSize, sequenceLength: sequenceLength, keeping: .all)
+  /// - Complexity: ≈ 2·B·T·(12·L·C² + V·C) + 2·B·L·C·T² FLOP.
+  func forward(
+    _ batch: Batch, keepsAttention: Bool, in workspace: Workspace
+  ) throws(ModelError) -> ForwardPass {
+    let acts = try workspace.prepare(
+      batchSize: batch.batchSize, sequenceLength: batch.sequenceLength,
+      retention: .all(attention: keepsAttention))
+    var loss: Float?
     context.together {
-      forwardBlocks(inputs, acts)
-      Linear.forward(
-        acts.tensor("lnf"), weight: weights.wte, bias: nil, rows: batchSize * sequenceLength,
-        inputs: configuration.channels, outputs: configuration.vocabularySize,
-        rowStride: configuration.paddedVocabularySize, y: acts.tensor("logits"), context: context)
-      forwardLoss(targets, acts)
+      forwardBlocks(batch.inputs, acts)
+      loss = forwardWholeHead(batch.targets, acts)
     }
+    return ForwardPass(batch: batch, activations: acts, loss: loss)
   }
 
   /// Computes the mean loss and keeps nothing else: one layer's activations, 384 rows of logits.
   ///
-  /// - Parameters: as in `forward`.
   /// - Returns: the loss, the same to the bit as that of `forward`.
-  /// - Throws: as `forward`.
+  /// - Throws: `ModelError.memory`.
+  /// - Precondition: the batch has targets.
   /// - Complexity: that of `forward`, in the memory of one layer.
-  public func evaluate(
-    _ inputs: [Int32], targets: [Int32], batchSize: Int, sequenceLength: Int
-  ) throws(ModelError) -> Float {
-    try check(inputs, targets: targets, batchSize: batchSize, sequenceLength: sequenceLength)
-    let acts = try prepareActivations(batchSize: batchSize, sequenceLength: sequenceLength, keeping: .nothing)
-    lastTargets = []
+  func evaluate(_ batch: Batch, in workspace: Workspace) throws(ModelError) -> Float {
+    guard let targets = batch.targets else { preconditionFailure("a loss needs targets") }
+    let acts = try workspace.prepare(
+      batchSize: batch.batchSize, sequenceLength: batch.sequenceLength, retention: .nothing)
     var loss = Float.nan
     context.together {
-      forwardBlocks(inputs, acts)
+      forwardBlocks(batch.inputs, acts)
       loss = forwardHead(targets, acts)
     }
     return loss
   }
 
   /// Everything before the head: `lnf` of the activations is its input.
-  func forwardBlocks(_ inputs: [Int32], _ acts: Activations) {
-    let channels = configuration.channels
-    lastInputs = inputs
+  ///
+  /// - Parameter update: one that is due; what each layer needs of it is done when the layer begins, the rest beside
+  ///   the arithmetic of the layers before.
+  func forwardBlocks(_ inputs: BoundedIntegers, _ acts: Activations, taking update: DueUpdate? = nil) {
+    update?.prepareEmbeddings(of: inputs)
     Encoder.forward(
-      inputs, wte: weights.wte, wpe: weights.wpe, batchSize: acts.batchSize,
-      sequenceLength: acts.sequenceLength, channels: channels, out: acts.tensor("encoded"), context: context)
-    for layer in 0..<configuration.layers { forwardLayer(layer, acts) }
+      inputs, wte: parameters[ParameterPart(.wte)].matrix(), wpe: parameters[ParameterPart(.wpe)].matrix(),
+      sequenceLength: acts.sequenceLength, out: acts.matrix(.encoded), context: context)
+    for layer in 0..<configuration.layers {
+      update?.prepare(layer: layer)
+      forwardLayer(layer, acts, beside: update?.queue)
+    }
+    update?.finish()
     LayerNorm.forward(
-      stream(into: configuration.layers, acts), weight: weights.lnfw, bias: weights.lnfb, rows: inputs.count,
-      channels: channels, y: acts.tensor("lnf"), mean: acts.tensor("lnf_mean"), rstd: acts.tensor("lnf_rstd"),
+      stream(into: configuration.layers, acts), weight: parameters[ParameterPart(.lnfw)],
+      bias: parameters[ParameterPart(.lnfb)], y: acts.matrix(.lnf), mean: acts[.lnfMean], rstd: acts[.lnfRstd],
       context: context)
   }
 
   /// The residual stream that enters a layer, or after the last one the head.
-  func stream(into layer: Int, _ acts: Activations) -> Tensor {
-    layer == 0 ? acts.tensor("encoded") : acts.tensor("residual3", layer: layer - 1)
-  }
-
-  private func forwardLoss(_ targets: [Int32]?, _ acts: Activations) {
-    lastTargets = targets ?? []
-    meanLoss = nil
-    guard let targets else { return }
-    let losses = acts.tensor("losses")
-    CrossEntropy.forward(
-      acts.tensor("logits"), targets: targets, vocabularySize: configuration.vocabularySize,
-      paddedVocabularySize: configuration.paddedVocabularySize, losses: losses,
-      logSumExp: acts.tensor("logits_lse"), context: context)
-    meanLoss = Self.mean(losses)
-  }
-
-  static func mean(_ losses: Tensor) -> Float {
-    let sum = losses.withSpan { losses in losses.indices.reduce(0.0) { $0 + Double(losses[$1]) } }
-    return Float(sum / Double(losses.count))
+  func stream(into layer: Int, _ acts: Activations) -> Matrix {
+    layer == 0 ? acts.matrix(.encoded) : acts.matrix(.residual3, layer - 1)
   }
 
   /// One block, from the stream into it to the stream into the next.
-  func forwardLayer(_ layer: Int, _ acts: Activations) {
-    let tensors = weights.layers[layer]
-    func view(_ name: String) -> Tensor { acts.tensor(name, layer: layer) }
+  func forwardLayer(_ layer: Int, _ acts: Activations, beside queue: WorkQueue? = nil) {
+    let tensors = parameters.layer(layer)
     let stream = stream(into: layer, acts)
-    let (rows, channels) = (acts.batchSize * acts.sequenceLength, configuration.channels)
-
     LayerNorm.forward(
-      stream, weight: tensors.ln1w, bias: tensors.ln1b, rows: rows, channels: channels, y: view("ln1"),
-      mean: view("ln1_mean"), rstd: view("ln1_rstd"), context: context)
+      stream, weight: tensors.ln1w, bias: tensors.ln1b, y: acts.matrix(.ln1, layer), mean: acts[.ln1Mean, layer],
+      rstd: acts[.ln1Rstd, layer], context: context)
     Linear.forward(
-      view("ln1"), weight: tensors.qkvw, bias: tensors.qkvb, rows: rows, inputs: channels,
-      outputs: 3 * channels,
-      y: view("qkv"), context: context)
-    let kept = keepsAttention ? AttentionWeights(scores: view("preatt"), weights: view("att")) : nil
+      acts.matrix(.ln1, layer), weight: tensors.qkvw.matrix(), bias: tensors.qkvb, y: acts.matrix(.qkv, layer),
+      context: context, beside: queue)
+    let kept =
+      acts.retention.storesAttention
+      ? AttentionWeights(scores: acts[.preatt, layer], weights: acts[.att, layer]) : nil
     Attention.forward(
-      view("qkv"), shape: attentionShape(acts), out: view("atty"), logSumExp: view("att_lse"), kept: kept,
-      context: context)
+      acts.matrix(.qkv, layer), shape: attentionShape(acts), out: acts.matrix(.atty, layer),
+      logSumExp: acts[.attLSE, layer], kept: kept, context: context)
     Linear.forward(
-      view("atty"), weight: tensors.attprojw, bias: tensors.attprojb, rows: rows, inputs: channels,
-      outputs: channels, y: view("residual2"), epilogue: .add(stream), context: context)
+      acts.matrix(.atty, layer), weight: tensors.attprojw.matrix(), bias: tensors.attprojb,
+      y: acts.matrix(.residual2, layer), epilogue: .add(stream), context: context, beside: queue)
 
     LayerNorm.forward(
-      view("residual2"), weight: tensors.ln2w, bias: tensors.ln2b, rows: rows, channels: channels,
-      y: view("ln2"),
-      mean: view("ln2_mean"), rstd: view("ln2_rstd"), context: context)
+      acts.matrix(.residual2, layer), weight: tensors.ln2w, bias: tensors.ln2b, y: acts.matrix(.ln2, layer),
+      mean: acts[.ln2Mean, layer], rstd: acts[.ln2Rstd, layer], context: context)
     Linear.forward(
-      view("ln2"), weight: tensors.fcw, bias: tensors.fcb, rows: rows, inputs: channels,
-      outputs: 4 * channels,
-      y: view("fch"), epilogue: .activation(activation, output: view("fch_gelu")), context: context)
+      acts.matrix(.ln2, layer), weight: tensors.fcw.matrix(), bias: tensors.fcb, y: acts.matrix(.fch, layer),
+      epilogue: .activation(activation, output: acts.matrix(.fchGELU, layer)), context: context, beside: queue)
     Linear.forward(
-      view("fch_gelu"), weight: tensors.fcprojw, bias: tensors.fcprojb, rows: rows, inputs: 4 * channels,
-      outputs: channels, y: view("residual3"), epilogue: .add(view("residual2")), context: context)
+      acts.matrix(.fchGELU, layer), weight: tensors.fcprojw.matrix(), bias: tensors.fcprojb,
+      y: acts.matrix(.residual3, layer), epilogue: .add(acts.matrix(.residual2, layer)), context: context,
+      beside: queue)
   }
 
   func attentionShape(_ acts: Activations) -> AttentionShape {
-    AttentionShape(
-      batchSize: acts.batchSize, sequenceLength: acts.sequenceLength, heads: configuration.heads,
-      channels: configuration.channels)
+    configuration.attention(batchSize: acts.batchSize, sequenceLength: acts.sequenceLength)
   }
+}
 
-  func check(
-    _ inputs: [Int32], targets: [Int32]?, batchSize: Int, sequenceLength: Int
-  ) throws(ModelError) {
-    guard batchSize > 0 else { throw .notPositive(name: "batch size", size: batchSize) }
-    guard sequenceLength > 0 else { throw .notPositive(name: "sequence length", size: sequenceLength) }
-    guard sequenceLength <= configuration.maximumSequenceLength else {
-      throw .sequenceTooLong(sequenceLength: sequenceLength, maximum: configuration.maximumSequenceLength)
-    }
-    let (product, overflow) = batchSize.multipliedReportingOverflow(by: sequenceLength)
-    let expected = overflow ? Int.max : product
-    for (name, tokens) in [("inputs", inputs), ("targets", targets ?? inputs)] {
-      guard tokens.count == expected else {
-        throw .wrongCount(name: name, expected: expected, found: tokens.count)
-      }
-      let size = configuration.vocabularySize
-      if let position = tokens.firstIndex(where: { $0 < 0 || Int($0) >= size }) {
-        throw .tokenOutsideVocabulary(
-          name: name, position: position, token: tokens[position], vocabularySize: size)
-      }
-    }
-  }
+extension Activations {
+  /// A tensor of rows of the last dimension.
+  func matrix(_ activation: ActivationTensor) -> Matrix { self[activation].matrix() }
+
+  /// The same of a layer's.
+  func matrix(_ activation: ActivationTensor, _ layer: Int) -> Matrix { self[activation, layer].matrix() }
 }

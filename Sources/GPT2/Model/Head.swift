@@ -1,75 +1,111 @@
 import Machine
 import Operators
 
-/// The language model's head and the loss, a block of rows at a time: logits never exist whole.
-extension Model {
+/// The language model's head and the loss.
+extension Network {
+  /// The head's weight: the token embedding without the rows that pad the vocabulary.
+  private var headWeight: Matrix {
+    Matrix(
+      parameters[ParameterPart(.wte)], rows: configuration.vocabularySize, columns: configuration.channels)
+  }
+
+  /// Rows of logits: V of Vp columns.
+  private func logits(_ acts: Activations, rows: Int) -> Matrix {
+    Matrix(
+      acts[.logits], rows: rows, columns: configuration.vocabularySize,
+      rowStride: configuration.paddedVocabularySize)
+  }
+
+  /// Keeps all logits; returns the mean loss where there are targets.
+  func forwardWholeHead(_ targets: BoundedIntegers?, _ acts: Activations) -> Float? {
+    let logits = logits(acts, rows: acts.rows)
+    Linear.forward(acts.matrix(.lnf), weight: headWeight, bias: nil, y: logits, context: context)
+    guard let targets else { return nil }
+    CrossEntropy.forward(
+      logits, targets: targets, losses: acts[.losses], logSumExp: acts[.logitsLSE], context: context)
+    return Self.mean(acts[.losses])
+  }
+
+  /// The gradients of the head from whole logits, which receive their own gradient.
+  func backwardWholeHead(
+    _ targets: BoundedIntegers, _ acts: Activations, lossScale: Float, accumulate: Bool, dwte: Tensor,
+    dnormalised: Matrix
+  ) {
+    let logits = logits(acts, rows: acts.rows)
+    CrossEntropy.backward(
+      logits, targets: targets, logSumExp: acts[.logitsLSE], scale: lossScale / Float(acts.rows), dlogits: logits,
+      context: context)
+    Linear.backward(
+      logits, x: acts.matrix(.lnf), weight: headWeight, accumulate: accumulate, dx: dnormalised,
+      dweight: gradient(dwte), dbias: nil, context: context)
+    if !accumulate { zeroPadding(of: dwte) }
+  }
+
+  // MARK: - A block of rows at a time: logits never exist whole
+
   /// Rows of the activations, and where they and their logits lie.
   private struct Block {
     let rows: Range<Int>
-    let targets: [Int32]
-    let normalised, logits, losses, logSumExp: Tensor
-
-    init(_ rows: Range<Int>, targets: [Int32], channels: Int, _ acts: Activations) {
-      self.rows = rows
-      self.targets = Array(targets[rows])
-      normalised = acts.tensor("lnf").slice(rows.lowerBound * channels..<rows.upperBound * channels)
-      logits = acts.tensor("logits")
-      losses = acts.tensor("losses").slice(rows)
-      logSumExp = acts.tensor("logits_lse").slice(rows)
-    }
+    let targets: BoundedIntegers
+    let normalised, logits: Matrix
+    let losses, logSumExp: Tensor
   }
 
   /// Computes each block's logits and then what `body` makes of them, the losses at least; returns their mean.
-  private func lossOfBlocks(_ targets: [Int32], _ acts: Activations, _ body: (Block) -> Void) -> Float {
-    for start in stride(from: 0, to: targets.count, by: Configuration.logitsRows) {
-      let rows = start..<min(targets.count, start + Configuration.logitsRows)
-      let block = Block(rows, targets: targets, channels: configuration.channels, acts)
-      Linear.forward(
-        block.normalised, weight: weights.wte, bias: nil, rows: rows.count, inputs: configuration.channels,
-        outputs: configuration.vocabularySize, rowStride: configuration.paddedVocabularySize,
-        y: block.logits, context: context)
+  private func lossOfBlocks(
+    _ targets: BoundedIntegers, _ acts: Activations, _ body: (Block) -> Void
+  ) -> Float {
+    for start in stride(from: 0, to: targets.count, by: ActivationTensor.blockOfLogits) {
+      let rows = start..<min(targets.count, start + ActivationTensor.blockOfLogits)
+      let block = Block(
+        rows: rows, targets: targets[rows], normalised: acts.matrix(.lnf)[rows],
+        logits: logits(acts, rows: rows.count), losses: acts[.losses].slice(rows),
+        logSumExp: acts[.logitsLSE].slice(rows))
+      Linear.forward(block.normalised, weight: headWeight, bias: nil, y: block.logits, context: context)
       body(block)
     }
-    let loss = Self.mean(acts.tensor("losses"))
-    meanLoss = loss
-    return loss
+    return Self.mean(acts[.losses])
   }
 
   /// Returns the mean loss; what it computes on the way is overwritten block by block.
-  func forwardHead(_ targets: [Int32], _ acts: Activations) -> Float {
+  func forwardHead(_ targets: BoundedIntegers, _ acts: Activations) -> Float {
     lossOfBlocks(targets, acts) { block in
       CrossEntropy.forward(
-        block.logits, targets: block.targets, vocabularySize: configuration.vocabularySize,
-        paddedVocabularySize: configuration.paddedVocabularySize, losses: block.losses,
-        logSumExp: block.logSumExp, context: context)
+        block.logits, targets: block.targets, losses: block.losses, logSumExp: block.logSumExp,
+        context: context)
     }
   }
 
   /// Loss and gradients in one: returns the mean loss, adds to `dwte` or overwrites it, overwrites `dnormalised`.
   func trainHead(
-    _ targets: [Int32], _ acts: Activations, lossScale: Float, accumulate: Bool, dwte: Tensor,
-    dnormalised: Tensor
+    _ targets: BoundedIntegers, _ acts: Activations, lossScale: Float, accumulate: Bool, dwte: Tensor,
+    dnormalised: Matrix
   ) -> Float {
-    let channels = configuration.channels
     if !accumulate { zeroPadding(of: dwte) }
     return lossOfBlocks(targets, acts) { block in
       CrossEntropy.forwardBackward(
-        block.logits, targets: block.targets, scale: lossScale / Float(targets.count),
-        vocabularySize: configuration.vocabularySize,
-        paddedVocabularySize: configuration.paddedVocabularySize,
-        losses: block.losses, logSumExp: block.logSumExp, context: context)
+        block.logits, targets: block.targets, scale: lossScale / Float(targets.count), losses: block.losses,
+        logSumExp: block.logSumExp, context: context)
       Linear.backward(
-        block.logits, x: block.normalised, weight: weights.wte, rows: block.rows.count, inputs: channels,
-        outputs: configuration.vocabularySize, rowStride: configuration.paddedVocabularySize,
-        accumulate: accumulate || block.rows.lowerBound > 0,
-        dx: dnormalised.slice(block.rows.lowerBound * channels..<block.rows.upperBound * channels),
-        dweight: dwte, dbias: nil, context: context)
+        block.logits, x: block.normalised, weight: headWeight,
+        accumulate: accumulate || block.rows.lowerBound > 0, dx: dnormalised[block.rows],
+        dweight: gradient(dwte), dbias: nil, context: context)
     }
   }
 
+  /// The rows of wte's gradient that the head has.
+  private func gradient(_ dwte: Tensor) -> Matrix {
+    Matrix(dwte, rows: configuration.vocabularySize, columns: configuration.channels)
+  }
+
   /// Nothing else writes the padded rows: what a user left there would outlive `zeroGradients`.
-  func zeroPadding(of dwte: Tensor) {
+  private func zeroPadding(of dwte: Tensor) {
     Residual.zero(
       dwte.slice(configuration.vocabularySize * configuration.channels..<dwte.count), context: context)
+  }
+
+  private static func mean(_ losses: Tensor) -> Float {
+    let sum = losses.withSpan { losses in losses.indices.reduce(0.0) { $0 + Double(losses[$1]) } }
+    return Float(sum / Double(losses.count))
   }
 }

@@ -9,17 +9,15 @@ extension Model {
   ///   instruction set; log, cos and sin are the C library's, whose last bit may differ between libraries.
   /// - SeeAlso: Radford et al. 2019, section 2.3.
   public func initialize(seed: UInt64 = 1337) {
-    let deviation = 0.02
-    let projection = deviation / Double(2 * configuration.layers).squareRoot()
-    for (index, tensor) in parameters.tensors.enumerated() {
-      let key = SplitMix64.mixed(seed) &+ UInt64(index) << 48
-      switch tensor.name {
-      case "wte":
-        fill(tensor.slice(0..<configuration.vocabularySize * configuration.channels), deviation, key: key)
-      case "wpe", "qkvw", "fcw": fill(tensor, deviation, key: key)
-      case "attprojw", "fcprojw": fill(tensor, projection, key: key)
-      case "ln1w", "ln2w", "lnfw": tensor.fill(1)
-      default: tensor.fill(0)
+    for parameter in Parameter.allCases {
+      let key = SplitMix64.mixed(seed) &+ UInt64(parameter.index) << 48
+      let tensor = parameters[parameter]
+      switch parameter.initialValue {
+      case .zero: tensor.fill(0)
+      case .one: tensor.fill(1)
+      case .normal: fill(parameter, deviation: 0.02, key: key)
+      case .residualNormal:
+        fill(parameter, deviation: 0.02 / Double(2 * configuration.layers).squareRoot(), key: key)
       }
     }
   }

@@ -1,7 +1,7 @@
 import Machine
 import Operators
 
-/// A GPT-2: parameters, and a forward pass, a backward pass and an update over them.
+/// A GPT-2 with the calls of the original program: a forward pass, a backward pass and an update over its parameters.
 ///
 ///     let model = try Model(checkpoint: Checkpoint(path: "gpt2_124M.bin"), context: ExecutionContext())
 ///     try model.forward(inputs, targets: targets, batchSize: 4, sequenceLength: 64)
@@ -9,67 +9,46 @@ import Operators
 ///     try model.backward()
 ///     try model.update(AdamW(learningRate: 1e-4))
 ///
-/// Parameters, gradients, both moments and activations are arenas of named, shaped tensors that may be read and
-/// written between those calls. One thread of control uses a model at a time; the operators bring their own.
+/// Parameters, gradients, the optimizer's state and activations are named, shaped tensors that may be read and written
+/// between those calls. One thread of control uses a model at a time; the operators bring their own.
 ///
 /// The same inputs give the same bits, whatever the number of threads and the instruction set.
+///
+/// This is a front over what does the work and may be used by itself: `Network` (configuration, activation,
+/// parameters), `Workspace` (the memory of passes) and `TrainingState` (gradients, optimizer's state, count).
 public final class Model {
-  public let configuration: Configuration
-  public let activation: Activation
-  public let context: ExecutionContext
-  public let placement: Placement
-  /// Whether parameters, gradients, moments and activations are locked in memory.
-  public let locked: Bool
-  /// Why memory is not locked as asked, where the system refused: a sentence that names the limit.
-  public private(set) var notice: String?
+  public let network: Network
   /// Whether forward passes keep the attention's scores and weights (`preatt`, `att`) for inspection.
   public var keepsAttention = false
   /// What `train` computes again in its backward pass rather than keeping it.
   public var recomputation = Recomputation.none
-  /// The sixteen tensors of `configuration.parameterShapes`.
-  public let parameters: Arena
-  /// What the last pass kept; nil before `reserve` and the first pass. All of it after `forward`; `train` keeps what its
-  /// `recomputation` leaves, `evaluate` one layer.
-  public internal(set) var activations: Activations?
-  private var keeping = Keeping.all
-  /// The mean loss of the last forward pass, or nil when it had no targets.
-  public internal(set) var meanLoss: Float?
-  /// Updates done so far.
-  public internal(set) var updateCount = 0
+  /// The mean loss of the last pass, or nil when it had no targets.
+  public private(set) var meanLoss: Float?
 
-  let weights: ParameterTensors
-  var lastInputs: [Int32] = []
-  var lastTargets: [Int32] = []
-  /// Whether the gradients count as zero whatever their memory holds: the next backward pass overwrites them, which
-  /// spares a sweep of writing zeros and one of reading them back.
-  var gradientsAreZero = true
-  /// Whether a backward pass, or a user through `gradients()`, has made any.
-  var hasGradients = false
-  var gradientStorage: Arena?
-  var moments: (first: Arena, second: Arena)?
-  /// The squared norm of each row of C gradients, in the order of the parameters.
-  var gradientSquares: Arena?
-  private var forwardStorage: Arena?
-  private var backwardStorage: Arena?
+  /// Training's memory, in which `activations` lie.
+  private let workspace: Workspace
+  /// That of evaluation and sampling, which leave training's alone.
+  let inference: Workspace
+  private var lastPass: ForwardPass?
+  private var state: TrainingState?
+
+  public init(_ network: Network) {
+    self.network = network
+    workspace = network.makeWorkspace()
+    inference = network.makeWorkspace()
+  }
 
   /// Makes a model with all parameters 0.
   ///
   /// - Throws: `ModelError.memory` when the parameters exceed the memory at hand.
-  public init(
+  public convenience init(
     configuration: Configuration, activation: Activation = .gelu, placement: Placement = .automatic,
     locked: Bool = false, context: ExecutionContext
   ) throws(ModelError) {
-    self.configuration = configuration
-    self.activation = activation
-    self.context = context
-    self.placement = placement
-    self.locked = locked
-    do {
-      parameters = try Arena(
-        configuration.parameterShapes, placement: placement, locked: locked, what: "the model's parameters")
-    } catch { throw .memory(error) }
-    notice = parameters.notice
-    weights = ParameterTensors(parameters, configuration: configuration)
+    self.init(
+      try Network(
+        configuration: configuration, activation: activation,
+        memory: MemoryOptions(placement: placement, locked: locked), context: context))
   }
 
   /// Makes a model with a checkpoint's parameters.
@@ -85,122 +64,195 @@ public final class Model {
     checkpoint.load(into: parameters)
   }
 
-  private func arena(_ entries: [Arena.Entry], what: String) throws(ModelError) -> Arena {
-    do {
-      let arena = try Arena(entries, placement: placement, locked: locked, what: what)
-      notice = notice ?? arena.notice
-      return arena
-    } catch { throw .memory(error) }
+  public var configuration: Configuration { network.configuration }
+  public var activation: Activation { network.activation }
+  public var context: ExecutionContext { network.context }
+  /// The sixteen tensors (`Parameter`).
+  public var parameters: ParameterTensors { network.parameters }
+  /// Why memory is not locked as asked, where the system refused: a sentence that names the limit.
+  public var notice: String? { parameters.notice ?? workspace.notice }
+  /// What the last pass kept; nil before `reserve` and the first pass. All of it after `forward`; `train` keeps what its
+  /// `recomputation` leaves.
+  public var activations: Activations? { workspace.activations }
+  /// Updates done so far.
+  public var updateCount: Int { state?.updateCount ?? 0 }
+
+  /// Gradients, optimizer's state and count: made at first use.
+  ///
+  /// - Throws: `ModelError.memory`.
+  public func training() throws(ModelError) -> TrainingState {
+    if let state { return state }
+    let made = try TrainingState(network)
+    state = made
+    return made
   }
 
-  // MARK: - Gradients and moments
+  // MARK: - The four calls
+
+  /// Computes the logits of every position and, given targets, the mean loss.
+  ///
+  ///     x = wte[token] + wpe[t];  for each layer: x += attproj(attention(ln1(x))),  x += fcproj(gelu(fc(ln2(x))))
+  ///     logits = lnf(x)·wteᵀ;  loss = mean over B·T of −log softmax(logits)[target]
+  ///
+  /// - Parameters:
+  ///   - inputs: (B·T), row-major, each in 0..<V.
+  ///   - targets: (B·T), or nil for inference.
+  ///   - batchSize, sequenceLength: B and T; T at most the model's context.
+  /// - Throws: `ModelError`: sizes below 1, T too long, counts that differ from B·T, a token outside the vocabulary,
+  ///   or activations that exceed memory. Nothing is computed then.
+  /// - Accuracy: rule 3 of the numerical rules; `ModelTests` enforces it against float64.
+  /// - Complexity: ≈ 2·B·T·(12·L·C² + V·C) + 2·B·L·C·T² FLOP; allocates tensor memory only when (B, T) grows.
+  public func forward(
+    _ inputs: [Int32], targets: [Int32]? = nil, batchSize: Int, sequenceLength: Int
+  ) throws(ModelError) {
+    let batch = try Batch(
+      inputs, targets: targets, batchSize: batchSize, sequenceLength: sequenceLength, for: configuration)
+    forgetPass()
+    let pass = try network.forward(batch, keepsAttention: keepsAttention, in: workspace)
+    meanLoss = pass.loss
+    lastPass = pass
+  }
+
+  /// Makes every gradient count as zero.
+  ///
+  /// - Complexity: none; the next backward pass overwrites instead of adding.
+  public func zeroGradients() { state?.gradients.zero() }
+
+  /// Adds the gradients of the last forward pass's mean loss, times `lossScale`, to `gradients`.
+  ///
+  /// Afterwards the activation `logits` holds the gradient of the logits.
+  ///
+  /// - Parameter lossScale: 1/n when the gradients of n batches are accumulated into one update.
+  /// - Throws: `ModelError.noForwardPass` unless the last forward pass had targets and is new; `ModelError.memory`.
+  /// - Accuracy: rule 3 of the numerical rules; `ModelTests` enforces it against float64.
+  /// - Complexity: about twice the forward pass.
+  public func backward(lossScale: Float = 1) throws(ModelError) {
+    guard meanLoss != nil, let pass = lastPass.take() else { throw .noForwardPass }
+    try network.backward(pass, lossScale: lossScale, into: try training().gradients, in: workspace)
+  }
+
+  /// Takes one step of an optimizer over all parameters.
+  ///
+  /// - Parameters:
+  ///   - optimizer: the step's constants; the learning rate may differ from step to step.
+  ///   - clip: the largest norm of the gradients; larger ones are scaled down to it. 0: never.
+  /// - Returns: the Euclidean norm of the gradients, before clipping.
+  /// - Throws: `ModelError.noGradients` before the first backward pass; `ModelError.memory`;
+  ///   `ModelError.nonFiniteGradients`: nothing has changed then.
+  /// - Complexity: 32 bytes a parameter.
+  @discardableResult
+  public func update(_ optimizer: some Optimizer, clip: Double = 0) throws(ModelError) -> Double {
+    guard let state else { throw .noGradients }
+    return try state.update(optimizer, clip: clip)
+  }
+
+  // MARK: - In one
+
+  /// A forward and a backward pass, and given an optimizer one step of it, as one: `TrainingState.step`.
+  ///
+  /// - Parameters:
+  ///   - inputs, targets, batchSize, sequenceLength: as in `forward`.
+  ///   - lossScale: 1/n when the gradients of n batches are accumulated into one update.
+  ///   - optimizer: takes one step with the gradients, these and those accumulated before.
+  ///   - clip: as in `update`.
+  /// - Throws: `ModelError` as `forward` and `TrainingState.step`.
+  @discardableResult
+  public func train(
+    _ inputs: [Int32], targets: [Int32], batchSize: Int, sequenceLength: Int, lossScale: Float = 1,
+    optimizer: some Optimizer, clip: Double = 0
+  ) throws(ModelError) -> StepResult {
+    let batch = try trainingBatch(inputs, targets, batchSize, sequenceLength)
+    let result = try training().step(
+      batch, lossScale: lossScale, optimizer: optimizer, clip: clip, recomputation: recomputation, in: workspace)
+    meanLoss = result.loss
+    return result
+  }
+
+  /// A forward and a backward pass as one: `TrainingState.accumulate`.
+  ///
+  /// - Returns: the mean loss.
+  /// - Throws: `ModelError` as `forward` and `TrainingState.accumulate`.
+  @discardableResult
+  public func accumulate(
+    _ inputs: [Int32], targets: [Int32], batchSize: Int, sequenceLength: Int, lossScale: Float
+  ) throws(ModelError) -> Float {
+    let batch = try trainingBatch(inputs, targets, batchSize, sequenceLength)
+    let loss = try training().accumulate(
+      batch, lossScale: lossScale, recomputation: recomputation, in: workspace)
+    meanLoss = loss
+    return loss
+  }
+
+  private func trainingBatch(
+    _ inputs: [Int32], _ targets: [Int32], _ batchSize: Int, _ sequenceLength: Int
+  ) throws(ModelError) -> Batch {
+    let batch = try Batch(
+      inputs, targets: targets, batchSize: batchSize, sequenceLength: sequenceLength, for: configuration)
+    forgetPass()
+    return batch
+  }
+
+  /// Computes the mean loss and keeps nothing else: one layer's activations, 384 rows of logits.
+  ///
+  /// - Parameters: as in `forward`, whose last pass and activations stay as they are.
+  /// - Returns: the loss, the same to the bit as that of `forward`.
+  /// - Throws: as `forward`.
+  /// - Complexity: that of `forward`, in memory of its own: that of one layer.
+  public func evaluate(
+    _ inputs: [Int32], targets: [Int32], batchSize: Int, sequenceLength: Int
+  ) throws(ModelError) -> Float {
+    let batch = try Batch(
+      inputs, targets: targets, batchSize: batchSize, sequenceLength: sequenceLength, for: configuration)
+    return try network.evaluate(batch, in: inference)
+  }
+
+  // MARK: - Memory
+
+  /// Allocates everything that training on batches of (B, T), evaluation of the same and samples need.
+  ///
+  /// Called before the parameters are filled, it refuses what does not fit before any memory is touched.
+  ///
+  /// - Throws: `ModelError`: sizes below 1, T beyond the context, or memory, with the number of bytes.
+  public func reserve(
+    batchSize: Int, sequenceLength: Int, optimizer: some Optimizer = AdamW()
+  ) throws(ModelError) {
+    try Batch.check(batchSize: batchSize, sequenceLength: sequenceLength, configuration)
+    forgetPass()
+    try training().reserve(for: optimizer)
+    try workspace.reserve(
+      batchSize: batchSize, sequenceLength: sequenceLength, retention: .forBackward(recomputation), backward: true)
+    try inference.reserve(
+      batchSize: 1, sequenceLength: configuration.maximumSequenceLength, retention: .nothing)
+    try inference.reserve(batchSize: batchSize, sequenceLength: sequenceLength, retention: .nothing)
+  }
+
+  private func forgetPass() {
+    _ = lastPass.take()
+    meanLoss = nil
+  }
+
+  // MARK: - Tensors
 
   /// The gradients: allocated on first use, zero until a backward pass.
   ///
   /// Ask again after `zeroGradients()`: memory is only cleared when somebody looks.
   ///
   /// - Throws: `ModelError.memory`.
-  public func gradients() throws(ModelError) -> Arena {
-    let arena = try gradientMemory()
-    if gradientsAreZero { Residual.zero(arena.all, context: context) }
-    gradientsAreZero = false
-    hasGradients = true
-    return arena
-  }
-
-  func gradientMemory() throws(ModelError) -> Arena {
-    if let gradientStorage { return gradientStorage }
-    let arena = try arena(configuration.parameterShapes, what: "the gradients")
-    gradientStorage = arena
-    return arena
+  public func gradients() throws(ModelError) -> ParameterTensors {
+    try training().gradients.written(context: context)
   }
 
   /// Both moments of AdamW, allocated on first use.
   ///
   /// - Throws: `ModelError.memory`.
-  public func optimizerMoments() throws(ModelError) -> (first: Arena, second: Arena) {
-    if let moments { return moments }
-    let first = try arena(configuration.parameterShapes, what: "the first moments")
-    let second = try arena(configuration.parameterShapes, what: "the second moments")
-    moments = (first, second)
-    return (first, second)
+  public func optimizerMoments() throws(ModelError) -> (first: ParameterTensors, second: ParameterTensors) {
+    let slots = try training().slots(for: AdamW())
+    return (slots[0], slots[1])
   }
 
-  func gradientSquareMemory() throws(ModelError) -> Tensor {
-    if let gradientSquares { return gradientSquares.all }
-    let rows = configuration.parameterCount / configuration.channels
-    let arena = try arena([Arena.Entry(name: "squares", shape: [rows])], what: "the norms of the gradients")
-    gradientSquares = arena
-    return arena.all
-  }
-
-  /// Makes every gradient count as zero.
+  /// The Euclidean norm of all gradients: the one that an update returns, to the bit.
   ///
-  /// - Complexity: none; the next backward pass overwrites instead of adding.
-  public func zeroGradients() { gradientsAreZero = true }
-
-  // MARK: - Memory of a pass
-
-  /// Views for (B, T): over the memory at hand where it is large enough, else over new memory.
-  ///
-  /// - Throws: `ModelError.memory` with the number of bytes, when they exceed memory.
-  func prepareActivations(
-    batchSize: Int, sequenceLength: Int, keeping: Keeping
-  ) throws(ModelError) -> Activations {
-    let entries = configuration.activationEntries(
-      batchSize: batchSize, sequenceLength: sequenceLength, keeping: keeping, keepsAttention: keepsAttention)
-    if let activations, activations.batchSize == batchSize, activations.sequenceLength == sequenceLength,
-      (activations["att"] != nil) == keepsAttention, self.keeping == keeping
-    {
-      return activations
-    }
-    activations = nil
-    // What a pass left refers to the views that go.
-    lastInputs = []
-    lastTargets = []
-    meanLoss = nil
-    let views = try views(
-      entries, batchSize: batchSize, sequenceLength: sequenceLength, storage: &forwardStorage,
-      what: "the activations")
-    // Earlier views of the same memory left their numbers in the padding.
-    Residual.zeroColumns(
-      configuration.vocabularySize..<configuration.paddedVocabularySize, of: views.tensor("logits"),
-      rows: views.tensor("logits").count / configuration.paddedVocabularySize,
-      rowStride: configuration.paddedVocabularySize, context: context)
-    do {
-      try context.reserve(
-        sequenceLength: sequenceLength,
-        sharedCount: max(
-          LayerNorm.sharedScratchCount(rows: batchSize * sequenceLength, channels: configuration.channels),
-          Attention.sharedScratchCount(shape: attentionShape(views))))
-    } catch { throw .memory(error) }
-    activations = views
-    self.keeping = keeping
-    return views
-  }
-
-  func prepareBackward(batchSize: Int, sequenceLength: Int) throws(ModelError) -> Activations {
-    try views(
-      configuration.backwardEntries(batchSize: batchSize, sequenceLength: sequenceLength),
-      batchSize: batchSize,
-      sequenceLength: sequenceLength, storage: &backwardStorage,
-      what: "the gradients of the activations")
-  }
-
-  private func views(
-    _ entries: [Arena.Entry], batchSize: Int, sequenceLength: Int, storage: inout Arena?, what: String
-  ) throws(ModelError) -> Activations {
-    guard let count = Activations.floatCount(entries) else {
-      let available = Topology.current.availableMemoryBytes ?? 0
-      throw .memory(.exceedsMemory(requested: Int.max, available: available, what: what))
-    }
-    if storage.map({ $0.all.count < count }) ?? true {
-      // Let go of the old memory first: both need never fit together.
-      storage = nil
-      storage = try arena([Arena.Entry(name: what, shape: [count])], what: what)
-    }
-    guard let storage else { preconditionFailure("just allocated") }
-    return Activations(
-      entries, batchSize: batchSize, sequenceLength: sequenceLength, storage: storage.all)
-  }
+  /// - Throws: `ModelError.memory`.
+  /// - Complexity: 2 FLOP and 4 bytes a parameter.
+  public func gradientNorm() throws(ModelError) -> Double { try training().gradientNorm() }
 }

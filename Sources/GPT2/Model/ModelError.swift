@@ -7,6 +7,8 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
   case sequenceTooLong(sequenceLength: Int, maximum: Int)
   case wrongCount(name: String, expected: Int, found: Int)
   case tokenOutsideVocabulary(name: String, position: Int, token: Int32, vocabularySize: Int)
+  case otherVocabulary(name: String, bound: Int, vocabularySize: Int)
+  case untrained(optimizer: String, parameter: String)
   case noForwardPass
   case noGradients
   case nonFiniteLoss(Float)
@@ -22,11 +24,21 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
       "the \(name) should be \(expected) tokens (batch size × sequence length), but are \(found)."
     case .tokenOutsideVocabulary(let name, let position, let token, let vocabularySize):
       "token \(position) of the \(name) should be within the vocabulary 0..<\(vocabularySize), but is \(token)."
+    case .otherVocabulary(let name, let bound, let vocabularySize):
+      "the \(name) should be tokens of the model's vocabulary of \(vocabularySize), but are of one of \(bound)."
+    case .untrained(let optimizer, let parameter):
+      "the optimizer should train all parameters, but \(optimizer) leaves \(parameter) out."
     case .noForwardPass: "the backward pass needs a forward pass with targets before it; there was none."
     case .noGradients: "the update needs a backward pass before it; there was none."
     case .nonFiniteLoss(let loss): "the loss should be finite, but is \(loss)."
     case .nonFiniteGradients(let step):
       "the gradients of update \(step) should be finite, but their norm is not: the training has diverged."
     }
+  }
+
+  static func wrapping<Result: ~Copyable>(
+    _ body: () throws(MemoryError) -> Result
+  ) throws(ModelError) -> Result {
+    do { return try body() } catch { throw .memory(error) }
   }
 }

@@ -1,0 +1,74 @@
+import Machine
+
+/// A part of the parameters whose gradients become final at once in a backward pass, and which a forward pass needs at
+/// once.
+enum ParameterRange {
+  /// The rows of wte of these tokens, and wpe: what a forward pass begins with, and what a backward pass ends with.
+  case embeddings(of: BoundedIntegers)
+  /// The other rows of wte.
+  case embeddings(outside: BoundedIntegers)
+  case layer(Int)
+  /// lnfw and lnfb.
+  case lastNorm
+
+  /// The same as rows of C numbers, of which every tensor consists.
+  func rows(_ configuration: Configuration) -> [ParameterRows] {
+    func whole(_ part: ParameterPart) -> ParameterRows {
+      ParameterRows(part: part, range: 0..<part.count(configuration) / configuration.channels)
+    }
+    switch self {
+    case .embeddings(of: let tokens):
+      return Self.ranges(of: tokens).map { ParameterRows(part: ParameterPart(.wte), range: $0) }
+        + [whole(ParameterPart(.wpe))]
+    case .embeddings(outside: let tokens):
+      return Self.gaps(in: Self.ranges(of: tokens), below: configuration.paddedVocabularySize).map {
+        ParameterRows(part: ParameterPart(.wte), range: $0)
+      }
+    case .layer(let layer): return Parameter.layered.map { whole(ParameterPart($0, layer: layer)) }
+    case .lastNorm: return [whole(ParameterPart(.lnfw)), whole(ParameterPart(.lnfb))]
+    }
+  }
+
+  /// The tokens as ascending ranges that do not touch.
+  private static func ranges(of tokens: BoundedIntegers) -> [Range<Int>] {
+    var ranges: [Range<Int>] = []
+    for token in Set(tokens.array).sorted().map({ Int($0) }) {
+      if let last = ranges.last, last.upperBound == token {
+        ranges[ranges.count - 1] = last.lowerBound..<token + 1
+      } else {
+        ranges.append(token..<token + 1)
+      }
+    }
+    return ranges
+  }
+
+  /// What ascending ranges leave of 0..<end.
+  private static func gaps(in ranges: [Range<Int>], below end: Int) -> [Range<Int>] {
+    var gaps: [Range<Int>] = []
+    var start = 0
+    for range in ranges + [end..<end] {
+      if range.lowerBound > start { gaps.append(start..<range.lowerBound) }
+      start = range.upperBound
+    }
+    return gaps
+  }
+}
+
+/// Rows of C numbers of one tensor, or of one layer's.
+struct ParameterRows {
+  let part: ParameterPart
+  let range: Range<Int>
+
+  /// These rows of parameters, gradients or a slot.
+  func tensor(in tensors: ParameterTensors) -> Tensor {
+    let channels = tensors.configuration.channels
+    return tensors[part].slice(range.lowerBound * channels..<range.upperBound * channels)
+  }
+
+  /// The same in pieces of at most `count` rows.
+  func pieces(of count: Int) -> [ParameterRows] {
+    stride(from: range.lowerBound, to: range.upperBound, by: count).map {
+      ParameterRows(part: part, range: $0..<min(range.upperBound, $0 + count))
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import Machine
+import Operators
+
+/// The memory of passes: activations, and the gradients that pass from layer to layer.
+///
+/// It grows to the largest (B, T) it has served and knows what the last pass keeps in it. A pass owns it from its
+/// forward to the end of its backward part; passes that should not disturb each other have a workspace each.
+public final class Workspace {
+  private let configuration: Configuration
+  private let memory: MemoryOptions
+  private let context: ExecutionContext
+  /// What the pass that owns the memory left or will leave; nil before the first.
+  public private(set) var activations: Activations?
+  /// Why memory is not locked as asked, where the system refused.
+  public private(set) var notice: String?
+  private var forwardStorage: Arena?
+  private var backwardStorage: Arena?
+
+  public init(configuration: Configuration, memory: MemoryOptions = MemoryOptions(), context: ExecutionContext) {
+    self.configuration = configuration
+    self.memory = memory
+    self.context = context
+  }
+
+  /// Makes room for passes over (B, T), so that none allocates.
+  ///
+  /// - Parameter backward: whether backward passes follow.
+  /// - Throws: `ModelError`: sizes below 1, T beyond the context, or memory, with the number of bytes.
+  public func reserve(
+    batchSize: Int, sequenceLength: Int, retention: Retention, backward: Bool = false
+  ) throws(ModelError) {
+    try Batch.check(batchSize: batchSize, sequenceLength: sequenceLength, configuration)
+    if backward { _ = try backwardScratch(batchSize: batchSize, sequenceLength: sequenceLength) }
+    _ = try prepare(batchSize: batchSize, sequenceLength: sequenceLength, retention: retention)
+  }
+
+  /// Views for a forward pass: over the memory at hand where it is large enough, else over new memory.
+  ///
+  /// - Throws: `ModelError.memory` with the number of bytes, when they exceed memory.
+  func prepare(batchSize: Int, sequenceLength: Int, retention: Retention) throws(ModelError) -> Activations {
+    if let activations, activations.batchSize == batchSize, activations.sequenceLength == sequenceLength,
+      activations.retention == retention
+    {
+      return activations
+    }
+    activations = nil
+    let layout = ActivationLayout(
+      configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention: retention)
+    let storage = try memory(for: layout.count, in: &forwardStorage, what: "the activations")
+    let views = Activations(
+      layout, batchSize: batchSize, sequenceLength: sequenceLength, retention: retention, storage: storage)
+    // Earlier views of the same memory left their numbers in the padding.
+    Residual.zeroColumns(
+      configuration.vocabularySize..<configuration.paddedVocabularySize,
+      of: Matrix(
+        views[.logits], rows: views[.logits].count / configuration.paddedVocabularySize,
+        columns: configuration.paddedVocabularySize), context: context)
+    do {
+      try context.reserve(
+        sequenceLength: sequenceLength,
+        sharedCount: max(
+          LayerNorm.sharedScratchCount(rows: batchSize * sequenceLength, channels: configuration.channels),
+          Attention.sharedScratchCount(
+            shape: configuration.attention(batchSize: batchSize, sequenceLength: sequenceLength))))
+    } catch { throw .memory(error) }
+    activations = views
+    return views
+  }
+
+  func backwardScratch(batchSize: Int, sequenceLength: Int) throws(ModelError) -> BackwardScratch {
+    let count = BackwardScratch.count(
+      configuration, batchSize: batchSize, sequenceLength: sequenceLength)
+    let storage = try memory(for: count, in: &backwardStorage, what: "the gradients of the activations")
+    return BackwardScratch(
+      configuration, batchSize: batchSize, sequenceLength: sequenceLength, storage: storage)
+  }
+
+  private func memory(
+    for count: Int?, in storage: inout Arena?, what: String
+  ) throws(ModelError) -> Tensor {
+    guard let count else {
+      let available = Topology.current.availableMemoryBytes ?? 0
+      throw .memory(.exceedsMemory(requested: Int.max, available: available, what: what))
+    }
+    if let storage, storage.all.count >= count { return storage.all }
+    // Let go of the old memory first: both need never fit together.
+    storage = nil
+    do {
+      let arena = try Arena(
+        [Arena.Entry(name: what, shape: [count])], placement: memory.placement, locked: memory.locked, what: what)
+      notice = notice ?? arena.notice
+      storage = arena
+      return arena.all
+    } catch { throw .memory(error) }
+  }
+}
+
+/// The gradients that pass from layer to layer, each layer's in turn.
+struct BackwardScratch {
+  /// (B·T, C): of the residual stream, and of what a branch adds to it.
+  let dresidual, dbranch: Matrix
+  /// (B·T, 3C)
+  let dqkv: Matrix
+  /// (B·T, 4C)
+  let dfch: Matrix
+
+  /// In multiples of C.
+  private static let widths = [1, 1, 3, 4]
+
+  static func count(_ configuration: Configuration, batchSize: Int, sequenceLength: Int) -> Int? {
+    Arena.Entry(
+      name: "", shape: [batchSize, sequenceLength, widths.reduce(0, +), configuration.channels]
+    ).elementCount.map { $0 + widths.count * Arena.alignment }
+  }
+
+  init(_ configuration: Configuration, batchSize: Int, sequenceLength: Int, storage: Tensor) {
+    let (rows, channels) = (batchSize * sequenceLength, configuration.channels)
+    var offset = 0
+    func next(_ width: Int) -> Matrix {
+      defer { offset += ActivationLayout.padded(rows * width * channels) }
+      return storage.slice(offset..<offset + rows * width * channels).matrix(columns: width * channels)
+    }
+    dresidual = next(Self.widths[0])
+    dbranch = next(Self.widths[1])
+    dqkv = next(Self.widths[2])
+    dfch = next(Self.widths[3])
+  }
+}
+
+extension Configuration {
+  func attention(batchSize: Int, sequenceLength: Int) -> AttentionShape {
+    AttentionShape(
+      batchSize: batchSize, sequenceLength: sequenceLength, heads: heads, channels: channels)
+  }
+}

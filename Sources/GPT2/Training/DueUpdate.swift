@@ -1,0 +1,85 @@
+import Machine
+import Operators
+
+/// An update whose gradients are complete and found finite, and which has not been taken yet.
+///
+/// Updates are bound by memory: taken by itself, one costs its whole time; beside the products of the next forward
+/// pass, in which each layer waits for its own part only, it costs a fraction of it.
+final class DueUpdate {
+  let queue = WorkQueue()
+  private let optimizer: any Optimizer
+  private let network: Network
+  private let gradients: ParameterTensors
+  private let slots: [ParameterTensors]
+  private let number: Int
+  private let gradientScale: Double
+  /// The place in the queue before which each layer's part ends.
+  private var layerEnds: [WorkQueue.Position] = []
+
+  init(
+    _ optimizer: any Optimizer, of network: Network, gradients: ParameterTensors, slots: [ParameterTensors],
+    number: Int, gradientScale: Double
+  ) {
+    self.optimizer = optimizer
+    self.network = network
+    self.gradients = gradients
+    self.slots = slots
+    self.number = number
+    self.gradientScale = gradientScale
+  }
+
+  /// Takes all of it at once.
+  func takeAll() {
+    for part in network.configuration.parameterParts { queue.add(work(whole(part))) }
+    finish()
+  }
+
+  // MARK: - On the way of a forward pass
+
+  /// Takes what the embeddings of `tokens` need, and lets everything else wait beside the products.
+  func prepareEmbeddings(of tokens: BoundedIntegers) {
+    let configuration = network.configuration
+    add(.embeddings(of: tokens))
+    add(.layer(0))
+    layerEnds = [queue.end]
+    // What no layer waits for goes between the layers in equal shares, so that no product has more than it can hide.
+    let share = max(1, configuration.paddedVocabularySize / (4 * configuration.layers))
+    let others = ParameterRange.embeddings(outside: tokens).rows(configuration).flatMap { $0.pieces(of: share) }
+    var next = 0
+    for layer in 1..<max(1, configuration.layers) {
+      add(.layer(layer))
+      layerEnds.append(queue.end)
+      let end = others.count * layer / configuration.layers
+      for rows in others[next..<end] { queue.add(work(rows)) }
+      next = end
+    }
+    for rows in others[next...] { queue.add(work(rows)) }
+    add(.lastNorm)
+    prepare(layer: 0)
+  }
+
+  /// Takes what this layer needs.
+  func prepare(layer: Int) { network.context.finish(queue, before: layerEnds[layer]) }
+
+  /// Takes all that is left.
+  func finish() { network.context.finish(queue) }
+
+  private func add(_ range: ParameterRange) {
+    for rows in range.rows(network.configuration) { queue.add(work(rows)) }
+  }
+
+  private func whole(_ part: ParameterPart) -> ParameterRows {
+    ParameterRows(
+      part: part, range: 0..<part.count(network.configuration) / network.configuration.channels)
+  }
+
+  private func work(_ rows: ParameterRows) -> Work {
+    optimizer.work(
+      OptimizerOperands(
+        parameters: rows.tensor(in: network.parameters), gradients: rows.tensor(in: gradients),
+        slots: slots.map { rows.tensor(in: $0) }),
+      step: OptimizerStep(
+        number: number, gradientScale: gradientScale,
+        decays: optimizer.decay.covers(rows.part.parameter.role)), context: network.context)
+  }
+}

@@ -1,0 +1,85 @@
+import Machine
+import Operators
+
+/// Whom a backward pass tells which gradients are final, as soon as they are.
+///
+/// A pass knows nothing else of what becomes of them: a sink may keep them, measure them, reduce them over ranks and
+/// hand them on.
+protocol GradientSink {
+  func areFinal(_ range: ParameterRange)
+}
+
+/// Leaves the gradients where they are.
+struct KeepingSink: GradientSink {
+  func areFinal(_ range: ParameterRange) {}
+}
+
+/// Measures what is final, beside the arithmetic of the layers before it.
+///
+/// An update waits for the norm: one that is not finite must change nothing, and clipping scales all gradients by it.
+struct MeasuringSink: GradientSink {
+  let norm: RowNorms
+  let gradients: ParameterTensors
+  let queue: WorkQueue
+  let context: ExecutionContext
+
+  func areFinal(_ range: ParameterRange) {
+    for rows in range.rows(gradients.configuration) {
+      queue.add(norm.work(for: rows, of: gradients, context: context))
+    }
+  }
+}
+
+/// The squared norms of the gradients' rows of C.
+///
+/// They stand in the order of llm.c's files, whatever the order in memory and that in which they become known: their
+/// sum has the same bits.
+final class RowNorms {
+  private let configuration: Configuration
+  private let arena: Arena
+  /// The row at which each parameter begins.
+  private let firstRows: [Int]
+
+  init(_ network: Network) throws(ModelError) {
+    configuration = network.configuration
+    var row = 0
+    firstRows = Parameter.allCases.map { [configuration] parameter in
+      defer { row += parameter.shape(configuration).reduce(1, *) / configuration.channels }
+      return row
+    }
+    let count = row
+    arena = try ModelError.wrapping { () throws(MemoryError) in
+      try Arena(
+        [Arena.Entry(name: "squares", shape: [count])], placement: network.memory.placement,
+        locked: network.memory.locked, what: "the norms of the gradients")
+    }
+    squares = arena.all.slice(0..<count)
+  }
+
+  private let squares: Tensor
+
+  func work(for rows: ParameterRows, of gradients: ParameterTensors, context: ExecutionContext) -> Work {
+    let part = rows.part
+    let first =
+      firstRows[part.parameter.index]
+      + (part.layer ?? 0) * part.count(configuration) / configuration.channels + rows.range.lowerBound
+    return GradientNorm.work(
+      of: rows.tensor(in: gradients), channels: configuration.channels,
+      squares: squares.slice(first..<first + rows.range.count), context: context)
+  }
+
+  /// Measures all gradients at once.
+  func measure(_ gradients: ParameterTensors, context: ExecutionContext) {
+    let queue = WorkQueue()
+    for part in configuration.parameterParts {
+      let rows = part.count(configuration) / configuration.channels
+      queue.add(work(for: ParameterRows(part: part, range: 0..<rows), of: gradients, context: context))
+    }
+    context.finish(queue)
+  }
+
+  /// The Euclidean norm of all gradients.
+  ///
+  /// - Accuracy: squares are summed in float32 within a row, then in Double: |error| ≤ ½(C/16 + 4)·ε of it.
+  var value: Double { GradientNorm.root(ofSum: squares) }
+}
