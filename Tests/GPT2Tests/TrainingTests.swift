@@ -125,6 +125,10 @@ import Testing
     let cosine = [5, 10, 10, 6 + 4 * 0.5.squareRoot(), 6, 6 - 4 * 0.5.squareRoot(), 2]
     // A cosine is good to some ulp of 1, here times 4.
     #expect(zip(rates(.cosine), cosine).allSatisfy { abs($0 - $1) < 1e-14 })
+    // Where glibc 2.36 rounds the cosine the other way.
+    let even = LearningRateSchedule(shape: .cosine)
+    let bits = [248, 314].map { even.rate(step: $0, steps: 1000, peak: 2) }
+    #expect(bits == [0x1.b62733bf8d147p0, 0x1.8d38a9ed5292fp0])
     // Nothing but warm-up, and a run shorter than it.
     #expect(LearningRateSchedule(shape: .linear, warmupSteps: 9).rate(step: 2, steps: 3, peak: 9) == 3)
   }

@@ -1,12 +1,12 @@
-import Foundation
 import Machine
+import Operators
 
 extension Model {
   /// Draws the parameters as GPT-2 does: weights and embeddings N(0, 0.02²), the projections onto the residual stream
   /// scaled by 1/√(2L), biases 0, layer norms 1 and 0.
   ///
-  /// - Parameter seed: the same seed gives the same parameters, whatever the number of threads and the
-  ///   instruction set; log, cos and sin are the C library's, whose last bit may differ between libraries.
+  /// - Parameter seed: the same seed gives the same bits, whatever the number of threads, the instruction set and the
+  ///   machine.
   /// - SeeAlso: Radford et al. 2019, section 2.3.
   public func initialize(seed: UInt64 = 1337) {
     for parameter in Parameter.allCases {
@@ -59,8 +59,8 @@ private struct SplitMix64 {
 
   /// Two independent standard normals (Box, Muller 1958, doi:10.1214/aoms/1177706645).
   mutating func normals() -> (Double, Double) {
-    let radius = (-2 * log(unit())).squareRoot()
+    let radius = (-2 * ElementaryFunctions.log(unit())).squareRoot()
     let angle = 2 * Double.pi * unit()
-    return (radius * cos(angle), radius * sin(angle))
+    return (radius * ElementaryFunctions.cos(angle), radius * ElementaryFunctions.sin(angle))
   }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import Operators
 
 /// How the learning rate moves over a run: up to its peak, and down again.
 ///
@@ -6,6 +6,8 @@ import Foundation
 ///     constant:      peak
 ///     linear:        peak + (minimum − peak) · q          q = (s − warm-up) / (steps − warm-up)
 ///     cosine:        minimum + (peak − minimum) · ½(1 + cos(π·q))
+///
+/// The same bits on every machine.
 ///
 /// - SeeAlso: Loshchilov, Hutter 2017, arXiv:1608.03983; github.com/karpathy/llm.c, llmc/schedulers.h.
 public struct LearningRateSchedule: Sendable, Equatable {
@@ -30,7 +32,7 @@ public struct LearningRateSchedule: Sendable, Equatable {
     return switch shape {
     case .constant: peak
     case .linear: peak + (minimum - peak) * progress
-    case .cosine: minimum + (peak - minimum) * 0.5 * (1 + cos(Double.pi * progress))
+    case .cosine: minimum + (peak - minimum) * 0.5 * (1 + ElementaryFunctions.cos(Double.pi * progress))
     }
   }
 }
