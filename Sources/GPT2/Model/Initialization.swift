@@ -1,7 +1,7 @@
 import Machine
 import Operators
 
-extension Model {
+extension Network {
   /// Draws the parameters as GPT-2 does: weights and embeddings N(0, 0.02²), the projections onto the residual stream
   /// scaled by 1/√(2L), biases 0, layer norms 1 and 0.
   ///
@@ -11,10 +11,9 @@ extension Model {
   public func initialize(seed: UInt64 = 1337) {
     for parameter in Parameter.allCases {
       let key = SplitMix64.mixed(seed) &+ UInt64(parameter.index) << 48
-      let tensor = parameters[parameter]
       switch parameter.initialValue {
-      case .zero: tensor.fill(0)
-      case .one: tensor.fill(1)
+      case .zero: parameters[parameter].fill(0)
+      case .one: parameters[parameter].fill(1)
       case .normal: fill(parameter, deviation: 0.02, key: key)
       case .residualNormal:
         fill(parameter, deviation: 0.02 / Double(2 * configuration.layers).squareRoot(), key: key)
@@ -22,22 +21,28 @@ extension Model {
     }
   }
 
-  /// N(0, deviation²), in blocks that each have a generator of their own, so that threads do not matter.
-  private func fill(_ tensor: Tensor, _ deviation: Double, key: UInt64) {
+  /// N(0, deviation²), in blocks that each have a generator of their own, so that threads do not matter; rows that pad
+  /// the vocabulary stay as they are.
+  private func fill(_ parameter: Parameter, deviation: Double, key: UInt64) {
+    let tensor = parameters[parameter]
+    let count = parameter == .wte ? configuration.vocabularySize * configuration.channels : tensor.count
     let size = 4096
-    context.parallel.forEach((tensor.count + size - 1) / size) { block, _ in
+    context.parallel.forEach((count + size - 1) / size) { block, _ in
       var generator = SplitMix64(state: SplitMix64.mixed(key &+ UInt64(block)))
-      tensor.slice(block * size..<min(tensor.count, (block + 1) * size)).withMutableSpan { values in
-        var index = 0
-        while index < values.count {
-          let (first, second) = generator.normals()
-          values[index] = Float(first * deviation)
-          if index + 1 < values.count { values[index + 1] = Float(second * deviation) }
-          index += 2
-        }
+      var values = [Float](repeating: 0, count: min(count, (block + 1) * size) - block * size)
+      for index in stride(from: 0, to: values.count, by: 2) {
+        let (first, second) = generator.normals()
+        values[index] = Float(first * deviation)
+        if index + 1 < values.count { values[index + 1] = Float(second * deviation) }
       }
+      tensor.copy(from: values, at: block * size)
     }
   }
+}
+
+extension Model {
+  /// Draws the parameters: `Network.initialize`.
+  public func initialize(seed: UInt64 = 1337) { network.initialize(seed: seed) }
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195): streams that may start anywhere.

@@ -45,8 +45,20 @@ public struct LayeredTensor: Sendable {
   /// - Precondition: `values` has `count` elements.
   public func copy(from values: [Float]) {
     precondition(values.count == count, "\(values.count) values for \(name) with \(count) elements")
-    for (index, part) in parts.enumerated() {
-      part.copy(from: Array(values[index * partCount..<(index + 1) * partCount]))
+    copy(from: values, at: 0)
+  }
+
+  /// Overwrites as many elements as there are values, from a flat index on.
+  ///
+  /// - Precondition: they lie within the tensor.
+  func copy(from values: [Float], at start: Int) {
+    precondition(start >= 0 && values.count <= count - start, "\(values.count) values at \(start) of \(name)")
+    var done = 0
+    while done < values.count {
+      let (part, offset) = (start + done).quotientAndRemainder(dividingBy: partCount)
+      let length = min(values.count - done, partCount - offset)
+      parts[part].slice(offset..<offset + length).copy(from: Array(values[done..<done + length]))
+      done += length
     }
   }
 
