@@ -6,7 +6,7 @@ let safe: [SwiftSetting] = [.swiftLanguageMode(.v6), .strictMemorySafety()]
 let package = Package(
   name: "gpt2-cpu",
   products: [
-    .library(name: "GPT2", targets: ["GPT2", "Operators", "Machine"]),
+    .library(name: "GPT2", targets: ["GPT2", "Tokens", "JSON", "Operators", "Machine"]),
     .executable(name: "gpt2", targets: ["Command"]),
     .executable(name: "gpt2-bench", targets: ["GPT2Bench"]),
   ],
@@ -23,17 +23,27 @@ let package = Package(
       name: "Reference",
       dependencies: [.product(name: "RealModule", package: "swift-numerics")],
       swiftSettings: safe),
-    .target(name: "GPT2", dependencies: ["Operators", "Machine"], swiftSettings: safe),
-    .executableTarget(
-      name: "Command",
+    .target(name: "JSON", dependencies: ["Machine"], swiftSettings: safe),
+    .target(name: "Tokens", dependencies: ["JSON", "Machine"], swiftSettings: safe),
+    .target(
+      name: "GPT2", dependencies: ["Tokens", "JSON", "Operators", "Machine"], swiftSettings: safe),
+    .target(
+      name: "Terminal",
       dependencies: [
         "GPT2", "Operators", "Machine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),
     .executableTarget(
+      name: "Command",
+      dependencies: [
+        "Terminal", "GPT2", "Tokens", "JSON", "Operators", "Machine",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: safe),
+    .executableTarget(
       name: "GPT2Bench",
       dependencies: [
-        "GPT2", "Operators", "Machine", "Reference",
+        "Terminal", "GPT2", "Tokens", "JSON", "Operators", "Machine", "Reference",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks/GPT2Bench", swiftSettings: safe),
@@ -43,15 +53,27 @@ let package = Package(
       swiftSettings: safe),
     .executableTarget(
       name: "Fuzz",
-      dependencies: ["GPT2", "Machine", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "GPT2", "Tokens", "Machine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       path: "Tests/Fuzz", exclude: ["Corpus"], swiftSettings: safe),
     .testTarget(name: "MachineTests", dependencies: ["Machine"], swiftSettings: safe),
     .testTarget(
       name: "OperatorsTests", dependencies: ["Operators", "Machine", "Reference", "TestSupport"],
       swiftSettings: safe),
     .testTarget(name: "ReferenceTests", dependencies: ["Reference", "TestSupport"], swiftSettings: safe),
+    .testTarget(name: "JSONTests", dependencies: ["JSON", "Machine", "TestSupport"], swiftSettings: safe),
     .testTarget(
-      name: "GPT2Tests", dependencies: ["GPT2", "Operators", "Machine", "Reference", "TestSupport"],
+      name: "TokensTests", dependencies: ["Tokens", "Machine", "TestSupport"], swiftSettings: safe),
+    .testTarget(
+      name: "GPT2Tests",
+      dependencies: ["GPT2", "Tokens", "Operators", "Machine", "Reference", "TestSupport"],
+      swiftSettings: safe),
+    .testTarget(
+      name: "TerminalTests",
+      dependencies: [
+        "Terminal", "GPT2", "Operators", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: safe),
     .testTarget(name: "CommandTests", dependencies: ["TestSupport", "Command"], swiftSettings: safe),
   ]

@@ -3,6 +3,7 @@ import Foundation
 import GPT2
 import Machine
 import Operators
+import Terminal
 
 @main
 struct BenchCommand: ParsableCommand {
@@ -37,20 +38,7 @@ struct BenchCommand: ParsableCommand {
     help: "A published size: \(Configuration.presetNames.joined(separator: ", ")). (default: gpt2-124M)")
   var model: String?
 
-  @Option(help: "Layers of a model of your own; with --heads, --channels, --vocabulary and --context.")
-  var layers: Int?
-
-  @Option(help: "Attention heads of it.")
-  var heads: Int?
-
-  @Option(help: "Channels of it, a multiple of the heads.")
-  var channels: Int?
-
-  @Option(help: "Vocabulary size of it.")
-  var vocabulary: Int?
-
-  @Option(help: "Longest sequence of it.")
-  var context: Int?
+  @OptionGroup var sizes: SizeOptions
 
   @Option(help: "Sequences in a batch.")
   var batchSize = 4
@@ -65,13 +53,9 @@ struct BenchCommand: ParsableCommand {
     help:
       "What training steps compute again to save memory: none, elementwise or blocks. (default: as gpt2 train)"
   )
-  var recompute: String?
+  var recompute: Recomputation?
 
-  @Option(help: "Threads. (default: \(Topology.current.defaultThreads), the physical cores at hand)")
-  var threads: Int?
-
-  @Option(help: "Instruction set: auto, \(InstructionSet.available.map(\.rawValue).joined(separator: ", ")).")
-  var isa: String?
+  @OptionGroup var kernels: KernelOptions
 
   @Option(help: "The text file of the suite tokenize.")
   var text: String?
@@ -90,25 +74,7 @@ struct BenchCommand: ParsableCommand {
     if json == "" { throw ValidationError("--json should name a file, but is empty.") }
   }
 
-  static func main() {
-    do {
-      var command = try parseAsRoot()
-      try command.run()
-    } catch {
-      let code = exitCode(for: error)
-      if code == .success {
-        // What is asked for, such as help, is a result.
-        Swift.print(fullMessage(for: error))
-        exit(withError: code)
-      }
-      var sentence = code == .validationFailure ? message(for: error) : "\(error)"
-      sentence = sentence.split(whereSeparator: \.isNewline).joined(separator: " ")
-      while let last = sentence.last, ".?".contains(last) { sentence.removeLast() }
-      let hint = code == .validationFailure ? " (see gpt2-bench --help)" : ""
-      try? FileHandle.standardError.write(contentsOf: Data("error: \(sentence)\(hint).\n".utf8))
-      exit(withError: code)
-    }
-  }
+  static func main() { runProgram() }
 
   func run() throws {
     let settings = try settings()
@@ -120,13 +86,13 @@ struct BenchCommand: ParsableCommand {
       try session.run { report.sections.append($0) }
     } catch {
       // What was measured so far is worth showing.
-      if !report.sections.isEmpty { try report.print() }
+      if !report.sections.isEmpty { report.print() }
       throw error
     }
-    try report.print()
+    report.print()
     if let json {
       var file = try AtomicFile(path: json)
-      try file.write(Array((report.json.text + "\n").utf8))
+      try file.write(Array((report.json.encoded + "\n").utf8))
       try file.commit()
     }
   }
@@ -157,7 +123,7 @@ struct Settings {
 }
 
 extension BenchCommand {
-  private func settings() throws(ValidationError) -> Settings {
+  private func settings() throws -> Settings {
     let (name, configuration) = try modelChoice()
     try checkBatch(configuration)
     let suites = try suiteChoice()
@@ -167,9 +133,10 @@ extension BenchCommand {
     return Settings(
       suites: suites, modelName: name, configuration: configuration, batchSize: batchSize,
       sequenceLength: sequenceLength, steps: steps ?? (quick ? 3 : 10),
-      recomputation: try recomputationChoice(configuration),
+      recomputation: recompute
+        ?? .automatic(configuration, batchSize: batchSize, sequenceLength: sequenceLength),
       threads: try threadChoice(),
-      instructionSet: try instructionSetChoice(), quick: quick, text: text, tokenizer: tokenizer)
+      instructionSet: try kernels.instructionSet(), quick: quick, text: text, tokenizer: tokenizer)
   }
 
   private func checkBatch(_ configuration: Configuration) throws(ValidationError) {
@@ -195,22 +162,11 @@ extension BenchCommand {
   /// More threads than processors never come: the report would be of fewer than it says.
   private func threadChoice() throws(ValidationError) -> Int {
     let most = max(1, Topology.current.affinity.count)
-    let threads = threads ?? Topology.current.defaultThreads
-    guard (1...most).contains(threads) else {
-      throw ValidationError("--threads should be 1...\(most), the processors at hand, but is \(threads).")
+    let threads = kernels.threads.count
+    guard threads <= most else {
+      throw ValidationError("--threads should be in 1...\(most), the processors at hand, but is \(threads)")
     }
     return threads
-  }
-
-  private func recomputationChoice(_ configuration: Configuration) throws(ValidationError) -> Recomputation {
-    guard let recompute else {
-      return .automatic(configuration, batchSize: batchSize, sequenceLength: sequenceLength)
-    }
-    guard let choice = Recomputation(rawValue: recompute) else {
-      let names = Recomputation.allCases.map(\.rawValue).joined(separator: ", ")
-      throw ValidationError("--recompute should be one of \(names), but is '\(recompute)'.")
-    }
-    return choice
   }
 
   /// In the order that the program runs them, whatever the order asked for.
@@ -226,9 +182,12 @@ extension BenchCommand {
     return SuiteName.allCases.filter { chosen.contains($0) }
   }
 
-  private func modelChoice() throws(ValidationError) -> (String, Configuration) {
+  private func modelChoice() throws -> (String, Configuration) {
+    try checkOneModel([model.map { _ in "--model" }, sizes.firstGiven], expected: "--model or sizes")
+    if let own = try sizes.configuration() {
+      return ("L\(own.layers)-NH\(own.heads)-C\(own.channels)-V\(own.vocabularySize)", own)
+    }
     do {
-      if let own = try ownModel() { return own }
       if quick && model == nil {
         // Small enough for seconds, large enough that the products are not all overhead.
         return (
@@ -239,34 +198,6 @@ extension BenchCommand {
       }
       let name = model ?? "gpt2-124M"
       return (name, try Configuration.preset(named: name))
-    } catch let error as ValidationError {
-      throw error
-    } catch {
-      throw ValidationError("\(error)")
-    }
-  }
-
-  /// The model of the five sizes; nil where none is given.
-  private func ownModel() throws -> (String, Configuration)? {
-    if let layers, let heads, let channels, let vocabulary, let context, model == nil {
-      let configuration = try Configuration(
-        maximumSequenceLength: context, vocabularySize: vocabulary, layers: layers, heads: heads,
-        channels: channels)
-      return ("L\(layers)-NH\(heads)-C\(channels)-V\(vocabulary)", configuration)
-    }
-    let given = [layers, heads, channels, vocabulary, context].count { $0 != nil }
-    if given == 0 { return nil }
-    throw ValidationError(
-      "a model should be --model alone or all of --layers, --heads, --channels, --vocabulary and --context, "
-        + "but \(given) of these are given\(model == nil ? "" : " beside --model").")
-  }
-
-  private func instructionSetChoice() throws(ValidationError) -> InstructionSet {
-    let environment = Environment.value(of: InstructionSet.environmentVariable)
-    do {
-      return try InstructionSet(named: isa ?? environment ?? "auto")
-    } catch {
-      throw ValidationError("\(isa == nil ? InstructionSet.environmentVariable : "--isa"): \(error).")
-    }
+    } catch { throw ValidationError("\(error)") }
   }
 }

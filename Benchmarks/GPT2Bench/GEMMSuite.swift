@@ -1,4 +1,5 @@
 import GPT2
+import JSON
 import Machine
 import Operators
 
@@ -111,7 +112,7 @@ extension Session {
       suite: .gemm, name: "\(operands.layer.name) \(pass.rawValue)", timing: timing,
       // A multiplication and an addition for each of M·N·K triples, whatever the pass.
       cost: .arithmetic(2 * Double(m) * Double(n) * Double(k)),
-      fields: [("m", .integer(m)), ("n", .integer(n)), ("k", .integer(k)), ("pass", .string(pass.rawValue))],
+      fields: [("m", .integer(m)), ("n", .integer(n)), ("k", .integer(k)), ("pass", .text(pass.rawValue))],
       cells: ["\(m)", "\(n)", "\(k)"])
   }
 }

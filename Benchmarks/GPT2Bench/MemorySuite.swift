@@ -1,6 +1,8 @@
 import GPT2
+import JSON
 import Machine
 import Operators
+import Terminal
 
 extension Session {
   /// What every tensor takes for this model, B and T, and how long all threads take to read it.
@@ -29,7 +31,7 @@ extension Session {
       title: "memory", columns: ["shape", "MiB", "% of all"],
       rows: { rows.map { share($0, of: total) } },
       notes: [
-        "\(mebibytes(total)) in all, and the gradients that pass from layer to layer; gradients and moments have the "
+        "\(NumberText.mebibytes(total)) in all, and the gradients that pass from layer to layer; gradients and moments have the "
           + "tensors of the parameters"
       ])
   }
@@ -55,6 +57,6 @@ private func read(_ parts: [Tensor], _ context: ExecutionContext) {
 private func share(_ row: Row, of total: Int) -> Row {
   guard case .traffic(let bytes) = row.cost else { return row }
   var row = row
-  row.cells += [significant(bytes / 0x1p20), significant(100 * bytes / Double(total))]
+  row.cells += [NumberText.significant(bytes / 0x1p20), NumberText.significant(100 * bytes / Double(total))]
   return row
 }

@@ -1,6 +1,8 @@
 import GPT2
+import JSON
 import Machine
 import Operators
+import Terminal
 
 /// One operator in one direction at the model's sizes.
 struct OperatorCase {
@@ -64,12 +66,12 @@ extension Session {
       + encoderCases(tensors) + streamCases(tensors)
     let timings = rotate("operators", cases.map(\.run))
     let rows = zip(cases, timings).map { operatorCase, timing in
-      progress("plain loops: \(operatorCase.name)")
+      Console.showProgress("plain loops: \(operatorCase.name)")
       let plain = operatorCase.plain.fullMilliseconds()
       let ratio = plain / timing.median
       return Row(
         suite: .operators, name: operatorCase.name, timing: timing, cost: operatorCase.cost,
-        fields: [("times_plain_loops", .number(ratio))], cells: [significant(ratio)])
+        fields: [("times_plain_loops", .double(ratio))], cells: [NumberText.significant(ratio)])
     }
     return Section(
       title: "operators", columns: ["× plain"], rows: { rows },

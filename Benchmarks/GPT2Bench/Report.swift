@@ -1,5 +1,7 @@
 import Foundation
+import JSON
 import Machine
+import Terminal
 
 /// What a row's work costs, from formulas: the numerator of its rate.
 enum Cost {
@@ -18,7 +20,7 @@ struct Row {
   let timing: Timing
   let cost: Cost
   /// Fields of the JSON result beside those that every result has.
-  var fields: [(name: String, value: JSON)] = []
+  var fields: [(String, JSONText)] = []
   /// What the section's own columns show.
   var cells: [String] = []
   /// A part of the row above it, printed and not written.
@@ -57,10 +59,6 @@ struct Rate {
   }
 }
 
-struct ReportError: Error, CustomStringConvertible {
-  let description = "standard output cannot be written"
-}
-
 /// Everything that was measured, as tables and as JSON.
 struct Report {
   let session: Session
@@ -68,29 +66,23 @@ struct Report {
 
   // MARK: - Tables
 
-  /// - Throws: `ReportError` where standard output cannot be written.
-  func print() throws {
+  func print() {
     var blocks = [header] + sections.map { text($0) }
     if session.peak.isDisturbed {
       blocks.append("the machine was busy while its peak was measured: take no fraction of it seriously")
     }
-    do {
-      try FileHandle.standardOutput.write(contentsOf: Data((blocks.joined(separator: "\n\n") + "\n").utf8))
-    } catch {
-      throw ReportError()
-    }
+    Console.print(blocks.joined(separator: "\n\n"))
   }
 
   private var header: String {
     let settings = session.settings
-    let model = settings.configuration
     return """
       \(Topology.current)
-      this run   \(settings.threads) thread\(settings.threads == 1 ? "" : "s"), \
-      \(settings.instructionSet.rawValue) kernels: \(significant(session.peak.gigaflops)) GFLOP/s, \
-      reads \(significant(session.peak.gigabytes)) GB/s
-      model      \(settings.modelName): \(model.layers) layers, \(model.heads) heads, \(model.channels) channels, \
-      vocabulary \(model.vocabularySize); batch size \(settings.batchSize), sequence length \(settings.sequenceLength)
+      this run   \(NumberText.count(settings.threads, "thread")), \
+      \(settings.instructionSet.rawValue) kernels: \(NumberText.significant(session.peak.gigaflops)) GFLOP/s, \
+      reads \(NumberText.significant(session.peak.gigabytes)) GB/s
+      model      \(settings.modelName): \(ModelText.sizes(settings.configuration))
+      batch      \(settings.batchSize) × \(settings.sequenceLength) tokens
       """
   }
 
@@ -98,8 +90,10 @@ struct Report {
     var table = [[section.title] + section.columns + ["min ms", "median ms", "max ms", "rate", "of peak"]]
     for row in section.rows() {
       let rate = Rate(row, peak: session.peak)
-      let cells = row.cells + [row.timing.least, row.timing.median, row.timing.most].map { significant($0) }
-      let rateText = rate.map { "\(significant($0.value)) \($0.isArithmetic ? "GFLOP/s" : "GB/s")" } ?? "–"
+      let cells =
+        row.cells + [row.timing.least, row.timing.median, row.timing.most].map { NumberText.significant($0) }
+      let rateText =
+        rate.map { "\(NumberText.significant($0.value)) \($0.isArithmetic ? "GFLOP/s" : "GB/s")" } ?? "–"
       let fraction = rate.map { "\(Int(min(($0.fraction * 100).rounded(), 1e9))) %" } ?? "–"
       table.append([row.name] + cells + [rateText, fraction])
     }
@@ -109,13 +103,13 @@ struct Report {
   // MARK: - JSON
 
   /// `{"machine": …, "results": […]}`.
-  var json: JSON {
+  var json: JSONText {
     let topology = Topology.current
-    let machine: [(name: String, value: JSON)] = [
-      ("cpu", .string(topology.modelName)), ("threads", .integer(session.settings.threads)),
-      ("isa", .string(session.settings.instructionSet.rawValue)),
-      ("peak_gflops", .number(session.peak.gigaflops)),
-      ("read_gigabytes_per_second", .number(session.peak.gigabytes)),
+    let machine: [(String, JSONText)] = [
+      ("cpu", .text(topology.modelName)), ("threads", .integer(session.settings.threads)),
+      ("isa", .text(session.settings.instructionSet.rawValue)),
+      ("peak_gflops", .double(session.peak.gigaflops)),
+      ("read_gigabytes_per_second", .double(session.peak.gigabytes)),
       ("sockets", .integer(topology.sockets.count)), ("nodes", .integer(topology.nodes.count)),
       ("cores", .integer(topology.cores.count)),
     ]
@@ -123,21 +117,21 @@ struct Report {
     return .object([("machine", .object(machine)), ("results", .array(results))])
   }
 
-  private func result(_ row: Row) -> JSON {
-    var fields: [(name: String, value: JSON)] = [
-      ("suite", .string(row.suite.rawValue)), ("name", .string(row.name)),
+  private func result(_ row: Row) -> JSONText {
+    var fields: [(String, JSONText)] = [
+      ("suite", .text(row.suite.rawValue)), ("name", .text(row.name)),
       (
         "milliseconds",
         .object([
-          ("min", .number(row.timing.least)), ("median", .number(row.timing.median)),
-          ("max", .number(row.timing.most)),
+          ("min", .double(row.timing.least)), ("median", .double(row.timing.median)),
+          ("max", .double(row.timing.most)),
         ])
       ),
     ]
     fields += row.fields
     if let rate = Rate(row, peak: session.peak) {
-      fields.append((rate.isArithmetic ? "gflops" : "gigabytes_per_second", .number(rate.value)))
-      fields.append(("fraction_of_peak", .number(rate.fraction)))
+      fields.append((rate.isArithmetic ? "gflops" : "gigabytes_per_second", .double(rate.value)))
+      fields.append(("fraction_of_peak", .double(rate.fraction)))
     }
     return .object(fields)
   }
@@ -150,26 +144,7 @@ private func aligned(_ table: [[String]]) -> String {
   let widths = table[0].indices.map { column in table.map { $0[column].count }.max() ?? 0 }
   return table.map { line in
     line.indices.map { column in
-      let padding = String(repeating: " ", count: widths[column] - line[column].count)
-      return column == 0 ? line[column] + padding : padding + line[column]
+      column == 0 ? line[column].padded(to: widths[column]) : line[column].aligned(to: widths[column])
     }.joined(separator: "  ")
   }.joined(separator: "\n")
 }
-
-/// A positive number with about four significant digits, never in scientific notation.
-func significant(_ value: Double) -> String {
-  guard value.isFinite, value < 1e15 else { return "–" }
-  var decimals = 0
-  while decimals < 6, value * power(10, decimals) < 1000 { decimals += 1 }
-  let scaled = Int((value * power(10, decimals)).rounded())
-  if decimals == 0 { return "\(scaled)" }
-  let digits = String(repeating: "0", count: max(0, decimals + 1 - String(scaled).count)) + String(scaled)
-  return digits.dropLast(decimals) + "." + digits.suffix(decimals)
-}
-
-private func power(_ base: Double, _ exponent: Int) -> Double {
-  (0..<exponent).reduce(1) { product, _ in product * base }
-}
-
-/// Bytes in mebibytes.
-func mebibytes(_ byteCount: Int) -> String { "\(significant(Double(byteCount) / 0x1p20)) MiB" }

@@ -2,6 +2,7 @@ import Foundation
 import GPT2
 import Machine
 import Operators
+import Terminal
 
 /// One run of the program: what was asked for, where operators run, and the limits measured so far.
 final class Session {
@@ -24,7 +25,7 @@ final class Session {
   func run(_ finished: (Section) -> Void) throws {
     try peak.sample()
     for suite in settings.suites {
-      progress("\(suite.rawValue) …")
+      Console.showProgress("\(suite.rawValue) …")
       switch suite {
       case .peak: finished(try peakSection())
       case .gemm: finished(try gemmSection())
@@ -37,13 +38,13 @@ final class Session {
       // Where the suites left no room for the read buffer, the earlier reads have to do.
       do { try peak.sample() } catch { peak.sampleArithmetic() }
     }
-    progress("")
+    Console.clearProgress()
   }
 
   /// The model of the step and memory suites, with random parameters.
   func model() throws -> Model {
     if let sharedModel { return sharedModel }
-    progress("initialising \(settings.modelName) …")
+    Console.showProgress("initialising \(settings.modelName) …")
     // A batch that cannot fit is refused before its tokens are drawn, which take less than its logits.
     _ = try Arena(
       [.init(name: "logits", shape: [rows, configuration.paddedVocabularySize])],
@@ -90,18 +91,12 @@ final class Session {
     var samples = jobs.map { _ in [Double]() }
     let start = ContinuousClock.now
     for round in 1...most {
-      progress("\(label): round \(round)")
+      Console.showProgress("\(label): round \(round)")
       peak.sampleArithmetic()
       for (index, job) in jobs.enumerated() { samples[index].append(milliseconds(of: job)) }
       if round >= least, ContinuousClock.now - start > .seconds(seconds) { break }
     }
     return samples.map { Timing($0) }
-  }
-
-  /// One line on standard error that the next one replaces; nothing unless a person looks.
-  func progress(_ text: String) {
-    guard isatty(FileHandle.standardError.fileDescriptor) == 1 else { return }
-    FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
   }
 }
 
@@ -137,11 +132,4 @@ struct Generator {
 
   /// In −1..<1.
   mutating func nextFloat() -> Float { Float(next() >> 40) / 0x1p23 - 1 }
-}
-
-enum Environment {
-  /// nil where it is unset or empty.
-  static func value(of name: String) -> String? {
-    ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
-  }
 }

@@ -1,6 +1,8 @@
 import GPT2
+import JSON
 import Machine
 import Operators
+import Terminal
 
 extension Session {
   func stepSection() throws -> Section {
@@ -44,9 +46,9 @@ extension Session {
     let row = Row(
       suite: .evaluate, name: "forward and loss", timing: timing, cost: .arithmetic(flop.forward),
       fields: [
-        ("model", .string(settings.modelName)), ("batch_size", .integer(settings.batchSize)),
-        ("sequence_length", .integer(settings.sequenceLength)), ("loss", .number(Double(loss))),
-        ("tokens_per_second", .number(Double(rows) / timing.median * 1e3)),
+        ("model", .text(settings.modelName)), ("batch_size", .integer(settings.batchSize)),
+        ("sequence_length", .integer(settings.sequenceLength)), ("loss", .double(Double(loss))),
+        ("tokens_per_second", .double(Double(rows) / timing.median * 1e3)),
         ("peak_resident_bytes", .integer(samples.map(\.residentBytes).max() ?? 0)),
       ])
     return Section(title: "evaluate", rows: { [row] }, notes: notes(samples, row))
@@ -56,7 +58,7 @@ extension Session {
   private func warm<Sample>(_ label: String, _ sample: () throws -> Sample) rethrows -> [Sample] {
     var samples: [Sample] = []
     for step in -2..<settings.steps {
-      progress("\(label) \(step + 1) of \(settings.steps)")
+      Console.showProgress("\(label) \(step + 1) of \(settings.steps)")
       peak.sampleArithmetic()
       let sample = try sample()
       if step >= 0 { samples.append(sample) }
@@ -89,15 +91,15 @@ extension Session {
     return Row(
       suite: .step, name: "training step", timing: timing, cost: .arithmetic(flop.forward + flop.backward),
       fields: [
-        ("model", .string(settings.modelName)), ("batch_size", .integer(settings.batchSize)),
+        ("model", .text(settings.modelName)), ("batch_size", .integer(settings.batchSize)),
         ("sequence_length", .integer(settings.sequenceLength)),
-        ("recompute", .string(settings.recomputation.rawValue)),
-        ("forward_ms", .number(median(\.forward))), ("backward_ms", .number(median(\.backward))),
-        ("update_ms", .number(median(\.update))),
-        ("tokens_per_second", .number(Double(rows) / timing.median * 1e3)),
+        ("recompute", .text(settings.recomputation.rawValue)),
+        ("forward_ms", .double(median(\.forward))), ("backward_ms", .double(median(\.backward))),
+        ("update_ms", .double(median(\.update))),
+        ("tokens_per_second", .double(Double(rows) / timing.median * 1e3)),
         ("peak_resident_bytes", .integer(samples.map(\.residentBytes).max() ?? 0)),
-        ("parallel_regions", .number(count(\.regions))), ("wakes", .number(count(\.wakes))),
-        ("page_faults", .number(count(\.pageFaults))),
+        ("parallel_regions", .double(count(\.regions))), ("wakes", .double(count(\.wakes))),
+        ("page_faults", .double(count(\.pageFaults))),
       ])
   }
 
@@ -106,9 +108,9 @@ extension Session {
       "\(Int(Timing(samples.map { Double(value($0)) }).median.rounded()))"
     }
     return [
-      "\(significant(Double(rows) / row.timing.median * 1e3)) tokens/s; \(median(\.regions)) parallel regions, "
+      "\(NumberText.significant(Double(rows) / row.timing.median * 1e3)) tokens/s; \(median(\.regions)) parallel regions, "
         + "\(median(\.wakes)) wakes of the threads and \(median(\.pageFaults)) page faults a step; "
-        + "\(mebibytes(samples.map(\.residentBytes).max() ?? 0)) resident at the most"
+        + "\(NumberText.mebibytes(samples.map(\.residentBytes).max() ?? 0)) resident at the most"
     ]
   }
 }

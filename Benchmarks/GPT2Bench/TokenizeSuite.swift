@@ -1,6 +1,9 @@
 import Foundation
 import GPT2
+import JSON
 import Machine
+import Terminal
+import Tokens
 
 extension Session {
   /// Encoding a text in memory, whole on one thread and as documents on all; and decoding it.
@@ -32,8 +35,8 @@ extension Session {
         suite: .tokenize, name: job.name, timing: timing, cost: .none,
         fields: [
           ("bytes", .integer(text.bytes.count)), ("tokens", .integer(tokens.count)),
-          ("megabytes_per_second", .number(rate)),
-        ], cells: [significant(rate)])
+          ("megabytes_per_second", .double(rate)),
+        ], cells: [NumberText.significant(rate)])
     }
     return Section(
       title: "tokenize", columns: ["MB/s"], rows: { rows },

@@ -1,6 +1,7 @@
 import ArgumentParser
 import GPT2
 import Machine
+import Terminal
 
 /// `gpt2 convert`: the same model in another format.
 struct Convert: ParsableCommand {

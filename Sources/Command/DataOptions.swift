@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import GPT2
+import Tokens
 
 /// The files to train on.
 struct DataFiles {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Terminal
 
 /// `gpt2`: the root of the subcommands, each in a file of its own.
 @main
@@ -16,38 +17,5 @@ struct GPT2Command: ParsableCommand {
       """,
     subcommands: [Train.self, Tokenize.self, Verify.self, Convert.self, Inspect.self])
 
-  static func main() {
-    do {
-      var command = try parseAsRoot()
-      try command.run()
-    } catch {
-      fail(error)
-    }
-  }
-
-  /// The parser's message as one sentence that says where to read on.
-  private static func usageSentence(_ message: String) -> String {
-    var sentence = message.replacing(". Did you mean", with: ", did you mean")
-      .replacing(". Please provide one of", with: ": it is one of")
-    while let last = sentence.last, ".?".contains(last) { sentence.removeLast() }
-    let command = CommandLine.arguments.dropFirst().first { name in
-      configuration.subcommands.contains { $0._commandName == name }
-    }
-    return "\(sentence) (see gpt2 \(command.map { $0 + " " } ?? "")--help)."
-  }
-
-  /// Ends the process: help goes to standard output, an error to standard error in one line.
-  private static func fail(_ error: any Error) -> Never {
-    let code = exitCode(for: error)
-    switch code {
-    case .success:
-      // What is asked for, such as help, is a result.
-      Console.print(fullMessage(for: error))
-    case .validationFailure:
-      Console.printError(usageSentence(message(for: error)))
-    default:
-      Console.printError("\(error)")
-    }
-    exit(withError: code)
-  }
+  static func main() { runProgram() }
 }

@@ -2,6 +2,8 @@ import ArgumentParser
 import Foundation
 import GPT2
 import Machine
+import Terminal
+import Tokens
 
 /// `gpt2 inspect`: tells what a file is, by its content.
 struct Inspect: ParsableCommand {

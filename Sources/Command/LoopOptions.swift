@@ -1,5 +1,7 @@
 import ArgumentParser
 import GPT2
+import Terminal
+import Tokens
 
 /// The options of the training loop. What is not given depends on whether the built-in corpus is trained on.
 struct LoopOptions: ParsableArguments {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import GPT2
 import Operators
+import Terminal
 
 /// Where the model comes from.
 enum ModelSource {
@@ -46,60 +47,22 @@ struct ModelOptions: ParsableArguments {
       valueName: "name"))
   var fromScratch: String?
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Start a model of these sizes with random weights: L.", valueName: "n"))
-  var layers: Int?
-  @Option(parsing: .unconditional, help: ArgumentHelp("NH, which divides the channels.", valueName: "n"))
-  var heads: Int?
-  @Option(parsing: .unconditional, help: ArgumentHelp("C.", valueName: "n"))
-  var channels: Int?
-  @Option(
-    parsing: .unconditional, help: ArgumentHelp("V; the data's token ids are below it.", valueName: "n"))
-  var vocabulary: Int?
-  @Option(parsing: .unconditional, help: ArgumentHelp("The longest sequence.", valueName: "n"))
-  var context: Int?
+  @OptionGroup var sizes: SizeOptions
 
   @Option(parsing: .unconditional, help: "The feed-forward block's non-linearity; gelu is GPT-2's.")
   var activation: Activation = .gelu
 
-  private var sizes: [(name: String, size: Int?)] {
-    [
-      ("--layers", layers), ("--heads", heads), ("--channels", channels), ("--vocabulary", vocabulary),
-      ("--context", context),
-    ]
-  }
-
   func validate() throws {
-    let given = sizes.filter { $0.size != nil }.map(\.name)
-    let sources = [
-      checkpoint.map { _ in "--checkpoint" }, fromScratch.map { _ in "--from-scratch" }, given.first,
-    ]
-    .compactMap { $0 }
-    guard sources.count <= 1 else {
-      throw ValidationError(
-        "expected one of --checkpoint, --from-scratch or sizes, found \(sources.joined(separator: " and "))")
-    }
+    try checkOneModel(
+      [checkpoint.map { _ in "--checkpoint" }, fromScratch.map { _ in "--from-scratch" }, sizes.firstGiven],
+      expected: "--checkpoint, --from-scratch or sizes")
     _ = try configuration()
   }
 
   /// What the flags describe; nil unless the model starts from scratch.
   func configuration() throws -> Configuration? {
-    do {
-      if let fromScratch { return try Configuration.preset(named: fromScratch) }
-      let missing = sizes.filter { $0.size == nil }.map(\.name)
-      if missing.count == sizes.count { return nil }
-      guard let layers, let heads, let channels, let vocabulary, let context else {
-        throw ValidationError(
-          "a model from scratch needs all of \(sizes.map(\.name).joined(separator: ", ")), found none of "
-            + missing.joined(separator: ", "))
-      }
-      return try Configuration(
-        maximumSequenceLength: context, vocabularySize: vocabulary, layers: layers, heads: heads,
-        channels: channels)
-    } catch let error as ConfigurationError {
-      throw ValidationError("\(error)")
-    }
+    guard let fromScratch else { return try sizes.configuration() }
+    do { return try Configuration.preset(named: fromScratch) } catch { throw ValidationError("\(error)") }
   }
 
   /// The model asked for, else the default checkpoint; nil where there is neither.

@@ -2,6 +2,8 @@ import ArgumentParser
 import Foundation
 import GPT2
 import Machine
+import Terminal
+import Tokens
 
 /// `gpt2 tokenize`: text into the token files that `gpt2 train` reads.
 struct Tokenize: ParsableCommand {
@@ -73,8 +75,7 @@ struct Tokenize: ParsableCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("The most tokens in one file.", valueName: "n"))
   var shardTokens = 100_000_000
 
-  @Option(parsing: .unconditional, help: "How many threads work. (default: one a physical core at hand)")
-  var threads: Int?
+  @OptionGroup var threads: ThreadOptions
 
   enum Split: String, ExpressibleByArgument, CaseIterable {
     case none
@@ -101,9 +102,6 @@ struct Tokenize: ParsableCommand {
     guard (1...Self.mostShardTokens).contains(shardTokens) else {
       throw ValidationError("--shard-tokens should be in 1...\(Self.mostShardTokens), but is \(shardTokens)")
     }
-    if let threads, !(1...ExecutionOptions.mostThreads).contains(threads) {
-      throw ValidationError("--threads should be in 1...\(ExecutionOptions.mostThreads), but is \(threads)")
-    }
     if tokenizer != nil, vocabulary != .gpt2 {
       throw ValidationError("--tokenizer goes with --vocabulary gpt2, found \(vocabulary.rawValue)")
     }
@@ -113,9 +111,9 @@ struct Tokenize: ParsableCommand {
     let start = ContinuousClock.now
     let tokenization = Tokenization(
       sources: try TextSource.find(files), splitsAtBlankLines: splitAt == .blankLines,
-      parallel: Parallel(threads: threads ?? Topology.current.defaultThreads))
+      parallel: Parallel(threads: threads.count))
     let progress = ByteProgress(total: tokenization.byteCount)
-    defer { progress.clear() }
+    defer { Console.clearProgress() }
     let encoder = try encoder(tokenization, progress)
     do {
       try FileManager.default.createDirectory(atPath: outputDirectory, withIntermediateDirectories: true)
@@ -125,7 +123,7 @@ struct Tokenize: ParsableCommand {
       .init(directory: outputDirectory, name: name, validation: share, shardTokens: shardTokens),
       kind: vocabulary, encoder: encoder
     ) { progress.show("tokenized", done: $0.bytes) }
-    progress.clear()
+    Console.clearProgress()
     printSummary(manifest, counts, seconds: (.now - start) / .seconds(1))
   }
 
@@ -188,20 +186,15 @@ private final class ByteProgress {
     // A second pass begins anew.
     if done < doneBefore { start = .now }
     doneBefore = done
-    guard Console.showsProgress, shown.map({ .now - $0 > .milliseconds(100) }) ?? true else { return }
+    guard shown.map({ .now - $0 > .milliseconds(100) }) ?? true else { return }
     shown = .now
     let seconds = max((.now - start) / .seconds(1), 1e-9)
     let rate = Double(done) / seconds
     let part = Double(done) / Double(max(total, 1))
     let bar = String(repeating: "#", count: min(20, Int(20 * part))).padded(to: 20)
-    Console.printStatus(
-      "\r\u{1B}[K[\(bar)] \(NumberText.bytes(done)) of \(NumberText.bytes(total)) \(verb), "
+    Console.showProgress(
+      "[\(bar)] \(NumberText.bytes(done)) of \(NumberText.bytes(total)) \(verb), "
         + "\(NumberText.bytes(Int(rate)))/s, \(NumberText.duration(seconds: Double(total - done) / rate)) left"
     )
-  }
-
-  /// Removes the line.
-  func clear() {
-    if Console.showsProgress { Console.printStatus("\r\u{1B}[K") }
   }
 }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import GPT2
 import Machine
+import Terminal
+import Tokens
 
 /// `gpt2 train`: the original program's loop over a checkpoint or a new model.
 struct Train: ParsableCommand {

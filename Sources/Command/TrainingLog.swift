@@ -1,6 +1,9 @@
 import GPT2
+import JSON
 import Machine
 import Operators
+import Terminal
+import Tokens
 
 /// `--log`: one JSON object a line.
 struct TrainingLog {

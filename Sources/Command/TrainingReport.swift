@@ -1,5 +1,7 @@
 import Foundation
 import GPT2
+import Terminal
+import Tokens
 
 /// What a run prints: results to standard output, and how far it is to standard error on a terminal.
 struct TrainingReport {
@@ -29,11 +31,6 @@ struct TrainingReport {
     }
   }
 
-  /// Removes the progress line.
-  func clearProgress() {
-    if Console.showsProgress { Console.printStatus("\r\u{1B}[K") }
-  }
-
   private func label(_ step: Int) -> String { "step " + "\(step)".aligned(to: stepWidth) }
 
   private func line(_ step: TrainingStep) -> String {
@@ -45,16 +42,16 @@ struct TrainingReport {
   }
 
   private func printResult(_ text: String) {
-    clearProgress()
+    Console.clearProgress()
     Console.print(text)
   }
 
   private func showProgress(done: Int) {
-    guard Console.showsProgress, done < steps else { return clearProgress() }
+    guard done < steps else { return Console.clearProgress() }
     let seconds = max((.now - start) / .seconds(1), 1e-9)
     let rate = Double(done) / seconds
-    Console.printStatus(
-      "\r\u{1B}[K\(done) of \(steps) steps, \(NumberText.fixed(rate, 2)) steps/s, "
+    Console.showProgress(
+      "\(done) of \(steps) steps, \(NumberText.fixed(rate, 2)) steps/s, "
         + "\(NumberText.duration(seconds: Double(steps - done) / rate)) left")
   }
 }

@@ -1,6 +1,8 @@
 import GPT2
 import Machine
 import Operators
+import Terminal
+import Tokens
 
 /// A run that is ready to begin: everything is checked, and its memory is there.
 struct TrainingSession {
@@ -42,7 +44,7 @@ struct TrainingSession {
         summary.answers = (right, questions.count)
       }
     } catch {
-      report.clearProgress()
+      Console.clearProgress()
       summary.seconds = (.now - start) / .seconds(1)
       // The run's own error matters more than one of writing it down.
       try? log?.writeEnd(summary, error: error)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import GPT2
 import Operators
+import Terminal
 
 /// `gpt2 verify`: compares a model's numbers with those of another engine.
 struct Verify: ParsableCommand {

@@ -119,8 +119,8 @@ import Testing
     (["--suite", "gemm,flops"], "flops"),
     (["--suite", ""], "--suite"),
     (["--model", "gpt3"], "gpt3"),
-    (["--model", "gpt2-124M", "--layers", "2"], "--layers"),
-    (["--layers", "2", "--heads", "2"], "2 of these"),
+    (["--model", "gpt2-124M", "--layers", "2"], "--model and --layers"),
+    (["--layers", "2", "--heads", "2"], "--channels, --vocabulary, --context"),
     (
       ["--layers", "1", "--heads", "3", "--channels", "32", "--vocabulary", "9", "--context", "8"], "3 heads"
     ),

@@ -2,6 +2,7 @@ import Foundation
 import GPT2
 import TestSupport
 import Testing
+import Tokens
 
 /// `gpt2 train` on what `gpt2 tokenize` wrote.
 @Suite struct ManifestTests {

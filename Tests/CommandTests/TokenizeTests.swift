@@ -2,6 +2,7 @@ import Foundation
 import GPT2
 import TestSupport
 import Testing
+import Tokens
 
 @Suite struct TokenizeTests {
   /// Runs `gpt2 tokenize` on files of these contents; gives `body` the run and the folder.

@@ -1,5 +1,6 @@
 import GPT2
 import Machine
+import Tokens
 
 /// The readers of checkpoints, debug states and token files.
 let formatParsers: [FuzzParser] = [

@@ -2,6 +2,7 @@ import Foundation
 import GPT2
 import Machine
 import Synchronization
+import Tokens
 
 /// The readers of vocabularies, merges, JSON lines and manifests, and the encoder of text.
 let tokenizerParsers: [FuzzParser] = [

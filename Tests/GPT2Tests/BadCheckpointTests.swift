@@ -1,5 +1,6 @@
 import GPT2
 import Machine
+import TestSupport
 import Testing
 
 /// Files that are no checkpoints: each is refused with a sentence that names what is off.

@@ -4,6 +4,7 @@ import Machine
 import Operators
 import TestSupport
 import Testing
+import Tokens
 
 @Suite struct TrainingTests {
   private static let tiny = ReferenceCase.tiny
@@ -88,9 +89,10 @@ import Testing
     let losses = events.compactMap { if case .validation(_, let loss) = $0 { loss } else { nil } }
     var (sum, data, model) = (0.0, try loader(), try model())
     for _ in 0..<3 {
-      data.nextBatch()
+      try data.nextBatch()
       try model.forward(
-        data.inputs, targets: data.targets, batchSize: data.batchSize, sequenceLength: data.sequenceLength)
+        data.inputs.array, targets: data.targets.array, batchSize: data.batchSize,
+        sequenceLength: data.sequenceLength)
       sum += Double(try #require(model.meanLoss))
     }
     // Twice the same: before the step, and after it with nothing learnt.

@@ -108,8 +108,3 @@ func makeTensor(_ count: Int, what: String) throws(FormatError) -> Tensor {
     throw .memory(error)
   }
 }
-
-/// Runs `body`, which only the system can fail.
-func writing<Result: ~Copyable>(_ body: () throws(FileError) -> Result) throws(FormatError) -> Result {
-  do { return try body() } catch { throw .file(error) }
-}

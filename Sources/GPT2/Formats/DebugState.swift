@@ -1,4 +1,5 @@
 import Machine
+import Tokens
 
 /// What a model must compute for one batch, in llm.c's file format: the judge of `gpt2 verify`.
 ///

@@ -1,3 +1,6 @@
+import Machine
+import Tokens
+
 /// What the header of a debug state says: all that can be told without the model it belongs to.
 public struct DebugStateHeader: Sendable {
   public let version: Int

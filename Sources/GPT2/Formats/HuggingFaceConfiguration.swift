@@ -1,3 +1,4 @@
+import JSON
 import Machine
 
 /// Hugging Face's `config.json` of a GPT-2.
@@ -23,7 +24,7 @@ enum HuggingFaceConfiguration {
       configuration = try Configuration(
         maximumSequenceLength: sizes.context, vocabularySize: sizes.vocabulary, layers: sizes.layers,
         heads: sizes.heads, channels: sizes.channels)
-    } catch { throw .configuration(path: path, error) }
+    } catch { throw .invalid(path: path, reason: "\(error)") }
     if try json["n_inner"] != nil, try json.integer("n_inner") != 4 * configuration.channels {
       throw json.mismatch(
         "n_inner", expected: "null or 4 × n_embd", found: "\(try json.integer("n_inner"))")
@@ -61,16 +62,18 @@ enum HuggingFaceConfiguration {
   /// What `transformers` needs to load the model and to generate with it.
   static func text(_ configuration: Configuration, precision: Precision) -> String {
     // GPT-2's end-of-text token is the last of its vocabulary; of another nothing is known.
-    let endOfText = configuration.vocabularySize == 50257 ? "50256" : "null"
-    let fields = [
-      ("model_type", "\"gpt2\""), ("architectures", "[\"GPT2LMHeadModel\"]"),
-      ("activation_function", "\"gelu_new\""), ("n_positions", "\(configuration.maximumSequenceLength)"),
-      ("n_ctx", "\(configuration.maximumSequenceLength)"), ("n_embd", "\(configuration.channels)"),
-      ("n_layer", "\(configuration.layers)"), ("n_head", "\(configuration.heads)"), ("n_inner", "null"),
-      ("vocab_size", "\(configuration.vocabularySize)"), ("layer_norm_epsilon", "1e-05"),
-      ("tie_word_embeddings", "true"), ("bos_token_id", endOfText), ("eos_token_id", endOfText),
-      ("torch_dtype", "\"\(precision.rawValue)\""),
-    ]
-    return "{\n" + fields.map { "  \"\($0)\": \($1)" }.joined(separator: ",\n") + "\n}\n"
+    let endOfText: JSONText = configuration.vocabularySize == 50257 ? .integer(50256) : .null
+    let json = JSONText.object([
+      ("model_type", .text("gpt2")), ("architectures", .array([.text("GPT2LMHeadModel")])),
+      ("activation_function", .text("gelu_new")),
+      ("n_positions", .integer(configuration.maximumSequenceLength)),
+      ("n_ctx", .integer(configuration.maximumSequenceLength)), ("n_embd", .integer(configuration.channels)),
+      ("n_layer", .integer(configuration.layers)), ("n_head", .integer(configuration.heads)),
+      ("n_inner", .null),
+      ("vocab_size", .integer(configuration.vocabularySize)), ("layer_norm_epsilon", .double(1e-05)),
+      ("tie_word_embeddings", .boolean(true)), ("bos_token_id", endOfText), ("eos_token_id", endOfText),
+      ("torch_dtype", .text(precision.rawValue)),
+    ])
+    return json.indented + "\n"
   }
 }

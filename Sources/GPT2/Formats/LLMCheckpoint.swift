@@ -1,4 +1,5 @@
 import Machine
+import Tokens
 
 /// llm.c's checkpoint file.
 ///
@@ -35,7 +36,7 @@ struct LLMCheckpoint: Sendable {
         paddedVocabularySize: format == .llmVersion1 ? header[3] : header[7], layers: header[4],
         heads: header[5], channels: header[6])
     } catch {
-      throw .configuration(path: path, error)
+      throw .invalid(path: path, reason: "\(error)")
     }
     // No overflow: Configuration counts sixteen bytes a parameter.
     let numberBytes = format.precision.byteCount
@@ -93,8 +94,7 @@ extension LLMCheckpoint {
       version, configuration.maximumSequenceLength, configuration.vocabularySize, configuration.layers,
       configuration.heads, configuration.channels, version == 1 ? 0 : rows,
     ]
-    let fields = [FileMagic.checkpoint.rawValue] + sizes.map { Int32($0) }
-    return littleEndianBytes(fields + [Int32](repeating: 0, count: LLMHeader.count - fields.count))
+    return LLMHeader.bytes(.checkpoint, sizes.map { Int32($0) })
   }
 
   /// The rows there are, as far as they are wanted, then zeros.
@@ -106,12 +106,5 @@ extension LLMCheckpoint {
     try file.write(wte.slice(0..<min(wte.count, count)), as: precision)
     let padding = max(0, count - wte.count)
     try file.write([UInt8](repeating: 0, count: padding * precision.byteCount))
-  }
-}
-
-/// The bytes of `values`, least significant first.
-func littleEndianBytes<Integer: FixedWidthInteger>(_ values: [Integer]) -> [UInt8] {
-  values.flatMap { value in
-    (0..<Integer.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
   }
 }

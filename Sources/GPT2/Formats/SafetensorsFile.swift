@@ -1,3 +1,4 @@
+import JSON
 import Machine
 
 /// Named tensors in Hugging Face's safetensors format, memory-mapped.

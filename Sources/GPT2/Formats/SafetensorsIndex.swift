@@ -1,3 +1,4 @@
+import JSON
 import Machine
 
 /// Which safetensors file of a directory holds which tensor, for models in several files.

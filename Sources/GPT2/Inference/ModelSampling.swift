@@ -1,3 +1,5 @@
+import Tokens
+
 extension Model {
   /// Continues `prompt` token by token, each picked by `Sampler` from the logits after the last
   /// max T tokens before it.

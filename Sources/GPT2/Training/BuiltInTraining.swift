@@ -1,4 +1,5 @@
 import Operators
+import Tokens
 
 /// How a small model learns the sums of `BuiltInCorpus` in a minute.
 public enum BuiltInTraining {

@@ -1,3 +1,5 @@
+import Tokens
+
 /// The training loop: validates, samples and updates a model, and reports each.
 ///
 /// The order is the original program's. For every step s from 0: validation where s is a multiple of its
@@ -71,19 +73,23 @@ public final class Trainer {
     var sum = 0.0
     var norm: Double?
     model.zeroGradients()
-    do {
-      for batch in 0..<batches {
-        training.nextBatch()
-        // Clipping needs the norm of all gradients before the first update.
-        let updates = batch == batches - 1 && options.gradientClip == 0
+    for batch in 0..<batches {
+      do { try training.nextBatch() } catch { throw .data(error) }
+      // Clipping needs the norm of all gradients before the first update.
+      let updates = batch == batches - 1 && options.gradientClip == 0
+      do {
         norm = try model.train(
-          training.inputs, targets: training.targets, batchSize: training.batchSize,
+          training.inputs.array, targets: training.targets.array, batchSize: training.batchSize,
           sequenceLength: training.sequenceLength, lossScale: 1 / Float(batches),
           optimizer: updates ? optimizer : nil)
-        sum += Double(model.meanLoss ?? .nan)
+      } catch { throw TrainingError(error, step: step) }
+      sum += Double(model.meanLoss ?? .nan)
+    }
+    if norm == nil {
+      do { norm = try model.update(optimizer, clip: options.gradientClip) } catch {
+        throw TrainingError(error, step: step)
       }
-      if norm == nil { norm = try model.update(optimizer, clip: options.gradientClip) }
-    } catch { throw TrainingError(error, step: step) }
+    }
     return TrainingStep(
       step: step, loss: Float(sum / Double(batches)), learningRate: optimizer.learningRate,
       gradientNorm: norm ?? .nan,
@@ -95,11 +101,11 @@ public final class Trainer {
     loader.reset()
     var sum = 0.0
     for _ in 0..<options.validationBatches {
-      loader.nextBatch()
+      do { try loader.nextBatch() } catch { throw .data(error) }
       do {
         sum += Double(
           try model.evaluate(
-            loader.inputs, targets: loader.targets, batchSize: loader.batchSize,
+            loader.inputs.array, targets: loader.targets.array, batchSize: loader.batchSize,
             sequenceLength: loader.sequenceLength))
       } catch { throw TrainingError(error, step: step) }
     }

@@ -1,4 +1,5 @@
 import Operators
+import Tokens
 
 /// What a training run does, apart from the model and the data.
 public struct TrainingOptions: Sendable {
@@ -73,6 +74,8 @@ public struct TrainingOptions: Sendable {
 /// Why a run cannot begin or go on: one sentence.
 public enum TrainingError: Error, CustomStringConvertible {
   case option(name: String, expected: String, found: String)
+  /// A token file was changed while it was read.
+  case data(DataError)
   case model(ModelError)
   case nonFiniteLoss(step: Int, loss: Float)
   case nonFiniteGradients(step: Int)
@@ -83,6 +86,8 @@ public enum TrainingError: Error, CustomStringConvertible {
     switch self {
     case .option(let name, let expected, let found):
       "\(name) should be \(expected), but is \(found)."
+    case .data(let error):
+      error.description
     case .model(let error):
       error.description
     case .nonFiniteLoss(let step, let loss):

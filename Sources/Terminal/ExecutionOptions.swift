@@ -1,0 +1,89 @@
+import ArgumentParser
+import Foundation
+import GPT2
+import Machine
+import Operators
+
+/// How many threads work.
+package struct ThreadOptions: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "How many threads work. What is computed does not depend on it. (default: one a physical core at hand)",
+      valueName: "n"))
+  package var threads: Int?
+
+  private static let most = 4096
+
+  package init() {}
+
+  package func validate() throws {
+    if let threads, !(1...Self.most).contains(threads) {
+      throw ValidationError("--threads should be in 1...\(Self.most), but is \(threads)")
+    }
+  }
+
+  package var count: Int { threads ?? Topology.current.defaultThreads }
+}
+
+/// What operators run on: threads and an instruction set.
+package struct KernelOptions: ParsableArguments {
+  @OptionGroup package var threads: ThreadOptions
+
+  @Option(
+    parsing: .unconditional,
+    help: """
+      The instruction set of the kernels: auto, \(InstructionSet.allCases.map(\.rawValue).joined(separator: ", ")). \
+      What is computed does not depend on it. (default: the environment variable GPT2_ISA, else auto)
+      """)
+  package var isa: String?
+
+  package init() {}
+
+  package func validate() throws { _ = try instructionSet() }
+
+  package func instructionSet() throws -> InstructionSet {
+    let variable = InstructionSet.environmentVariable
+    let environment = ProcessInfo.processInfo.environment[variable].flatMap { $0.isEmpty ? nil : $0 }
+    let (source, name) = isa.map { ("--isa", $0) } ?? (variable, environment ?? "auto")
+    do { return try InstructionSet(named: name) } catch { throw ValidationError("\(source): \(error)") }
+  }
+
+  package func context() throws -> ExecutionContext {
+    try ExecutionContext(threads: threads.count, instructionSet: try instructionSet())
+  }
+}
+
+/// Where a model runs: threads, instruction set, memory placement. The same for every subcommand.
+package struct ExecutionOptions: ParsableArguments {
+  @OptionGroup package var kernels: KernelOptions
+
+  @Option(
+    parsing: .unconditional,
+    help: "Which NUMA nodes hold the memory: auto, local, interleaved or split.")
+  package var numa = "auto"
+
+  package init() {}
+
+  package func validate() throws { _ = try placement() }
+
+  package func placement() throws -> Placement {
+    if numa == "auto" { return .automatic }
+    let names = ["auto"] + Placement.allCases.filter { $0 != .automatic }.map(\.rawValue)
+    guard names.contains(numa), let placement = Placement(rawValue: numa) else {
+      throw ValidationError("--numa should be one of \(names.joined(separator: ", ")), but is '\(numa)'")
+    }
+    return placement
+  }
+
+  package func context() throws -> ExecutionContext { try kernels.context() }
+
+  /// "AMD EPYC 9654, 2 threads, avx512".
+  package static func summary(_ context: ExecutionContext) -> String {
+    let threads = NumberText.count(context.threads, "thread")
+    return "\(Topology.current.modelName), \(threads), \(context.instructionSet.rawValue)"
+  }
+}
+
+extension Activation: ExpressibleByArgument {}
+extension Recomputation: ExpressibleByArgument {}

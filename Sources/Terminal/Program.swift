@@ -1,0 +1,44 @@
+import ArgumentParser
+import Foundation
+
+extension ParsableCommand {
+  /// Runs the program whose root this command is, by the arguments of the process, and returns where all went well.
+  ///
+  /// Else it ends the process: help goes to standard output, an error to standard error in one line. Exit codes:
+  /// 0 success, 1 failed, 64 wrong usage.
+  package static func runProgram() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      fail(error)
+    }
+  }
+
+  private static func fail(_ error: any Error) -> Never {
+    let code = exitCode(for: error)
+    switch code {
+    case .success:
+      // What is asked for, such as help, is a result.
+      Console.print(fullMessage(for: error))
+    case .validationFailure:
+      Console.clearProgress()
+      Console.printError(usageSentence(message(for: error)))
+    default:
+      Console.clearProgress()
+      Console.printError("\(error)")
+    }
+    exit(withError: code)
+  }
+
+  /// The parser's message as one sentence that says where to read on.
+  private static func usageSentence(_ message: String) -> String {
+    var sentence = message.replacing(". Did you mean", with: ", did you mean")
+      .replacing(". Please provide one of", with: ": it is one of")
+    while let last = sentence.last, ".?".contains(last) { sentence.removeLast() }
+    let command = CommandLine.arguments.dropFirst().first { name in
+      configuration.subcommands.contains { $0._commandName == name }
+    }
+    return "\(sentence) (see \(_commandName) \(command.map { $0 + " " } ?? "")--help)."
+  }
+}

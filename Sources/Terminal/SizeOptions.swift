@@ -1,0 +1,61 @@
+import ArgumentParser
+import GPT2
+
+/// The sizes of a model of one's own: all five or none.
+package struct SizeOptions: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "L: layers of a model of your own, with --heads, --channels, --vocabulary and --context.",
+      valueName: "n"))
+  package var layers: Int?
+  @Option(parsing: .unconditional, help: ArgumentHelp("NH, which divides the channels.", valueName: "n"))
+  package var heads: Int?
+  @Option(parsing: .unconditional, help: ArgumentHelp("C.", valueName: "n"))
+  package var channels: Int?
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("V; the data's token ids are below it.", valueName: "n"))
+  package var vocabulary: Int?
+  @Option(parsing: .unconditional, help: ArgumentHelp("The longest sequence.", valueName: "n"))
+  package var context: Int?
+
+  package init() {}
+
+  private var sizes: [(name: String, size: Int?)] {
+    [
+      ("--layers", layers), ("--heads", heads), ("--channels", channels), ("--vocabulary", vocabulary),
+      ("--context", context),
+    ]
+  }
+
+  /// The first option that is given.
+  package var firstGiven: String? { sizes.first { $0.size != nil }?.name }
+
+  package func validate() throws { _ = try configuration() }
+
+  /// What the sizes describe; nil where none is given.
+  package func configuration() throws -> Configuration? {
+    let missing = sizes.filter { $0.size == nil }.map(\.name)
+    if missing.count == sizes.count { return nil }
+    guard let layers, let heads, let channels, let vocabulary, let context else {
+      throw ValidationError(
+        "a model of your own needs all of \(sizes.map(\.name).joined(separator: ", ")), found none of "
+          + missing.joined(separator: ", "))
+    }
+    do {
+      return try Configuration(
+        maximumSequenceLength: context, vocabularySize: vocabulary, layers: layers, heads: heads,
+        channels: channels)
+    } catch { throw ValidationError("\(error)") }
+  }
+}
+
+/// Refuses more than one way to name a model.
+///
+/// - Parameter given: the option of each way, nil where it is not given.
+package func checkOneModel(_ given: [String?], expected: String) throws(ValidationError) {
+  let given = given.compactMap { $0 }
+  guard given.count <= 1 else {
+    throw ValidationError("expected one of \(expected), found \(given.joined(separator: " and "))")
+  }
+}

@@ -1,0 +1,47 @@
+import Machine
+
+/// Why data cannot be trained on.
+public enum DataError: Error, CustomStringConvertible {
+  case format(FormatError)
+  case tokenOutOfRange(path: String, position: Int, token: Int32, vocabularySize: Int)
+  case tooFewTokens(path: String, needed: Int, found: Int)
+  case notPositive(name: String, size: Int)
+  case batchTooLarge(batchSize: Int, sequenceLength: Int)
+  case noFiles
+  /// A position that no place in the loader's files has.
+  case position(DataLoader.Position, expected: String)
+  case notADirectory(path: String)
+  case noDataSet(directory: String, found: [String])
+  case unknownDataSet(name: String, directory: String, found: [String])
+
+  public var description: String {
+    switch self {
+    case .format(let error):
+      error.description
+    case .tokenOutOfRange(let path, let position, let token, let vocabularySize):
+      "\(path): the token at position \(position) should be below the vocabulary size \(vocabularySize)"
+        + " and not negative, but is \(token)."
+    case .tooFewTokens(let path, let needed, let found):
+      "\(path): a batch needs at least \(needed) tokens (batch size × sequence length + 1), but the file has"
+        + " \(found)."
+    case .notPositive(let name, let size):
+      "\(name) should be at least 1, but is \(size)."
+    case .batchTooLarge(let batchSize, let sequenceLength):
+      "a batch of \(batchSize) × \(sequenceLength) tokens should be smaller than the address space."
+    case .noFiles:
+      "at least one token file should be given, but there is none."
+    case .position(let position, let expected):
+      "the position in the data should be \(expected), but is token \(position.token) of file \(position.file),"
+        + " which has \(position.fileTokens) tokens."
+    case .notADirectory(let path):
+      "\(path): the data directory should exist and be readable, but is not."
+    case .noDataSet(let directory, let found):
+      "\(directory): there should be a pair NAME_train.bin and NAME_val.bin in it or below, but "
+        + (found.isEmpty
+          ? "no such file was found; files of other names can be given one by one."
+          : "found only \(found.joined(separator: ", ")).")
+    case .unknownDataSet(let name, let directory, let found):
+      "\(directory): the data set should be one of \(found.joined(separator: ", ")), but is '\(name)'."
+    }
+  }
+}

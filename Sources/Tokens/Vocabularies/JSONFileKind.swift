@@ -1,0 +1,26 @@
+import JSON
+import Machine
+
+/// What a file of JSON is about, by its content.
+public enum JSONFileKind: Sendable {
+  /// A `DataManifest`: an object with a text "format".
+  case manifest
+  /// Hugging Face's `vocab.json`: an object that begins with a token's id.
+  case vocabulary
+
+  /// nil for JSON of other kinds and for what is no object. What is wrong further on, the readers tell.
+  ///
+  /// - Throws: `FormatError.file` where the file cannot be read.
+  /// - Complexity: reads the whole file where it opens an object.
+  public static func detect(path: String) throws(FormatError) -> JSONFileKind? {
+    guard JSONCursor.opensObject(try mapped(path)) else { return nil }
+    var (cursor, kind, isFirst) = (JSONCursor(try contents(path)), JSONFileKind?.none, true)
+    try? cursor.object(distinctNames: false) { (name, cursor) throws(JSONError) in
+      if name == "format", cursor.peek() == "\"" { kind = .manifest }
+      if isFirst, ("0"..."9").contains(cursor.peek()) { kind = .vocabulary }
+      isFirst = false
+      try cursor.skip()
+    }
+    return kind
+  }
+}

@@ -1,0 +1,81 @@
+import Machine
+
+/// llm.c's tokenizer file:
+///
+///     256 int32: 20240328, version, V, id of the end of text (version 2), 0...
+///     V times: length in one byte, then as many bytes
+///
+/// Version 1 leaves the end of text out; it is GPT-2's, 50256. Merges are not in it, but ids are in their order.
+///
+/// - SeeAlso: github.com/karpathy/llm.c, train_gpt2.py, `write_tokenizer`.
+extension Tokenizer {
+  init(llm file: MappedFile, path: String) throws(FormatError) {
+    let header = try LLMHeader(file, path: path, magic: .tokenizer)
+    try header.checkVersion([1, 2])
+    let size = header[2]
+    let end = header[1] == 1 ? 50256 : header[3]
+    // A token takes two bytes at least, so that the file bounds what a header can ask for.
+    let largest = (file.byteCount - LLMHeader.byteCount) / 2
+    guard (1...max(1, largest)).contains(size) else {
+      throw header.mismatch(
+        "the vocabulary size", expected: "in 1...\(max(1, largest)), as the file's size allows",
+        found: "\(size)")
+    }
+    guard (0..<size).contains(end) else {
+      throw header.mismatch("the id of the end of text", expected: "in 0..<\(size)", found: "\(end)")
+    }
+    let tokens = try Self.tokens(of: file, header: header)
+    self.init(tokens: tokens, endOfText: Int32(end), scheme: .ranked)
+  }
+
+  private static func tokens(of file: MappedFile, header: LLMHeader) throws(FormatError) -> [[UInt8]] {
+    var tokens: [[UInt8]] = []
+    var position = LLMHeader.byteCount
+    for token in 0..<header[2] {
+      guard position < file.byteCount else {
+        throw header.mismatch(
+          "the file", expected: "\(header[2]) tokens long, as its header says",
+          found: "truncated after \(token) of them")
+      }
+      let length = Int(file.read(UInt8.self, at: position))
+      guard (1...max(1, file.byteCount - position - 1)).contains(length), position + 1 < file.byteCount else {
+        throw header.mismatch(
+          "the length of token \(token)",
+          expected: "at least 1 and at most the \(file.byteCount - position - 1) bytes that are left",
+          found: "\(length)")
+      }
+      tokens.append((1...length).map { file.read(UInt8.self, at: position + $0) })
+      position += 1 + length
+    }
+    try header.checkSize(file.byteCount, expected: position)
+    return tokens
+  }
+
+  /// Writes the vocabulary as version 2.
+  ///
+  /// - Throws: `FormatError` for a token of more than 255 bytes, merges that are not in the order of ids, which
+  ///   the file could not tell, and `FormatError.file`.
+  func writeLLM(to path: String) throws(FormatError) {
+    if case .merges(let merges) = scheme,
+      zip(merges, merges.dropFirst()).contains(where: { $0.token >= $1.token })
+    {
+      throw .mismatch(
+        path: path, field: "the vocabulary's ids", expected: "in the order of its merges",
+        found: "in another one, which the format cannot hold")
+    }
+    var bytes = LLMHeader.bytes(.tokenizer, [2, Int32(vocabularySize), endOfText])
+    for token in 0..<Int32(vocabularySize) {
+      let text = self.bytes(of: token) ?? []
+      guard (1...255).contains(text.count) else {
+        throw .mismatch(
+          path: path, field: "the length of token \(token)", expected: "in 1...255", found: "\(text.count)")
+      }
+      bytes += [UInt8(text.count)] + text
+    }
+    try writing { () throws(FileError) in
+      var file = try AtomicFile(path: path)
+      try file.write(bytes)
+      try file.commit()
+    }
+  }
+}
