@@ -39,9 +39,10 @@ public struct Checkpoint: Sendable {
 
   /// Copies the sixteen tensors into those of the same names; bfloat16 and float16 exactly.
   ///
-  /// - Precondition: `parameters` has the tensors of `configuration.parameterShapes`.
-  public func load(into parameters: Arena) {
-    for part in configuration.parameterParts { load(part, into: part.tensor(in: parameters)) }
+  /// - Precondition: `parameters` are those of a network of this configuration.
+  public func load(into parameters: ParameterTensors) {
+    precondition(parameters.configuration == configuration, "a checkpoint of another model")
+    for part in configuration.parameterParts { load(part, into: parameters[part]) }
   }
 
   func load(_ part: ParameterPart, into tensor: Tensor) {
@@ -63,25 +64,23 @@ extension Checkpoint {
   /// - Parameters:
   ///   - path: of the file, or of the directory, which is made where it is missing.
   ///   - overwrite: replaces a file, or the files in a directory, of the same names.
-  /// - Precondition: `parameters` has the tensors of `configuration.parameterShapes`.
   /// - Throws: `FormatError`; what is at `path` is then as it was, unless the system fails between the renames of a
   ///   directory's two files.
   public static func write(
-    _ parameters: Arena, configuration: Configuration, to path: String,
-    as format: CheckpointFormat = .llmVersion3,
+    _ parameters: ParameterTensors, to path: String, as format: CheckpointFormat = .llmVersion3,
     overwrite: Bool = false
   ) throws(FormatError) {
     try write(
-      .arena(parameters), configuration: configuration, to: path, as: format, overwrite: overwrite)
+      .tensors(parameters), configuration: parameters.configuration, to: path, as: format, overwrite: overwrite)
   }
 
-  /// Writes this checkpoint in another format, part by part; otherwise as `write(_:configuration:to:as:overwrite:)`.
+  /// Writes this checkpoint in another format, part by part; otherwise as `write(_:to:as:overwrite:)`.
   ///
   /// The bits of float32 stay the same; bfloat16 and float16 are rounded to nearest even.
   public func write(
     to path: String, as format: CheckpointFormat, overwrite: Bool = false
   ) throws(FormatError) {
-    let largest = configuration.parameterParts.reduce(0) { max($0, $1.count) }
+    let largest = configuration.parameterParts.reduce(0) { max($0, $1.count(configuration)) }
     let scratch = try makeTensor(largest, what: "the largest tensor")
     try Self.write(
       .checkpoint(self, scratch: scratch), configuration: configuration, to: path, as: format,
@@ -98,6 +97,25 @@ extension Checkpoint {
     case .huggingFace(let precision):
       try HuggingFaceCheckpoint.write(
         source, configuration, to: path, precision: precision, overwrite: overwrite)
+    }
+  }
+}
+
+/// Where writers take the parameters from.
+enum ParameterSource {
+  case tensors(ParameterTensors)
+  /// By way of a tensor that holds the largest part.
+  case checkpoint(Checkpoint, scratch: Tensor)
+
+  /// In llm.c's layout; valid until the next call.
+  func tensor(_ part: ParameterPart) -> Tensor {
+    switch self {
+    case .tensors(let tensors): return tensors[part]
+    case .checkpoint(let checkpoint, let scratch):
+      let shape = part.shape(checkpoint.configuration)
+      let tensor = scratch.slice(0..<shape.reduce(1, *), shape: shape, name: part.parameter.name)
+      checkpoint.load(part, into: tensor)
+      return tensor
     }
   }
 }

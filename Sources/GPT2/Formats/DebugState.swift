@@ -23,7 +23,7 @@ public struct DebugState: Sendable {
   /// (B, T, V): the padded vocabulary is left out.
   public let logits: [Float]
   public let loss: Float
-  /// By the names and with the shapes of `configuration.parameterShapes`; rows of wte that the file lacks
+  /// By the names and with the shapes of `Parameter.shape`; rows of wte that the file lacks
   /// are zero.
   public let gradients: [String: [Float]]
 
@@ -88,10 +88,10 @@ public struct DebugState: Sendable {
     _ reader: inout Reader, rows: Int, _ configuration: Configuration, _ header: LLMHeader
   ) throws(FormatError) -> [String: [Float]] {
     var gradients: [String: [Float]] = [:]
-    for entry in configuration.parameterShapes {
-      let count = entry.shape.reduce(1, *)
-      guard entry.name == "wte" else {
-        gradients[entry.name] = reader.floats(count)
+    for parameter in Parameter.allCases {
+      let count = parameter.shape(configuration).reduce(1, *)
+      guard parameter == .wte else {
+        gradients[parameter.name] = reader.floats(count)
         continue
       }
       var gradient = reader.floats(rows * configuration.channels)
@@ -102,7 +102,7 @@ public struct DebugState: Sendable {
       }
       if gradient.count > count { gradient.removeLast(gradient.count - count) }
       gradient += [Float](repeating: 0, count: count - gradient.count)
-      gradients[entry.name] = gradient
+      gradients[parameter.name] = gradient
     }
     return gradients
   }

@@ -30,7 +30,7 @@ struct HuggingFaceCheckpoint: Sendable {
   /// Rows that pad the vocabulary become zero.
   func load(_ part: ParameterPart, into tensor: Tensor) {
     guard let stored = tensors[HuggingFaceTensors.name(part)] else {
-      preconditionFailure("\(part.entry.name) was there when the checkpoint was opened")
+      preconditionFailure("\(part.parameter.name) was there when the checkpoint was opened")
     }
     let (file, offset) = (stored.file.file, stored.entry.bytes.lowerBound)
     if HuggingFaceTensors.isTransposed(part) {

@@ -6,36 +6,39 @@ enum HuggingFaceTensors {
   /// The tied head, which some files repeat.
   static let head = "lm_head.weight"
 
-  /// The layer's number goes between `h.` and these.
-  private static let layered = [
-    "ln1w": "ln_1.weight", "ln1b": "ln_1.bias", "qkvw": "attn.c_attn.weight", "qkvb": "attn.c_attn.bias",
-    "attprojw": "attn.c_proj.weight", "attprojb": "attn.c_proj.bias", "ln2w": "ln_2.weight",
-    "ln2b": "ln_2.bias", "fcw": "mlp.c_fc.weight", "fcb": "mlp.c_fc.bias", "fcprojw": "mlp.c_proj.weight",
-    "fcprojb": "mlp.c_proj.bias",
-  ]
-  private static let others = [
-    "wte": "wte.weight", "wpe": "wpe.weight", "lnfw": "ln_f.weight", "lnfb": "ln_f.bias",
-  ]
-
   static func name(_ part: ParameterPart) -> String {
-    let name = part.layer.flatMap { layer in
-      layered[part.entry.name].map { "h.\(layer).\($0)" }
+    (part.layer.map { "h.\($0)." } ?? "") + name(part.parameter)
+  }
+
+  /// Within a layer where each has one.
+  private static func name(_ parameter: Parameter) -> String {
+    switch parameter {
+    case .wte: "wte.weight"
+    case .wpe: "wpe.weight"
+    case .ln1w: "ln_1.weight"
+    case .ln1b: "ln_1.bias"
+    case .qkvw: "attn.c_attn.weight"
+    case .qkvb: "attn.c_attn.bias"
+    case .attprojw: "attn.c_proj.weight"
+    case .attprojb: "attn.c_proj.bias"
+    case .ln2w: "ln_2.weight"
+    case .ln2b: "ln_2.bias"
+    case .fcw: "mlp.c_fc.weight"
+    case .fcb: "mlp.c_fc.bias"
+    case .fcprojw: "mlp.c_proj.weight"
+    case .fcprojb: "mlp.c_proj.bias"
+    case .lnfw: "ln_f.weight"
+    case .lnfb: "ln_f.bias"
     }
-    guard let name = name ?? others[part.entry.name] else {
-      preconditionFailure("no tensor is named \(part.entry.name)")
-    }
-    return name
   }
 
   /// Weights of the four linear layers are those of a `Conv1D`: (in, out), where llm.c has (out, in).
-  static func isTransposed(_ part: ParameterPart) -> Bool {
-    ["qkvw", "attprojw", "fcw", "fcprojw"].contains(part.entry.name)
-  }
+  static func isTransposed(_ part: ParameterPart) -> Bool { part.parameter.role == .matrix }
 
   /// As stored: the vocabulary is not padded.
   static func shape(_ part: ParameterPart, _ configuration: Configuration) -> [Int] {
-    if part.entry.name == "wte" { return [configuration.vocabularySize, configuration.channels] }
-    return isTransposed(part) ? part.shape.reversed() : part.shape
+    if part.parameter == .wte { return [configuration.vocabularySize, configuration.channels] }
+    return isTransposed(part) ? part.shape(configuration).reversed() : part.shape(configuration)
   }
 
   /// Whether it is the causal mask or the number that stands for minus infinity: constants that old files hold.

@@ -11,7 +11,7 @@ extension HuggingFaceCheckpoint {
     overwrite: Bool
   ) throws(FormatError) {
     let largest = configuration.parameterParts.filter { HuggingFaceTensors.isTransposed($0) }
-      .reduce(0) { max($0, $1.count) }
+      .reduce(0) { max($0, $1.count(configuration)) }
     let transposed = try makeTensor(largest, what: "the largest matrix")
     let folder = try writing { () throws(FileError) in try NewDirectory(path: directory) }
     var tensors = try writing { () throws(FileError) in

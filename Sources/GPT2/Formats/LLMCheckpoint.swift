@@ -4,7 +4,7 @@ import Tokens
 /// llm.c's checkpoint file.
 ///
 ///     256 int32: 20240326, version, max T, V, L, NH, C, Vp, 0...
-///     the sixteen tensors of `Configuration.parameterShapes`, in order, without gaps
+///     the sixteen tensors of `Parameter`, in order, without gaps
 ///
 /// Version 1 holds float32 and no padding (Vp = V, the field is ignored), 3 float32, 5 bfloat16.
 /// All little-endian.
@@ -15,7 +15,7 @@ struct LLMCheckpoint: Sendable {
   let configuration: Configuration
   private let file: MappedFile
   /// Of each tensor, in the file.
-  private let offsets: [String: Int]
+  private let offsets: [Int]
 
   var byteCount: Int { file.byteCount }
 
@@ -43,20 +43,18 @@ struct LLMCheckpoint: Sendable {
     try header.checkSize(
       file.byteCount, expected: LLMHeader.byteCount + configuration.parameterCount * numberBytes)
     var offset = LLMHeader.byteCount
-    var offsets: [String: Int] = [:]
-    for entry in configuration.parameterShapes {
-      offsets[entry.name] = offset
-      offset += entry.shape.reduce(1, *) * numberBytes
+    var offsets: [Int] = []
+    for parameter in Parameter.allCases {
+      offsets.append(offset)
+      offset += parameter.shape(configuration).reduce(1, *) * numberBytes
     }
     self.offsets = offsets
   }
 
   func load(_ part: ParameterPart, into tensor: Tensor) {
-    guard let start = offsets[part.entry.name] else {
-      preconditionFailure("no tensor is named \(part.entry.name)")
-    }
-    let offset = start + (part.layer ?? 0) * part.count * format.precision.byteCount
-    file.copy(format.precision, at: offset, count: part.count, into: tensor)
+    let count = part.count(configuration)
+    let offset = offsets[part.parameter.index] + (part.layer ?? 0) * count * format.precision.byteCount
+    file.copy(format.precision, at: offset, count: count, into: tensor)
   }
 }
 
@@ -76,7 +74,7 @@ extension LLMCheckpoint {
       try file.write(header(configuration, rows: rows, format))
       for part in configuration.parameterParts {
         let tensor = source.tensor(part)
-        if part.entry.name == "wte" {
+        if part.parameter == .wte {
           try writeEmbedding(tensor, rows: rows, configuration, format.precision, to: &file)
         } else {
           try file.write(tensor, as: format.precision)

@@ -1,3 +1,5 @@
+import Machine
+import Operators
 import Tokens
 
 extension Model {
@@ -10,16 +12,17 @@ extension Model {
   ///   - generator: gives one coin a token.
   /// - Returns: the prompt and what follows; the prompt alone where it is as long already.
   /// - Throws: `ModelError`: an empty prompt, a token outside the vocabulary, or memory.
-  /// - Complexity: a forward pass over the whole window for every token.
+  /// - Complexity: a forward pass over the whole window for every token, in memory of its own: what training left
+  ///   stays.
   public func sample(
     after prompt: [Int32], length: Int, generator: inout XorshiftGenerator
   ) throws(ModelError) -> [Int32] {
     var tokens = prompt
     while tokens.count < length {
       let window = Array(tokens.suffix(configuration.maximumSequenceLength))
-      try forward(window, batchSize: 1, sequenceLength: window.count)
-      let token = logits(at: window.count - 1) { Sampler.sample($0, coin: generator.nextFloat()) }
-      tokens.append(Int32(token))
+      let batch = try Batch(window, batchSize: 1, sequenceLength: window.count, for: configuration)
+      let logits = try network.nextLogits(batch, in: inference).flat
+      tokens.append(Int32(logits.withSpan { Sampler.sample($0, coin: generator.nextFloat()) }))
     }
     return tokens
   }
@@ -29,12 +32,5 @@ extension Model {
   public func startToken(tokenizer: Tokenizer?) -> Int32 {
     let candidates = [tokenizer?.endOfText, 50256].compactMap { $0 }
     return candidates.first { Int($0) < configuration.vocabularySize } ?? 0
-  }
-
-  /// The last forward pass's logits (V) of one of its B·T positions.
-  func logits<Result>(at position: Int, _ body: (Span<Float>) -> Result) -> Result {
-    guard let logits = activations?["logits"] else { preconditionFailure("a forward pass comes first") }
-    let start = position * configuration.paddedVocabularySize
-    return logits.slice(start..<start + configuration.vocabularySize).withSpan(body)
   }
 }

@@ -3,12 +3,14 @@ import Operators
 
 /// What a forward pass leaves and a backward pass consumes.
 ///
-/// It owns the workspace's memory until then: whoever starts another pass there gives this one up.
+/// It owns the workspace's memory until then: whoever begins another pass there gives this one up.
 struct ForwardPass: ~Copyable {
   let batch: Batch
   let activations: Activations
   /// The mean over B·T; nil without targets.
   let loss: Float?
+  /// The workspace's count of passes, this one included.
+  let number: Int
 }
 
 extension Network {
@@ -32,7 +34,7 @@ extension Network {
       forwardBlocks(batch.inputs, acts)
       loss = forwardWholeHead(batch.targets, acts)
     }
-    return ForwardPass(batch: batch, activations: acts, loss: loss)
+    return ForwardPass(batch: batch, activations: acts, loss: loss, number: workspace.passCount)
   }
 
   /// Computes the mean loss and keeps nothing else: one layer's activations, 384 rows of logits.
@@ -51,6 +53,24 @@ extension Network {
       loss = forwardHead(targets, acts)
     }
     return loss
+  }
+
+  /// Computes the logits (B, V) that follow each sequence, and keeps nothing else.
+  ///
+  /// - Returns: a view of the workspace, valid until its next pass; the same bits as in `forward`.
+  /// - Throws: `ModelError.memory`.
+  /// - Precondition: B ≤ 384.
+  /// - Complexity: that of `forward` but for the head, which is computed for B rows instead of B·T.
+  func nextLogits(_ batch: Batch, in workspace: Workspace) throws(ModelError) -> Matrix {
+    let acts = try workspace.prepare(
+      batchSize: batch.batchSize, sequenceLength: batch.sequenceLength, retention: .nothing)
+    var logits: Matrix?
+    context.together {
+      forwardBlocks(batch.inputs, acts)
+      logits = forwardLastHead(acts)
+    }
+    guard let logits else { preconditionFailure("the program ran") }
+    return logits
   }
 
   /// Everything before the head: `lnf` of the activations is its input.

@@ -16,6 +16,17 @@ extension Network {
       rowStride: configuration.paddedVocabularySize)
   }
 
+  /// The logits (B, V) of each sequence's last position.
+  func forwardLastHead(_ acts: Activations) -> Matrix {
+    let (length, channels) = (acts.sequenceLength, configuration.channels)
+    let last = Matrix(
+      acts[.lnf], rows: acts.batchSize, columns: channels, rowStride: length * channels,
+      offset: (length - 1) * channels)
+    let logits = logits(acts, rows: acts.batchSize)
+    Linear.forward(last, weight: headWeight, bias: nil, y: logits, context: context)
+    return logits
+  }
+
   /// Keeps all logits; returns the mean loss where there are targets.
   func forwardWholeHead(_ targets: BoundedIntegers?, _ acts: Activations) -> Float? {
     let logits = logits(acts, rows: acts.rows)

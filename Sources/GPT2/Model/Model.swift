@@ -26,7 +26,7 @@ public final class Model {
   public private(set) var meanLoss: Float?
 
   /// Training's memory, in which `activations` lie.
-  private let workspace: Workspace
+  let workspace: Workspace
   /// That of evaluation and sampling, which leave training's alone.
   let inference: Workspace
   private var lastPass: ForwardPass?
@@ -107,7 +107,7 @@ public final class Model {
   ) throws(ModelError) {
     let batch = try Batch(
       inputs, targets: targets, batchSize: batchSize, sequenceLength: sequenceLength, for: configuration)
-    forgetPass()
+    meanLoss = nil
     let pass = try network.forward(batch, keepsAttention: keepsAttention, in: workspace)
     meanLoss = pass.loss
     lastPass = pass
@@ -127,7 +127,9 @@ public final class Model {
   /// - Accuracy: rule 3 of the numerical rules; `ModelTests` enforces it against float64.
   /// - Complexity: about twice the forward pass.
   public func backward(lossScale: Float = 1) throws(ModelError) {
-    guard meanLoss != nil, let pass = lastPass.take() else { throw .noForwardPass }
+    guard let pass = lastPass.take(), pass.loss != nil, pass.number == workspace.passCount else {
+      throw .noForwardPass
+    }
     try network.backward(pass, lossScale: lossScale, into: try training().gradients, in: workspace)
   }
 
@@ -188,7 +190,7 @@ public final class Model {
   ) throws(ModelError) -> Batch {
     let batch = try Batch(
       inputs, targets: targets, batchSize: batchSize, sequenceLength: sequenceLength, for: configuration)
-    forgetPass()
+    meanLoss = nil
     return batch
   }
 
@@ -217,18 +219,13 @@ public final class Model {
     batchSize: Int, sequenceLength: Int, optimizer: some Optimizer = AdamW()
   ) throws(ModelError) {
     try Batch.check(batchSize: batchSize, sequenceLength: sequenceLength, configuration)
-    forgetPass()
+    meanLoss = nil
     try training().reserve(for: optimizer)
     try workspace.reserve(
       batchSize: batchSize, sequenceLength: sequenceLength, retention: .forBackward(recomputation), backward: true)
     try inference.reserve(
       batchSize: 1, sequenceLength: configuration.maximumSequenceLength, retention: .nothing)
     try inference.reserve(batchSize: batchSize, sequenceLength: sequenceLength, retention: .nothing)
-  }
-
-  private func forgetPass() {
-    _ = lastPass.take()
-    meanLoss = nil
   }
 
   // MARK: - Tensors

@@ -11,6 +11,8 @@ public final class Workspace {
   private let context: ExecutionContext
   /// What the pass that owns the memory left or will leave; nil before the first.
   public private(set) var activations: Activations?
+  /// Passes that have begun here: a pass that another one has followed has lost its memory.
+  private(set) var passCount = 0
   /// Why memory is not locked as asked, where the system refused.
   public private(set) var notice: String?
   private var forwardStorage: Arena?
@@ -34,10 +36,11 @@ public final class Workspace {
     _ = try prepare(batchSize: batchSize, sequenceLength: sequenceLength, retention: retention)
   }
 
-  /// Views for a forward pass: over the memory at hand where it is large enough, else over new memory.
+  /// Begins a forward pass. Views over the memory at hand where it is large enough, else over new memory.
   ///
   /// - Throws: `ModelError.memory` with the number of bytes, when they exceed memory.
   func prepare(batchSize: Int, sequenceLength: Int, retention: Retention) throws(ModelError) -> Activations {
+    passCount += 1
     if let activations, activations.batchSize == batchSize, activations.sequenceLength == sequenceLength,
       activations.retention == retention
     {

@@ -41,9 +41,11 @@ public enum BuiltInTraining {
     var lines = sums.map { BuiltInCorpus.encode($0.prompt) ?? [] }
     for _ in 0..<first.answer.count {
       let length = lines[0].count
-      try model.forward(Array(lines.joined()), batchSize: lines.count, sequenceLength: length)
+      let batch = try Batch(
+        Array(lines.joined()), batchSize: lines.count, sequenceLength: length, for: model.configuration)
+      let logits = try model.network.nextLogits(batch, in: model.inference)
       for index in lines.indices {
-        lines[index].append(model.logits(at: (index + 1) * length - 1, likeliest))
+        lines[index].append(logits[index..<index + 1].flat.withSpan(likeliest))
       }
     }
     return zip(sums, lines).count { sum, line in

@@ -15,6 +15,7 @@ public final class Trainer {
   private let tokenizer: Tokenizer?
   private var generator: XorshiftGenerator
   private var sampleCount = 0
+  private let state: TrainingState
 
   /// Checks the options and allocates all the memory of the run.
   ///
@@ -34,15 +35,20 @@ public final class Trainer {
     self.options = options
     generator = XorshiftGenerator(seed: options.seed)
     do {
-      try model.reserve(batchSize: training.batchSize, sequenceLength: training.sequenceLength)
+      try model.reserve(
+        batchSize: training.batchSize, sequenceLength: training.sequenceLength, optimizer: options.optimizer)
+      state = try model.training()
     } catch { throw .model(error) }
   }
 
   /// Runs all steps.
   ///
-  /// - Parameter report: called after each validation, sample and update; what it throws ends the run.
-  /// - Throws: `TrainingError`; a loss that is not finite throws before its update.
+  /// - Parameter report: called after each validation, sample and step; what it throws ends the run. The update of a
+  ///   step may still be due then, to be taken beside the next one's arithmetic: `TrainingState.finishUpdate` takes it
+  ///   for those who want to look at the parameters.
+  /// - Throws: `TrainingError`. A step whose loss or gradients are not finite changes nothing.
   public func run(report: (TrainingEvent) throws -> Void) throws(TrainingError) {
+    defer { state.finishUpdate() }
     for step in 0...options.steps {
       if Self.isDue(step, every: options.validationInterval), let loss = try validationLoss(step: step) {
         try Self.emit(.validation(step: step, loss: loss), report)
@@ -71,29 +77,41 @@ public final class Trainer {
     optimizer.learningRate = options.schedule.rate(
       step: step, steps: options.steps, peak: options.optimizer.learningRate)
     var sum = 0.0
-    var norm: Double?
-    model.zeroGradients()
-    for batch in 0..<batches {
-      do { try training.nextBatch() } catch { throw .data(error) }
-      // Clipping needs the norm of all gradients before the first update.
-      let updates = batch == batches - 1 && options.gradientClip == 0
+    state.gradients.zero()
+    for _ in 1..<batches {
+      let batch = try nextBatch(of: &training, step: step)
       do {
-        norm = try model.train(
-          training.inputs.array, targets: training.targets.array, batchSize: training.batchSize,
-          sequenceLength: training.sequenceLength, lossScale: 1 / Float(batches),
-          optimizer: updates ? optimizer : nil)
+        sum += Double(
+          try state.accumulate(
+            batch, lossScale: 1 / Float(batches), recomputation: model.recomputation, in: model.workspace))
       } catch { throw TrainingError(error, step: step) }
-      sum += Double(model.meanLoss ?? .nan)
     }
-    if norm == nil {
-      do { norm = try model.update(optimizer, clip: options.gradientClip) } catch {
-        throw TrainingError(error, step: step)
-      }
-    }
+    let batch = try nextBatch(of: &training, step: step)
+    let result: StepResult
+    do {
+      result = try state.step(
+        batch, lossScale: 1 / Float(batches), optimizer: optimizer, clip: options.gradientClip,
+        recomputation: model.recomputation, leavingUpdateDue: isFollowedByAnother(step), in: model.workspace)
+    } catch { throw TrainingError(error, step: step) }
+    sum += Double(result.loss)
     return TrainingStep(
       step: step, loss: Float(sum / Double(batches)), learningRate: optimizer.learningRate,
-      gradientNorm: norm ?? .nan,
-      tokens: batches * training.batchSize * training.sequenceLength, duration: .now - start)
+      gradientNorm: result.gradientNorm, tokens: batches * batch.count, duration: .now - start)
+  }
+
+  /// Whether a step comes next, and nothing that looks at the parameters before it.
+  private func isFollowedByAnother(_ step: Int) -> Bool {
+    step + 1 < options.steps && !Self.isDue(step + 1, every: options.validationInterval)
+      && !Self.isDue(step + 1, every: options.sampleInterval)
+  }
+
+  private func nextBatch(of loader: inout DataLoader, step: Int) throws(TrainingError) -> Batch {
+    do { try loader.nextBatch() } catch { throw .data(error) }
+    do {
+      return try Batch(
+        loader.inputs, targets: loader.targets, batchSize: loader.batchSize,
+        sequenceLength: loader.sequenceLength, for: model.configuration)
+    } catch { throw TrainingError(error, step: step) }
   }
 
   private func validationLoss(step: Int) throws(TrainingError) -> Float? {
@@ -101,13 +119,10 @@ public final class Trainer {
     loader.reset()
     var sum = 0.0
     for _ in 0..<options.validationBatches {
-      do { try loader.nextBatch() } catch { throw .data(error) }
-      do {
-        sum += Double(
-          try model.evaluate(
-            loader.inputs.array, targets: loader.targets.array, batchSize: loader.batchSize,
-            sequenceLength: loader.sequenceLength))
-      } catch { throw TrainingError(error, step: step) }
+      let batch = try nextBatch(of: &loader, step: step)
+      do { sum += Double(try model.network.evaluate(batch, in: model.inference)) } catch {
+        throw TrainingError(error, step: step)
+      }
     }
     let loss = Float(sum / Double(options.validationBatches))
     guard loss.isFinite else { throw .nonFiniteLoss(step: step, loss: loss) }
@@ -123,26 +138,5 @@ public final class Trainer {
       let tokens = try model.sample(after: prompt, length: options.sampleLength, generator: &generator)
       return .sample(step: step, tokens: tokens, text: tokenizer?.decode(tokens))
     } catch { throw TrainingError(error, step: step) }
-  }
-}
-
-extension Model {
-  /// Allocates everything that training on batches of (B, T) needs.
-  ///
-  /// Called before the parameters are filled, it refuses what does not fit before any memory is touched.
-  ///
-  /// - Throws: `ModelError`: sizes below 1, T beyond the context, or memory, with the number of bytes.
-  public func reserve(batchSize: Int, sequenceLength: Int) throws(ModelError) {
-    guard batchSize > 0 else { throw .notPositive(name: "batch size", size: batchSize) }
-    guard sequenceLength > 0 else { throw .notPositive(name: "sequence length", size: sequenceLength) }
-    guard sequenceLength <= configuration.maximumSequenceLength else {
-      throw .sequenceTooLong(sequenceLength: sequenceLength, maximum: configuration.maximumSequenceLength)
-    }
-    _ = try gradientMemory()
-    _ = try optimizerMoments()
-    _ = try prepareBackward(batchSize: batchSize, sequenceLength: sequenceLength)
-    _ = try gradientSquareMemory()
-    _ = try prepareActivations(
-      batchSize: batchSize, sequenceLength: sequenceLength, keeping: .forBackward(recomputation))
   }
 }
