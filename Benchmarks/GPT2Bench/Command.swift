@@ -55,6 +55,9 @@ struct BenchCommand: ParsableCommand {
   )
   var recompute: Recomputation?
 
+  @Option(help: "The largest norm of the gradients in training steps; 0: any.")
+  var gradientClip = 0.0
+
   @OptionGroup var kernels: KernelOptions
 
   @Option(help: "The text file of the suite tokenize.")
@@ -115,6 +118,7 @@ struct Settings {
   let sequenceLength: Int
   let steps: Int
   let recomputation: Recomputation
+  let gradientClip: Double
   let threads: Int
   let instructionSet: InstructionSet
   let quick: Bool
@@ -135,7 +139,7 @@ extension BenchCommand {
       sequenceLength: sequenceLength, steps: steps ?? (quick ? 3 : 10),
       recomputation: recompute
         ?? .automatic(configuration, batchSize: batchSize, sequenceLength: sequenceLength),
-      threads: try threadChoice(),
+      gradientClip: gradientClip, threads: try threadChoice(),
       instructionSet: try kernels.instructionSet(), quick: quick, text: text, tokenizer: tokenizer)
   }
 
@@ -144,6 +148,9 @@ extension BenchCommand {
       ("--batch-size", batchSize), ("--sequence-length", sequenceLength), ("--steps", steps ?? 1),
     ] {
       guard value >= 1 else { throw ValidationError("\(option) should be at least 1, but is \(value).") }
+    }
+    guard gradientClip >= 0, gradientClip.isFinite else {
+      throw ValidationError("--gradient-clip should be a number from 0 up, but is \(gradientClip).")
     }
     guard sequenceLength <= configuration.maximumSequenceLength else {
       throw ValidationError(

@@ -21,7 +21,9 @@ extension Session {
     let activations = model.activations?.tensors ?? []
     var regions = arenas.map { (name: $0.0, parts: [$0.1.all], isWhole: true) }
     regions.append((name: "activations", parts: activations, isWhole: true))
-    regions += model.parameters.tensors.map { (name: "parameters \($0.name)", parts: [$0], isWhole: false) }
+    regions += model.parameters.tensors.map {
+      (name: "parameters \($0.name)", parts: $0.parts, isWhole: false)
+    }
     regions += activations.map { (name: "activations \($0.name)", parts: [$0], isWhole: false) }
     let timings = rotate(
       "memory", regions.map { region in { [context] in read(region.parts, context) } })
@@ -38,11 +40,11 @@ extension Session {
 
   private func row(_ name: String, _ parts: [Tensor], _ isWhole: Bool, _ timing: Timing) -> Row {
     let bytes = byteCount(parts)
-    let shape = isWhole ? "" : parts[0].shape.map { "\($0)" }.joined(separator: "×")
+    let shape = (parts.count > 1 ? [parts.count] : []) + parts[0].shape
     return Row(
       suite: .memory, name: name, timing: timing, cost: .traffic(Double(bytes)),
       fields: [("bytes", .integer(bytes))],
-      cells: [shape])
+      cells: [isWhole ? "" : shape.map { "\($0)" }.joined(separator: "×")])
   }
 }
 

@@ -49,7 +49,7 @@ struct OperatorTensors {
       sequenceLength: session.settings.sequenceLength,
       sharedCount: max(
         LayerNorm.sharedScratchCount(rows: rows, channels: channels),
-        AdamW.sharedScratchCount(parameterCount), Attention.sharedScratchCount(shape: attention)))
+        Attention.sharedScratchCount(shape: attention)))
   }
 
   subscript(_ name: String) -> Tensor {
@@ -228,9 +228,12 @@ extension Session {
         // Reads parameters, gradients and both moments, writes all but the gradients.
         name: "AdamW", cost: cost(tensors.parameterCount, flop: 20, bytes: 28),
         run: {
-          _ = AdamW().update(
-            gradients: tensors["gradients"], step: 1, parameters: tensors["parameters"],
-            firstMoment: tensors["firstMoment"], secondMoment: tensors["secondMoment"], context: context)
+          context.perform(
+            AdamW().work(
+              OptimizerOperands(
+                parameters: tensors["parameters"], gradients: tensors["gradients"],
+                slots: [tensors["firstMoment"], tensors["secondMoment"]]),
+              step: OptimizerStep(number: 1), context: context))
         }, plain: PlainStream.adamW(count: tensors.parameterCount)),
     ]
   }

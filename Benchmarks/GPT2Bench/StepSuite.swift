@@ -8,26 +8,33 @@ extension Session {
   func stepSection() throws -> Section {
     let model = try model()
     let (inputs, targets) = (tokens(seed: 1), tokens(seed: 2))
+    let batch = try Batch(
+      inputs, targets: targets, batchSize: settings.batchSize, sequenceLength: settings.sequenceLength,
+      for: configuration)
+    let training = try model.training()
+    // Each step takes the update that the one before it left due, as in a run.
     let samples = try warm("step") {
       try StepSample {
-        model.zeroGradients()
-        try model.train(
-          inputs, targets: targets, batchSize: settings.batchSize,
-          sequenceLength: settings.sequenceLength, optimizer: AdamW())
+        training.gradients.zero()
+        _ = try training.step(
+          batch, optimizer: AdamW(), clip: settings.gradientClip, recomputation: model.recomputation,
+          leavingUpdateDue: true, in: model.workspace)
       }
     }
+    training.finishUpdate()
     let parts = try warm("passes") { try PassSample(model, inputs: inputs, targets: targets, settings) }
     let row = stepRow(samples, parts)
     let rows = [
       part("  forward", parts.map(\.forward), .arithmetic(flop.forward)),
       part("  backward", parts.map(\.backward), .arithmetic(flop.backward)),
-      // Reads parameters, gradients and both moments, writes all but the gradients: 28 bytes a parameter.
-      part("  update", parts.map(\.update), .traffic(28 * Double(configuration.parameterCount))),
+      // Reads gradients for their norm; then parameters, gradients and both moments, and writes all but the
+      // gradients: 32 bytes a parameter.
+      part("  update", parts.map(\.update), .traffic(32 * Double(configuration.parameterCount))),
     ]
     return Section(
       title: "step", rows: { [row] + rows },
       notes: notes(samples, row) + [
-        "the passes are measured by themselves, keeping everything; a step keeps less and has its update behind its backward pass"
+        "the passes are measured by themselves, keeping everything; a step keeps less and has its update beside the next one's forward pass"
       ])
   }
 
@@ -94,6 +101,7 @@ extension Session {
         ("model", .text(settings.modelName)), ("batch_size", .integer(settings.batchSize)),
         ("sequence_length", .integer(settings.sequenceLength)),
         ("recompute", .text(settings.recomputation.rawValue)),
+        ("gradient_clip", .double(settings.gradientClip)),
         ("forward_ms", .double(median(\.forward))), ("backward_ms", .double(median(\.backward))),
         ("update_ms", .double(median(\.update))),
         ("tokens_per_second", .double(Double(rows) / timing.median * 1e3)),
@@ -150,6 +158,6 @@ private struct PassSample {
       model.zeroGradients()
       try model.backward()
     }
-    update = try milliseconds { _ = try model.update(AdamW()) }
+    update = try milliseconds { _ = try model.update(AdamW(), clip: settings.gradientClip) }
   }
 }

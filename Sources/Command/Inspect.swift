@@ -50,16 +50,19 @@ struct Inspect: ParsableCommand {
       ("size", sizeText(checkpoint.byteCount)),
       ("model", ModelText.sizes(configuration)), ("parameters", ModelText.parameters(configuration)),
     ])
-    let parameters = try Arena(configuration.parameterShapes, what: "The parameters")
+    let parameters = try ParameterTensors(configuration, what: "The parameters")
     checkpoint.load(into: parameters)
     Console.print()
     Console.print(
       row("tensor", "shape", ["min", "max", "mean", "deviation"].map { $0.aligned(to: 12) }))
     for tensor in parameters.tensors {
-      let used =
-        tensor.name == "wte"
-        ? tensor.slice(0..<configuration.vocabularySize * configuration.channels) : tensor
-      let statistics = used.withSpan { Statistics($0) }
+      var statistics = Statistics()
+      for part in tensor.parts {
+        // Rows that pad the vocabulary say nothing.
+        let isEmbedding = tensor.name == Parameter.wte.name
+        let used = isEmbedding ? configuration.vocabularySize * configuration.channels : part.count
+        part.slice(0..<used).withSpan { statistics.add($0) }
+      }
       let shape = tensor.shape.map(String.init).joined(separator: " × ")
       Console.print(row(tensor.name, shape, statistics.columns))
     }
@@ -169,12 +172,12 @@ private struct InspectionError: Error, CustomStringConvertible { let description
 
 /// What a tensor's numbers are like.
 private struct Statistics {
-  var smallest = Float.infinity, largest = -Float.infinity
-  var mean = 0.0, deviation = 0.0
-  var nonFinite = 0
+  private var smallest = Float.infinity, largest = -Float.infinity
+  private var sum = 0.0, squares = 0.0
+  private var count = 0, nonFinite = 0
 
-  init(_ values: Span<Float>) {
-    var (sum, squares) = (0.0, 0.0)
+  mutating func add(_ values: Span<Float>) {
+    count += values.count
     for index in values.indices {
       let value = values[index]
       guard value.isFinite else {
@@ -186,13 +189,13 @@ private struct Statistics {
       sum += Double(value)
       squares += Double(value) * Double(value)
     }
-    let count = Double(max(1, values.count - nonFinite))
-    mean = sum / count
-    deviation = max(0, squares / count - mean * mean).squareRoot()
   }
 
   /// Four columns, and a warning where it is due.
   var columns: [String] {
+    let finite = Double(max(1, count - nonFinite))
+    let mean = sum / finite
+    let deviation = max(0, squares / finite - mean * mean).squareRoot()
     let numbers = [Double(smallest), Double(largest), mean, deviation]
     let columns = numbers.map { NumberText.fixed($0, 6).aligned(to: 12) }
     return nonFinite == 0 ? columns : columns + [" \(nonFinite) not finite"]

@@ -40,27 +40,6 @@ struct LoopOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: number("Of sampling and of random weights."))
   var seed: UInt64 = 1337
 
-  @Option(parsing: .unconditional, help: number("AdamW's step. (default: 1e-4; built-in corpus: 1e-3)"))
-  var learningRate: Double?
-  @Option(parsing: .unconditional, help: number("The first moment's decay."))
-  var beta1 = 0.9
-  @Option(parsing: .unconditional, help: number("The second moment's decay."))
-  var beta2 = 0.999
-  @Option(parsing: .unconditional, help: number("Added to the second moment's root."))
-  var epsilon = 1e-8
-  @Option(parsing: .unconditional, help: number("Decoupled, on every tensor."))
-  var weightDecay = 0.0
-  @Option(parsing: .unconditional, help: number("The largest norm of the gradients; 0: any."))
-  var gradientClip = 0.0
-  @Option(
-    parsing: .unconditional, help: "The learning rate's way after the warm-up: constant, cosine or linear.")
-  var schedule: LearningRateSchedule.Shape = .constant
-  @Option(
-    parsing: .unconditional, help: number("Steps of a linear ascent. (default: 0; built-in corpus: 20)"))
-  var warmupSteps: Int?
-  @Option(parsing: .unconditional, help: number("Where cosine and linear end."))
-  var minLearningRate = 0.0
-
   func validate() throws {
     for (name, size) in [("--batch-size", batchSize), ("--sequence-length", sequenceLength)] {
       if let size, size < 1 { throw ValidationError("\(name) should be at least 1, but is \(size)") }
@@ -71,12 +50,6 @@ struct LoopOptions: ParsableArguments {
         "a batch should have at most \(Int32.max) tokens, but --batch-size \(batchSize ?? 1) and --sequence-length"
           + " \(sequenceLength ?? 1) make more")
     }
-    // The lowest rate is compared with the largest default: which one holds is known once files are looked for.
-    var defaults = TrainingOptions()
-    defaults.optimizer.learningRate =
-      BuiltInTraining.options(BuiltInCorpus(trainingLines: 0, validationLines: 0))
-      .optimizer.learningRate
-    do { try trainingOptions(defaults: defaults).check() } catch { throw ValidationError("\(error)") }
   }
 
   func trainingOptions(defaults: TrainingOptions) -> TrainingOptions {
@@ -88,20 +61,9 @@ struct LoopOptions: ParsableArguments {
     options.sampleInterval = sampleEvery ?? defaults.sampleInterval
     options.sampleLength = sampleLength ?? defaults.sampleLength
     options.seed = seed
-    options.optimizer.learningRate = learningRate ?? defaults.optimizer.learningRate
-    options.optimizer.beta1 = beta1
-    options.optimizer.beta2 = beta2
-    options.optimizer.epsilon = epsilon
-    options.optimizer.weightDecay = weightDecay
-    options.gradientClip = gradientClip
-    options.schedule.shape = schedule
-    options.schedule.warmupSteps = warmupSteps ?? defaults.schedule.warmupSteps
-    options.schedule.minimum = minLearningRate
     return options
   }
 }
 
 /// The help of an option that takes a number.
-private func number(_ text: String) -> ArgumentHelp { ArgumentHelp(text, valueName: "n") }
-
-extension LearningRateSchedule.Shape: ExpressibleByArgument {}
+func number(_ text: String) -> ArgumentHelp { ArgumentHelp(text, valueName: "n") }

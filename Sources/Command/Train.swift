@@ -20,6 +20,7 @@ struct Train: ParsableCommand {
   @OptionGroup(title: "Model") var model: ModelOptions
   @OptionGroup(title: "Data") var data: DataOptions
   @OptionGroup(title: "Training") var loop: LoopOptions
+  @OptionGroup(title: "Optimizer") var optimizer: OptimizerOptions
 
   @Option(
     parsing: .unconditional,
@@ -31,6 +32,11 @@ struct Train: ParsableCommand {
   @OptionGroup(title: "Execution") var execution: ExecutionOptions
 
   func validate() throws {
+    // The lowest rate is compared with the largest default: which one holds is known once files are looked for.
+    var defaults = TrainingOptions()
+    defaults.optimizer.learningRate =
+      BuiltInTraining.options(BuiltInCorpus(trainingLines: 0, validationLines: 0)).optimizer.learningRate
+    do { try trainingOptions(defaults: defaults).check() } catch { throw ValidationError("\(error)") }
     guard let context = try model.configuration()?.maximumSequenceLength else { return }
     let length = loop.sequenceLength ?? Self.sequenceLength
     guard length <= context else {
@@ -51,6 +57,14 @@ struct Train: ParsableCommand {
         description: "\(path): the log should be a new file, but exists: move it or name another.")
     }
     try session.run(log: log)
+  }
+
+  private func trainingOptions(defaults: TrainingOptions) -> TrainingOptions {
+    var options = loop.trainingOptions(defaults: defaults)
+    options.optimizer = optimizer.optimizer(learningRate: defaults.optimizer.learningRate)
+    options.gradientClip = optimizer.gradientClip
+    options.schedule = optimizer.learningRateSchedule(defaults: defaults.schedule)
+    return options
   }
 
   private func prepare() throws -> TrainingSession {
@@ -81,23 +95,25 @@ struct Train: ParsableCommand {
   }
 
   /// Memory comes first: a batch that it cannot hold is refused before files are read.
-  private func newModel(_ configuration: Configuration, batchSize: Int, sequenceLength: Int) throws -> Model {
+  private func newModel(
+    _ configuration: Configuration, _ options: TrainingOptions, batchSize: Int, sequenceLength: Int
+  ) throws -> Model {
     let made = try Model(
       configuration: configuration, activation: model.activation, placement: try execution.placement(),
       context: try execution.context())
     made.recomputation =
       loop.recompute
       ?? .automatic(configuration, batchSize: batchSize, sequenceLength: sequenceLength)
-    try made.reserve(batchSize: batchSize, sequenceLength: sequenceLength)
+    try made.reserve(batchSize: batchSize, sequenceLength: sequenceLength, optimizer: options.optimizer)
     return made
   }
 
   private func session(_ source: ModelSource, _ files: DataFiles) throws -> TrainingSession {
     let batchSize = loop.batchSize ?? Self.batchSize
     let sequenceLength = loop.sequenceLength ?? Self.sequenceLength
-    let options = loop.trainingOptions(defaults: TrainingOptions())
+    let options = trainingOptions(defaults: TrainingOptions())
     let (tokenizer, tokenizerSummary) = try data.tokenizer(for: source, files)
-    let made = try newModel(source.configuration, batchSize: batchSize, sequenceLength: sequenceLength)
+    let made = try newModel(source.configuration, options, batchSize: batchSize, sequenceLength: sequenceLength)
     func loader(_ paths: [String]) throws -> DataLoader {
       try DataLoader(
         paths: paths, batchSize: batchSize, sequenceLength: sequenceLength,
@@ -122,8 +138,9 @@ struct Train: ParsableCommand {
     let batchSize = loop.batchSize ?? BuiltInTraining.batchSize
     let sequenceLength = loop.sequenceLength ?? BuiltInTraining.sequenceLength
     let configuration = try BuiltInTraining.configuration()
-    let made = try newModel(configuration, batchSize: batchSize, sequenceLength: sequenceLength)
     let corpus = BuiltInCorpus()
+    let options = trainingOptions(defaults: BuiltInTraining.options(corpus))
+    let made = try newModel(configuration, options, batchSize: batchSize, sequenceLength: sequenceLength)
     func loader(_ file: TokenFile) throws -> DataLoader {
       try DataLoader(
         files: [file], batchSize: batchSize, sequenceLength: sequenceLength,
@@ -132,7 +149,7 @@ struct Train: ParsableCommand {
     var session = TrainingSession(
       source: .fresh(configuration), model: made, training: try loader(corpus.training),
       validation: try loader(corpus.validation), tokenizer: BuiltInCorpus.tokenizer,
-      options: loop.trainingOptions(defaults: BuiltInTraining.options(corpus)))
+      options: options)
     session.questions = corpus.validationSums.prefix(50)
     session.shownInterval = 10
     session.dataLines = [

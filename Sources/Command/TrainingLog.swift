@@ -54,13 +54,14 @@ struct TrainingLog {
         ("seed", .unsigned(options.seed)), ("learning_rate", .double(optimizer.learningRate)),
         ("schedule", .text(options.schedule.shape.rawValue)),
         ("warmup_steps", .integer(options.schedule.warmupSteps)),
-        ("min_learning_rate", .double(options.schedule.minimum)), ("beta1", .double(optimizer.beta1)),
-        ("beta2", .double(optimizer.beta2)), ("epsilon", .double(optimizer.epsilon)),
-        ("weight_decay", .double(optimizer.weightDecay)), ("gradient_clip", .double(options.gradientClip)),
+        ("min_learning_rate", .double(options.schedule.minimum)),
+        ("optimizer", .text(type(of: optimizer).name)), ("weight_decay", .double(optimizer.weightDecay)),
+        ("decay", .text(optimizer.decay.rawValue)), ("gradient_clip", .double(options.gradientClip)),
         ("activation", .text(session.model.activation.rawValue)),
+        ("recompute", .text(session.model.recomputation.rawValue)),
         ("cpu", .text(Topology.current.modelName)), ("threads", .integer(session.model.context.threads)),
         ("isa", .text(session.model.context.instructionSet.rawValue)),
-      ])
+      ] + optimizer.hyperparameters.map { ($0.name, .double($0.value)) })
   }
 
   func writeEnd(_ summary: TrainingSummary, error: (any Error)?) throws(FileError) {

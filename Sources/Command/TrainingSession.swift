@@ -56,7 +56,8 @@ struct TrainingSession {
 
   private func printHeader() {
     let configuration = model.configuration
-    let memory = 4 * model.parameters.byteCount + activationBytes
+    let slots = options.optimizer.slots
+    let memory = (2 + slots.count) * model.parameters.byteCount + activationBytes
     let batch = [training.batchSize, training.sequenceLength].map(String.init).joined(separator: " × ")
     let accumulation = options.gradientAccumulation
     let lines =
@@ -65,7 +66,7 @@ struct TrainingSession {
         ("parameters", ModelText.parameters(configuration)),
         (
           "memory",
-          "\(NumberText.bytes(memory)): parameters, gradients, two moments, "
+          "\(NumberText.bytes(memory)): parameters, gradients, \(slotsText(slots))"
             + "\(NumberText.bytes(activationBytes)) of activations"
         ),
         ("machine", ExecutionOptions.summary(model.context)),
@@ -80,6 +81,11 @@ struct TrainingSession {
     for (name, text) in lines { Console.print(name.padded(to: 12) + text) }
     if shownInterval > 1 { Console.print("shown".padded(to: 12) + "one step in \(shownInterval)") }
     Console.print()
+  }
+
+  /// "first moments, second moments, ".
+  private func slotsText(_ slots: [String]) -> String {
+    slots.map { $0.replacing("_", with: " ") + "s, " }.joined()
   }
 
   private var activationBytes: Int {

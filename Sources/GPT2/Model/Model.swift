@@ -26,9 +26,9 @@ public final class Model {
   public private(set) var meanLoss: Float?
 
   /// Training's memory, in which `activations` lie.
-  let workspace: Workspace
+  public let workspace: Workspace
   /// That of evaluation and sampling, which leave training's alone.
-  let inference: Workspace
+  public let inference: Workspace
   private var lastPass: ForwardPass?
   private var state: TrainingState?
 

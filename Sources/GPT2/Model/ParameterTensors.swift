@@ -12,7 +12,9 @@ public final class ParameterTensors: Sendable {
 
   /// - Parameter what: names them in an error.
   /// - Throws: `MemoryError`, before anything is mapped where they exceed memory.
-  init(_ configuration: Configuration, memory: MemoryOptions, what: String) throws(MemoryError) {
+  public init(
+    _ configuration: Configuration, memory: MemoryOptions = MemoryOptions(), what: String = "The parameters"
+  ) throws(MemoryError) {
     self.configuration = configuration
     let layout = ParameterLayout(configuration)
     arena = try Arena(

@@ -26,7 +26,7 @@ public final class Gradients {
   /// Makes every gradient count as zero.
   ///
   /// - Complexity: none.
-  func zero() { state = .zero }
+  public func zero() { state = .zero }
 
   /// The numbers, for people who look and write: memory is only cleared when somebody does.
   func written(context: ExecutionContext) -> ParameterTensors {

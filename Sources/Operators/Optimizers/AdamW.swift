@@ -28,6 +28,10 @@ public struct AdamW: Optimizer, Equatable {
     self.decay = decay
   }
 
+  public var hyperparameters: [(name: String, value: Double)] {
+    [("beta1", beta1), ("beta2", beta2), ("epsilon", epsilon)]
+  }
+
   /// m and v.
   public var slots: [String] { ["first_moment", "second_moment"] }
   public var extent: OptimizerExtent { .elements }

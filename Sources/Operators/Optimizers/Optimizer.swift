@@ -13,6 +13,9 @@ public protocol Optimizer: Sendable {
   var weightDecay: Double { get set }
   var decay: WeightDecayScope { get set }
 
+  /// Everything else that decides its steps, for logs and saved runs: what a flag is, is 1 or 0.
+  var hyperparameters: [(name: String, value: Double)] { get }
+
   /// The names of what it keeps for each parameter, in the order in which `work` takes them; all zero at the beginning.
   var slots: [String] { get }
   /// What it can be given at a time.

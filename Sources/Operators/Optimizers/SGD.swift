@@ -29,6 +29,10 @@ public struct SGD: Optimizer, Equatable {
     self.decay = decay
   }
 
+  public var hyperparameters: [(name: String, value: Double)] {
+    [("momentum", momentum), ("nesterov", nesterov ? 1 : 0)]
+  }
+
   /// u.
   public var slots: [String] { momentum == 0 ? [] : ["momentum"] }
   public var extent: OptimizerExtent { .elements }
