@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Trains GPT-2 with PyTorch on the CPU and prints one JSON object a step.
 
-The same work as `gpt2 train`: the same checkpoint, the same consecutive batches, the same AdamW. The
-loss of a step is taken before its update. Times are wall-clock milliseconds.
+The same work as `gpt2 train`: the same checkpoint, the same consecutive batches, the same clipping, the same AdamW.
+The loss of a step is taken before its update. Times are wall-clock milliseconds.
 """
 
 import argparse
@@ -129,6 +129,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--beta2", type=float, default=0.999)
     parser.add_argument("--epsilon", type=float, default=1e-8)
     parser.add_argument("--weight-decay", type=float, default=0.0)
+    parser.add_argument("--gradient-clip", type=float, default=0.0, help="largest norm of the gradient; 0 is any")
     parser.add_argument("--compile", action="store_true", help="torch.compile the model")
     parser.add_argument("--bf16", action="store_true", help="autocast the forward pass to bfloat16")
     parser.add_argument("--forward-only", action="store_true", help="loss under inference_mode, no training")
@@ -183,8 +184,9 @@ def main() -> None:
     model, configuration = make_model(options)
     batches = make_batches(options, configuration.vocabulary)
     loss_of = torch.compile(model) if options.compile else model
+    parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=options.learning_rate, betas=(options.beta1, options.beta2),
+        parameters, lr=options.learning_rate, betas=(options.beta1, options.beta2),
         eps=options.epsilon, weight_decay=options.weight_decay, fused=True)
     autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=options.bf16)
 
@@ -203,6 +205,8 @@ def main() -> None:
             optimizer.zero_grad()
             loss.backward()
             backward = time.perf_counter()
+            if options.gradient_clip:
+                nn.utils.clip_grad_norm_(parameters, options.gradient_clip, foreach=True)
             optimizer.step()
         value = loss.item()
         end = time.perf_counter()
@@ -217,6 +221,7 @@ def main() -> None:
         "event": "end", "steps": options.steps, "median_milliseconds": statistics.median(totals),
         "peak_resident_bytes": peak_resident_bytes(), "library_resident_bytes": library_bytes,
         "threads": torch.get_num_threads(), "allocator": allocator(), "torch": torch.__version__,
+        "gradient_clip": options.gradient_clip,
     }))
 
 

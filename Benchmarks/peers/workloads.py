@@ -40,6 +40,7 @@ class Workload:
     sizes: Sizes = GPT2_124M
     batch_size: int = 4
     sequence_length: int = 64
+    gradient_clip: float = 0  # the largest norm of the gradient; 0 is any
     rounds: int = 3
     steps: int = 0  # of each process, warm-up included; 0 where it decides by itself
     warm_up: int = 0
@@ -78,6 +79,7 @@ def train_arguments(workload: Workload, settings: Settings, threads: int) -> lis
     return [
         "--checkpoint", checkpoint, "--train-data", tokens, "--batch-size", str(workload.batch_size),
         "--sequence-length", str(workload.sequence_length), "--steps", str(workload.steps), "--threads", str(threads),
+        "--gradient-clip", str(workload.gradient_clip),
     ]
 
 
@@ -94,6 +96,7 @@ def pytorch(
         run = read_steps(folder, "stdout", workload.warm_up, field)
         expect("the allocator", "tcmalloc" if preloads else "default", run.details["allocator"])
         expect("threads", settings.threads, run.details["threads"])
+        expect("the largest norm of the gradient", workload.gradient_clip, run.details["gradient_clip"])
         return run
 
     preload = {"LD_PRELOAD": settings.tcmalloc}
@@ -209,10 +212,15 @@ def gemm(workload: Workload, settings: Settings) -> list[Contender]:
 WORKLOADS = (
     Workload("training", "training step, GPT-2 124M, B=4 T=64", "a step", training, rounds=5, steps=6, warm_up=2,
              shows_memory=True),
+    Workload("training-clipped", "clipped training step (norm 1), GPT-2 124M, B=4 T=64", "a step", training,
+             gradient_clip=1, rounds=5, steps=6, warm_up=2, shows_memory=True),
     Workload("training-1024", "training step, GPT-2 124M, B=4 T=1024", "a step", training, sequence_length=1024,
              steps=3, warm_up=1, shows_memory=True),
     Workload("small", "training step, 4 layers, 4 heads, 128 channels, V=65, B=12 T=64", "a step", training,
              sizes=SMALL, batch_size=12, rounds=5, steps=120, warm_up=20, shows_memory=True),
+    Workload("small-clipped", "clipped training step (norm 1), 4 layers, 4 heads, 128 channels, V=65, B=12 T=64",
+             "a step", training, sizes=SMALL, batch_size=12, gradient_clip=1, rounds=5, steps=120, warm_up=20,
+             shows_memory=True),
     Workload("forward", "forward pass and loss, GPT-2 124M, B=4 T=1024", "a batch", forward, sequence_length=1024,
              steps=4, warm_up=1, losses=forward_loss),
     Workload("adamw", "AdamW over GPT-2 124M, within a training step of B=4 T=64", "an update", adamw,
