@@ -1,15 +1,15 @@
 /// Independent tasks of a parallel region: `body(task, worker)` for every task in 0..<count.
-@safe package struct Work {
-  package let count: Int
+@safe public struct Work {
+  public let count: Int
   private let body: Body
 
-  package init(count: Int, _ body: @escaping (_ task: Int, _ worker: Int) -> Void) {
+  public init(count: Int, _ body: @escaping (_ task: Int, _ worker: Int) -> Void) {
     self.count = count
     self.body = Body(UncountedBody(perTask: body))
   }
 
   /// One task for every block of `size` elements of 0..<total.
-  package static func blocks(
+  public static func blocks(
     of size: Int, in total: Int, _ body: @escaping (_ range: Range<Int>, _ worker: Int) -> Void
   ) -> Work {
     Work(count: (total + size - 1) / size, UncountedBody(size: size, total: total, perBlock: body))

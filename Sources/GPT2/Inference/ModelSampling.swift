@@ -22,7 +22,8 @@ extension Model {
       let window = Array(tokens.suffix(configuration.maximumSequenceLength))
       let batch = try Batch(window, batchSize: 1, sequenceLength: window.count, for: configuration)
       let logits = try network.nextLogits(batch, in: inference).flat
-      tokens.append(Int32(logits.withSpan { Sampler.sample($0, coin: generator.nextFloat()) }))
+      let coin = generator.nextFloat()
+      tokens.append(Int32(logits.withSpan { Sampler.sample($0, coin: coin) }))
     }
     return tokens
   }

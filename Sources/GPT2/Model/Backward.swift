@@ -41,7 +41,7 @@ extension Network {
     accumulate: Bool, sink: some GradientSink, beside queue: WorkQueue? = nil
   ) {
     // The encoder adds to the rows of the batch's tokens in the end.
-    sink.areFinal(.embeddingsOutside(inputs))
+    sink.areFinal(.tokens(outside: inputs))
     Residual.zero(scratch.dresidual.tensor, context: context)
     LayerNorm.backward(
       scratch.dbranch, x: stream(into: configuration.layers, acts), weight: parameters[ParameterPart(.lnfw)],
@@ -55,7 +55,7 @@ extension Network {
     Encoder.backward(
       scratch.dresidual, tokens: inputs, sequenceLength: acts.sequenceLength, accumulate: accumulate,
       dwte: gradients[ParameterPart(.wte)].matrix(), dwpe: gradients[ParameterPart(.wpe)].matrix(), context: context)
-    sink.areFinal(.embeddingsOf(inputs))
+    sink.areFinal(.embeddings(inputs))
   }
 
   private func backwardLayer(

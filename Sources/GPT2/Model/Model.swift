@@ -110,7 +110,7 @@ public final class Model {
     meanLoss = nil
     let pass = try network.forward(batch, keepsAttention: keepsAttention, in: workspace)
     meanLoss = pass.loss
-    lastPass = pass
+    lastPass = consume pass
   }
 
   /// Makes every gradient count as zero.

@@ -4,9 +4,9 @@ import Machine
 /// once.
 enum ParameterRange {
   /// The rows of wte of these tokens, and wpe: what a forward pass begins with, and what a backward pass ends with.
-  case embeddings(of: BoundedIntegers)
+  case embeddings(BoundedIntegers)
   /// The other rows of wte.
-  case embeddings(outside: BoundedIntegers)
+  case tokens(outside: BoundedIntegers)
   case layer(Int)
   /// lnfw and lnfb.
   case lastNorm
@@ -17,10 +17,10 @@ enum ParameterRange {
       ParameterRows(part: part, range: 0..<part.count(configuration) / configuration.channels)
     }
     switch self {
-    case .embeddings(of: let tokens):
+    case .embeddings(let tokens):
       return Self.ranges(of: tokens).map { ParameterRows(part: ParameterPart(.wte), range: $0) }
         + [whole(ParameterPart(.wpe))]
-    case .embeddings(outside: let tokens):
+    case .tokens(outside: let tokens):
       return Self.gaps(in: Self.ranges(of: tokens), below: configuration.paddedVocabularySize).map {
         ParameterRows(part: ParameterPart(.wte), range: $0)
       }

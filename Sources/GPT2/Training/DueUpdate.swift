@@ -39,12 +39,12 @@ final class DueUpdate {
   /// Takes what the embeddings of `tokens` need, and lets everything else wait beside the products.
   func prepareEmbeddings(of tokens: BoundedIntegers) {
     let configuration = network.configuration
-    add(.embeddings(of: tokens))
+    add(.embeddings(tokens))
     add(.layer(0))
     layerEnds = [queue.end]
     // What no layer waits for goes between the layers in equal shares, so that no product has more than it can hide.
     let share = max(1, configuration.paddedVocabularySize / (4 * configuration.layers))
-    let others = ParameterRange.embeddings(outside: tokens).rows(configuration).flatMap { $0.pieces(of: share) }
+    let others = ParameterRange.tokens(outside: tokens).rows(configuration).flatMap { $0.pieces(of: share) }
     var next = 0
     for layer in 1..<max(1, configuration.layers) {
       add(.layer(layer))
