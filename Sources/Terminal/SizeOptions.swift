@@ -31,9 +31,12 @@ package struct SizeOptions: ParsableArguments {
   /// The first option that is given.
   package var firstGiven: String? { sizes.first { $0.size != nil }?.name }
 
-  package func validate() throws { _ = try configuration() }
-
   /// What the sizes describe; nil where none is given.
+  ///
+  /// Checked here and not when they are parsed, so that a program can first refuse them beside another way to name
+  /// a model.
+  ///
+  /// - Throws: `ValidationError`: some are given and some are not, or they make no model.
   package func configuration() throws -> Configuration? {
     let missing = sizes.filter { $0.size == nil }.map(\.name)
     if missing.count == sizes.count { return nil }

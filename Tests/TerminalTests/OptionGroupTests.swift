@@ -25,9 +25,11 @@ import Testing
     #expect(sizes.firstGiven == "--layers")
   }
 
-  @Test func sizesComeTogether() {
+  @Test func sizesComeTogether() throws {
+    let sizes = try SizeOptions.parse(["--layers", "2", "--context", "8"])
+    let error = #expect(throws: ValidationError.self) { try sizes.configuration() }
     #expect(
-      refusal(SizeOptions.self, "--layers", "2", "--context", "8")
+      error?.message
         == "a model of your own needs all of --layers, --heads, --channels, --vocabulary, --context, "
         + "found none of --heads, --channels, --vocabulary")
   }
