@@ -1,4 +1,4 @@
-/// One buffer of Floats whose ranges have names and shapes: a model's parameters, its gradients, its activations.
+/// One buffer whose ranges have names, shapes and element types: a model's parameters, its gradients, its activations.
 ///
 /// Tensors lie in the order given, each from a 64-byte boundary on (a cache line and an AVX-512 vector). The
 /// padding between them belongs to `all` and stays zero, so that sums and updates over the whole range are those
@@ -9,10 +9,12 @@ public final class Arena: Sendable {
   public struct Entry: Sendable, Equatable {
     public var name: String
     public var shape: [Int]
+    public var elementType: ElementType
 
-    public init(name: String, shape: [Int]) {
+    public init(name: String, shape: [Int], elementType: ElementType = .float32) {
       self.name = name
       self.shape = shape
+      self.elementType = elementType
     }
 
     /// The product of the dimensions; `nil` when one is negative or the product overflows.
@@ -29,21 +31,21 @@ public final class Arena: Sendable {
     }
   }
 
-  /// A tensor's place in the arena.
+  /// A tensor's place in the arena, in bytes.
   private struct Place {
     var entry: Entry
     var offset: Int
-    var count: Int
   }
 
   let buffer: Buffer
   private let places: [Place]
   private let indices: [String: Int]
-  private let floatCount: Int
-  private let allOffset: Int
+  /// Bytes of `all`; the mapping behind it is rounded up to whole pages.
+  public let byteCount: Int
+  private let firstByte: Int
 
-  /// Floats in 64 bytes.
-  package static let alignment = 16
+  /// Of every tensor's first byte.
+  package static let alignment = 64
 
   /// - Parameters:
   ///   - entries: names, each used once, and shapes; a dimension may be 0.
@@ -59,14 +61,12 @@ public final class Arena: Sendable {
   init(
     _ entries: [Entry], placement: Placement, locked: Bool, what: String, guardEdge: GuardEdge?
   ) throws(MemoryError) {
-    let (places, floatCount) = try Self.layOut(entries, padded: guardEdge == nil)
+    let (places, byteCount) = try Self.layOut(entries, padded: guardEdge == nil)
     buffer = try Buffer(
-      byteCount: floatCount * MemoryLayout<Float>.stride, placement: placement, locked: locked, what: what,
-      guarded: guardEdge != nil)
-    let slack = buffer.byteCount / MemoryLayout<Float>.stride - floatCount
-    allOffset = guardEdge == .end ? slack : 0
+      byteCount: byteCount, placement: placement, locked: locked, what: what, guarded: guardEdge != nil)
+    firstByte = guardEdge == .end ? buffer.byteCount - byteCount : 0
     self.places = places
-    self.floatCount = floatCount
+    self.byteCount = byteCount
     indices = Dictionary(
       places.enumerated().map { ($1.entry.name, $0) },
       uniquingKeysWith: { first, _ in
@@ -74,24 +74,27 @@ public final class Arena: Sendable {
       })
   }
 
-  /// Offsets in Floats, each a multiple of `alignment`, and the total; unpadded, the last tensor ends the arena.
+  /// Offsets in bytes, each a multiple of `alignment`, and the total; unpadded, the last tensor ends the arena.
   private static func layOut(
     _ entries: [Entry], padded: Bool
-  ) throws(MemoryError) -> (places: [Place], floatCount: Int) {
-    // Keeps every offset, rounded up to pages and in bytes, within Int.
-    let limit = Int.max / 64
+  ) throws(MemoryError) -> (places: [Place], byteCount: Int) {
+    // Keeps every offset, rounded up to pages, within Int.
+    let limit = Int.max / 16
     var offset = 0
     var end = 0
     var places: [Place] = []
     for entry in entries {
-      guard let count = entry.elementCount, count <= limit - offset else {
+      let size = entry.elementType.byteCount
+      guard let count = entry.elementCount, count <= (limit - offset) / size else {
         throw .invalidShape(name: entry.name, shape: entry.shape)
       }
-      places.append(Place(entry: entry, offset: offset, count: count))
-      end = offset + count
+      places.append(Place(entry: entry, offset: offset))
+      end = offset + count * size
       offset = (end + alignment - 1) / alignment * alignment
     }
-    return (places, padded ? offset : end)
+    // Unpadded and mixed, the widest elements still lie where their type may.
+    let widest = entries.map(\.elementType.byteCount).max() ?? 1
+    return (places, padded ? offset : (end + widest - 1) / widest * widest)
   }
 
   /// The tensor of that name.
@@ -105,17 +108,22 @@ public final class Arena: Sendable {
   }
 
   /// The whole range as one flat tensor, the zero padding between tensors included.
+  ///
+  /// - Precondition: all elements are float32.
   public var all: Tensor {
-    Tensor(arena: self, name: "all", offset: allOffset, shape: [floatCount])
+    precondition(
+      places.allSatisfy { $0.entry.elementType == .float32 }, "an arena of several types is not one tensor")
+    return Tensor(
+      arena: self, name: "all", byteOffset: firstByte, shape: [byteCount / ElementType.float32.byteCount],
+      elementType: .float32)
   }
-
-  /// Bytes of `all`; the mapping behind it is rounded up to whole pages.
-  public var byteCount: Int { floatCount * MemoryLayout<Float>.stride }
 
   /// What was asked for and not granted (locked memory), as a sentence for the user.
   public var notice: String? { buffer.notice }
 
   private func tensor(at place: Place) -> Tensor {
-    Tensor(arena: self, name: place.entry.name, offset: allOffset + place.offset, shape: place.entry.shape)
+    Tensor(
+      arena: self, name: place.entry.name, byteOffset: firstByte + place.offset, shape: place.entry.shape,
+      elementType: place.entry.elementType)
   }
 }

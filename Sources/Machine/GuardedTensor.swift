@@ -15,8 +15,8 @@ extension Arena {
 
   /// One tensor that is an arena of its own, against an inaccessible page.
   package static func guardedTensor(
-    shape: [Int], name: String = "guarded", edge: GuardEdge = .end
+    shape: [Int], name: String = "guarded", elementType: ElementType = .float32, edge: GuardEdge = .end
   ) throws(MemoryError) -> Tensor {
-    try guarded([Entry(name: name, shape: shape)], edge: edge).tensors[0]
+    try guarded([Entry(name: name, shape: shape, elementType: elementType)], edge: edge).tensors[0]
   }
 }

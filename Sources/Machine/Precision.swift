@@ -12,7 +12,7 @@ public enum Precision: String, Sendable, CaseIterable {
 
   /// The nearest bfloat16, ties to even; a NaN stays one, and what is too large becomes infinite.
   @inline(__always)
-  static func bfloat16Bits(_ number: Float) -> UInt16 {
+  package static func bfloat16Bits(_ number: Float) -> UInt16 {
     let bits = number.bitPattern
     // The addition would carry some NaNs over to infinity; the bit makes them quiet instead.
     if number.isNaN { return UInt16(truncatingIfNeeded: bits >> 16) | 0x40 }
@@ -21,16 +21,16 @@ public enum Precision: String, Sendable, CaseIterable {
 
   /// The nearest float16, ties to even.
   @inline(__always)
-  static func float16Bits(_ number: Float) -> UInt16 { Float16(number).bitPattern }
+  package static func float16Bits(_ number: Float) -> UInt16 { Float16(number).bitPattern }
 
   @inline(__always)
-  static func float(bfloat16Bits bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
+  package static func float(bfloat16Bits bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
 
   /// In arithmetic that compilers vectorize for every processor, which a conversion from Float16 is not.
   ///
   /// Exponent and fraction move to their places; multiplying by 2¹¹² corrects the bias, for subnormals too.
   @inline(__always)
-  static func float(float16Bits bits: UInt16) -> Float {
+  package static func float(float16Bits bits: UInt16) -> Float {
     let magnitude = UInt32(bits & 0x7FFF) << 13
     let finite = (Float(bitPattern: magnitude) * 0x1p112).bitPattern
     // Infinity and NaN have an exponent of all ones.

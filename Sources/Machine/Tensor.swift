@@ -1,4 +1,7 @@
-/// A named, shaped range of an arena's Floats, row-major. Copies refer to the same numbers and keep the arena alive.
+/// A named, shaped range of an arena, row-major. Copies refer to the same numbers and keep the arena alive.
+///
+/// Whatever reads or writes numbers has the precondition that they are float32; `slice`, `reshaped` and the views of
+/// `Operators` take every type.
 ///
 /// `Tensor` is Sendable through `Arena`; the numbers behind it are shared and have no lock. What protects them:
 /// operators give concurrent tasks disjoint ranges to write, and nothing else uses a tensor while an operator
@@ -8,24 +11,31 @@ public struct Tensor: Sendable {
   public let shape: [Int]
   /// The product of the dimensions.
   public let count: Int
+  public let elementType: ElementType
   private let arena: Arena
-  private let offset: Int
+  private let byteOffset: Int
 
-  /// `offset` and the shape's product lie within the arena's buffer; its initializer has checked the product.
-  init(arena: Arena, name: String, offset: Int, shape: [Int]) {
+  /// `byteOffset` and the shape's product lie within the arena's buffer; its initializer has checked the product.
+  init(arena: Arena, name: String, byteOffset: Int, shape: [Int], elementType: ElementType) {
     self.arena = arena
     self.name = name
-    self.offset = offset
+    self.byteOffset = byteOffset
     self.shape = shape
+    self.elementType = elementType
     // A zero first: beside one, the other dimensions may be too large to multiply.
     count = shape.contains(0) ? 0 : shape.reduce(1, *)
   }
 
-  /// The first element. Valid while this tensor, or another of its arena, is alive.
+  /// The first byte. Valid while this tensor, or another of its arena, is alive.
   ///
   /// 64-byte aligned for an arena's own tensors; slices begin where they begin.
+  @unsafe public var rawPointer: UnsafeMutableRawPointer { unsafe arena.buffer.address + byteOffset }
+
+  /// The first element. Valid while this tensor, or another of its arena, is alive.
+  /// - Precondition: the elements are float32.
   @unsafe public var pointer: UnsafeMutablePointer<Float> {
-    unsafe arena.buffer.address.assumingMemoryBound(to: Float.self) + offset
+    precondition(elementType == .float32, "tensor \(name) holds \(elementType), not float32")
+    return unsafe rawPointer.assumingMemoryBound(to: Float.self)
   }
 
   /// The element at a flat index.
@@ -97,13 +107,16 @@ public struct Tensor: Sendable {
       range.lowerBound >= 0 && range.upperBound <= count,
       "range \(range) of tensor \(self.name) with \(count)")
     let flat = Tensor(
-      arena: arena, name: name ?? self.name, offset: offset + range.lowerBound, shape: [range.count])
+      arena: arena, name: name ?? self.name,
+      byteOffset: byteOffset + range.lowerBound * elementType.byteCount, shape: [range.count],
+      elementType: elementType)
     return shape.map { flat.reshaped($0) } ?? flat
   }
 
   /// The same elements under another shape of the same count.
   public func reshaped(_ shape: [Int]) -> Tensor {
-    let tensor = Tensor(arena: arena, name: name, offset: offset, shape: shape)
+    let tensor = Tensor(
+      arena: arena, name: name, byteOffset: byteOffset, shape: shape, elementType: elementType)
     precondition(
       tensor.count == count && shape.allSatisfy { $0 >= 0 }, "shape \(shape) for \(count) elements of \(name)"
     )
