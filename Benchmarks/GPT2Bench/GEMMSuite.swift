@@ -31,24 +31,23 @@ private struct Layer {
   }
 }
 
-/// A layer's tensors.
+/// A layer's operands.
 private struct Operands {
   let layer: Layer
-  let rows: Int
   /// y becomes dout of the passes back.
-  let x, weight, y, dx, dweight: Tensor
+  let x, weight, y, dx, dweight: Matrix
   let bias: Tensor?
 
   init(_ layer: Layer, rows: Int, arena: Arena) {
     self.layer = layer
-    self.rows = rows
     func tensor(_ name: String) -> Tensor {
       guard let tensor = arena["\(layer.name) \(name)"] else { preconditionFailure("no \(name)") }
       return tensor
     }
-    (x, weight, y, dx, dweight) = (
-      tensor("x"), tensor("weight"), tensor("y"), tensor("dx"), tensor("dweight")
+    (x, weight, dx, dweight) = (
+      tensor("x").matrix(), tensor("weight").matrix(), tensor("dx").matrix(), tensor("dweight").matrix()
     )
+    y = Matrix(tensor("y"), rows: rows, columns: layer.outputs, rowStride: layer.rowStride)
     bias = layer.hasBias ? tensor("bias") : nil
   }
 
@@ -63,24 +62,10 @@ private struct Operands {
   }
 
   func run(_ pass: Pass, _ context: ExecutionContext) {
-    let (rows, inputs, outputs) = (rows, layer.inputs, layer.outputs)
-    let dout = Matrix(y, rowStride: layer.rowStride)
     switch pass {
-    case .forward:
-      Linear.forward(
-        x, weight: weight, bias: bias, rows: rows, inputs: inputs, outputs: outputs,
-        rowStride: layer.rowStride,
-        y: y, context: context)
-    case .dinput:
-      context.perform(
-        GEMM.work(
-          dout, Matrix(weight, rowStride: inputs), rows: rows, columns: inputs, depth: outputs,
-          into: Matrix(dx, rowStride: inputs), context: context))
-    case .dweight:
-      context.perform(
-        GEMM.work(
-          dout.transposed, Matrix(x, rowStride: inputs), rows: outputs, columns: inputs, depth: rows,
-          into: Matrix(dweight, rowStride: inputs), context: context))
+    case .forward: Linear.forward(x, weight: weight, bias: bias, y: y, context: context)
+    case .dinput: context.perform(GEMM.work(y, weight, into: dx, context: context))
+    case .dweight: context.perform(GEMM.work(y.transposed, x, into: dweight, context: context))
     }
   }
 }

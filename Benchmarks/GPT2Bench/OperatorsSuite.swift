@@ -54,14 +54,16 @@ struct OperatorTensors {
     guard let tensor = arena[name] else { preconditionFailure("no operand is named \(name)") }
     return tensor
   }
+
+  func matrix(_ name: String) -> Matrix { self[name].matrix() }
 }
 
 extension Session {
   func operatorsSection() throws -> Section {
     let tensors = try OperatorTensors(self)
     let cases =
-      normCases(tensors) + activationCases(tensors) + attentionCases(tensors) + lossCases(tensors)
-      + encoderCases(tensors) + streamCases(tensors)
+      normCases(tensors) + activationCases(tensors) + attentionCases(tensors) + (try lossCases(tensors))
+      + (try encoderCases(tensors)) + streamCases(tensors)
     let timings = rotate("operators", cases.map(\.run))
     let rows = zip(cases, timings).map { operatorCase, timing in
       progress("plain loops: \(operatorCase.name)")
@@ -81,6 +83,10 @@ extension Session {
 
   private var channels: Int { configuration.channels }
 
+  private func boundedTokens(seed: UInt64) throws -> BoundedIntegers {
+    try BoundedIntegers(tokens(seed: seed), below: configuration.vocabularySize)
+  }
+
   /// A cost of so many FLOP and bytes for each of `count` elements.
   private func cost(_ count: Int, flop: Double, bytes: Double) -> Cost {
     .either(flop: Double(count) * flop, bytes: Double(count) * bytes)
@@ -95,17 +101,17 @@ extension Session {
         name: "layer norm forward", cost: cost(rows * channels, flop: 8, bytes: 8),
         run: {
           LayerNorm.forward(
-            tensors["x"], weight: tensors["weight"], bias: tensors["bias"], rows: rows, channels: channels,
-            y: tensors["y"], mean: tensors["mean"], rstd: tensors["rstd"], context: context)
+            tensors.matrix("x"), weight: tensors["weight"], bias: tensors["bias"], y: tensors.matrix("y"),
+            mean: tensors["mean"], rstd: tensors["rstd"], context: context)
         }, plain: plain.forward),
       OperatorCase(
         // Reads dout, x and dx, writes dx.
         name: "layer norm backward", cost: cost(rows * channels, flop: 16, bytes: 16),
         run: {
           LayerNorm.backward(
-            tensors["dout"], x: tensors["x"], weight: tensors["weight"], mean: tensors["mean"],
-            rstd: tensors["rstd"], rows: rows, channels: channels, accumulate: false, dx: tensors["dx"],
-            dweight: tensors["dweight"], dbias: tensors["dbias"], context: context)
+            tensors.matrix("dout"), x: tensors.matrix("x"), weight: tensors["weight"], mean: tensors["mean"],
+            rstd: tensors["rstd"], accumulate: false, dx: tensors.matrix("dx"), dweight: tensors["dweight"],
+            dbias: tensors["dbias"], context: context)
         }, plain: plain.backward),
     ]
   }
@@ -118,15 +124,14 @@ extension Session {
         // Reads x, writes y.
         name: "gelu forward", cost: cost(count, flop: 30, bytes: 8),
         run: {
-          Activation.gelu.forward(tensors["hidden"], count: count, y: tensors["activated"], context: context)
+          Activation.gelu.forward(tensors["hidden"], y: tensors["activated"], context: context)
         }, plain: plain.forward),
       OperatorCase(
         // Reads x and dout, writes dx.
         name: "gelu backward", cost: cost(count, flop: 40, bytes: 12),
         run: {
           Activation.gelu.backward(
-            tensors["activated"], x: tensors["hidden"], count: count, dx: tensors["dhidden"], context: context
-          )
+            tensors["activated"], x: tensors["hidden"], dx: tensors["dhidden"], context: context)
         }, plain: plain.backward),
     ]
   }
@@ -148,23 +153,24 @@ extension Session {
         name: "attention forward", cost: .either(flop: 2 * product, bytes: 16 * elements),
         run: {
           Attention.forward(
-            tensors["qkv"], shape: shape, out: tensors["att"], logSumExp: tensors["attLSE"], context: context)
+            tensors.matrix("qkv"), shape: shape, out: tensors.matrix("att"), logSumExp: tensors["attLSE"],
+            context: context)
         }, plain: plain.forward),
       OperatorCase(
         // Reads q, k, v, out and dout, writes dq, dk and dv.
         name: "attention backward", cost: .either(flop: 5 * product, bytes: 32 * elements),
         run: {
           Attention.backward(
-            tensors["datt"], qkv: tensors["qkv"], out: tensors["att"], logSumExp: tensors["attLSE"],
-            shape: shape,
-            dqkv: tensors["dqkv"], context: context)
+            tensors.matrix("datt"), qkv: tensors.matrix("qkv"), out: tensors.matrix("att"),
+            logSumExp: tensors["attLSE"], shape: shape, dqkv: tensors.matrix("dqkv"), context: context)
         }, plain: plain.backward),
     ]
   }
 
-  private func lossCases(_ tensors: OperatorTensors) -> [OperatorCase] {
-    let (context, rows, targets) = (context, rows, tokens(seed: 2))
+  private func lossCases(_ tensors: OperatorTensors) throws -> [OperatorCase] {
+    let (context, rows, targets) = (context, rows, try boundedTokens(seed: 2))
     let (size, padded) = (configuration.vocabularySize, configuration.paddedVocabularySize)
+    let logits = Matrix(tensors["logits"], rows: rows, columns: size, rowStride: padded)
     let plain = PlainLoss(rows: rows, vocabularySize: size, paddedVocabularySize: padded)
     return [
       OperatorCase(
@@ -172,22 +178,22 @@ extension Session {
         name: "cross-entropy forward", cost: cost(rows * size, flop: 25, bytes: 4),
         run: {
           CrossEntropy.forward(
-            tensors["logits"], targets: targets, vocabularySize: size, paddedVocabularySize: padded,
-            losses: tensors["losses"], logSumExp: tensors["logitsLSE"], context: context)
+            logits, targets: targets, losses: tensors["losses"], logSumExp: tensors["logitsLSE"],
+            context: context)
         }, plain: plain.forward),
       OperatorCase(
         // Reads the logits, writes their gradient in their place.
         name: "cross-entropy backward", cost: cost(rows * size, flop: 20, bytes: 8),
         run: {
           CrossEntropy.backward(
-            tensors["logits"], targets: targets, logSumExp: tensors["logitsLSE"], scale: 1 / Float(rows),
-            vocabularySize: size, paddedVocabularySize: padded, dlogits: tensors["logits"], context: context)
+            logits, targets: targets, logSumExp: tensors["logitsLSE"], scale: 1 / Float(rows),
+            dlogits: logits, context: context)
         }, plain: plain.backward),
     ]
   }
 
-  private func encoderCases(_ tensors: OperatorTensors) -> [OperatorCase] {
-    let (context, settings, channels, inputs) = (context, settings, channels, tokens(seed: 1))
+  private func encoderCases(_ tensors: OperatorTensors) throws -> [OperatorCase] {
+    let (context, length, inputs) = (context, settings.sequenceLength, try boundedTokens(seed: 1))
     let plain = PlainEncoder(rows: rows, channels: channels)
     return [
       OperatorCase(
@@ -195,18 +201,16 @@ extension Session {
         name: "encoder forward", cost: cost(rows * channels, flop: 1, bytes: 12),
         run: {
           Encoder.forward(
-            inputs, wte: tensors["wte"], wpe: tensors["wpe"], batchSize: settings.batchSize,
-            sequenceLength: settings.sequenceLength, channels: channels, out: tensors["x"], context: context)
+            inputs, wte: tensors.matrix("wte"), wpe: tensors.matrix("wpe"), sequenceLength: length,
+            out: tensors.matrix("x"), context: context)
         }, plain: plain.forward),
       OperatorCase(
         // Reads dout, reads and writes dwte and dwpe.
         name: "encoder backward", cost: cost(rows * channels, flop: 2, bytes: 20),
         run: {
           Encoder.backward(
-            tensors["dout"], tokens: inputs, batchSize: settings.batchSize,
-            sequenceLength: settings.sequenceLength, channels: channels, accumulate: true,
-            dwte: tensors["dwte"],
-            dwpe: tensors["dwpe"], context: context)
+            tensors.matrix("dout"), tokens: inputs, sequenceLength: length, accumulate: true,
+            dwte: tensors.matrix("dwte"), dwpe: tensors.matrix("dwpe"), context: context)
         }, plain: plain.backward),
     ]
   }
@@ -219,7 +223,7 @@ extension Session {
         // Reads both addends, writes the sum.
         name: "residual forward", cost: cost(count, flop: 1, bytes: 12),
         run: {
-          Residual.forward(tensors["x"], tensors["att"], count: count, out: tensors["y"], context: context)
+          Residual.forward(tensors["x"], tensors["att"], out: tensors["y"], context: context)
         },
         plain: PlainStream.residual(count: count)),
       OperatorCase(

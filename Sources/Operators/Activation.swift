@@ -16,7 +16,9 @@ public enum Activation: String, CaseIterable, Sendable {
   ///   `ActivationTests` derives and enforces the bound.
   /// - Complexity: ≈ 30 FLOP and 8 bytes an element.
   /// - SeeAlso: Hendrycks, Gimpel 2016, arXiv:1606.08415.
-  public func forward(_ x: Tensor, count: Int, y: Tensor, context: ExecutionContext) {
+  public func forward(_ x: Tensor, y: Tensor, context: ExecutionContext) {
+    let count = x.count
+    precondition(y.count == count, "\(count) elements of x, \(y.count) of y")
     context.perform(
       .blocks(of: context.blockSize(count, least: 8192, multipleOf: 16), in: count) { range, _ in
         context.kernels.activationForward(self, x, range: range, y: y)
@@ -29,7 +31,11 @@ public enum Activation: String, CaseIterable, Sendable {
   ///   - x, dout: (count).
   ///   - dx: (count), overwritten; may be dout.
   /// - Complexity: ≈ 40 FLOP and 12 bytes an element.
-  public func backward(_ dout: Tensor, x: Tensor, count: Int, dx: Tensor, context: ExecutionContext) {
+  public func backward(_ dout: Tensor, x: Tensor, dx: Tensor, context: ExecutionContext) {
+    let count = x.count
+    precondition(
+      dout.count == count && dx.count == count, "\(count) elements of x, \(dout.count) and \(dx.count) others"
+    )
     context.perform(
       .blocks(of: context.blockSize(count, least: 8192, multipleOf: 16), in: count) { range, _ in
         context.kernels.activationBackward(self, x, dout, range: range, dx: dx)

@@ -17,10 +17,16 @@ public struct AttentionShape: Sendable {
     self.channels = channels
   }
 
-  func check(qkv: Tensor, out: Tensor, logSumExp: Tensor) {
+  /// Whether the operands of a pass have these sizes.
+  fileprivate func check(qkv: Matrix, out: Matrix, logSumExp: Tensor) {
     let rows = batchSize * sequenceLength
     precondition(
-      qkv.count >= rows * 3 * channels && out.count >= rows * channels && logSumExp.count >= rows * heads)
+      qkv.rows == rows && qkv.columns == 3 * channels && qkv.columnStride == 1,
+      "queries, keys and values are (\(rows), \(3 * channels))")
+    precondition(
+      out.rows == rows && out.columns == channels && out.columnStride == 1,
+      "outputs are (\(rows), \(channels))")
+    precondition(logSumExp.count == rows * heads, "log Σ exp has \(rows * heads) elements")
   }
 
   fileprivate func head(_ index: Int) -> AttentionHead {
@@ -48,8 +54,8 @@ public enum Attention {
   ///     out[b,t,h] = Σ_{s≤t} softmax_s(q[b,t,h]·k[b,s,h]/√hs)·v[b,s,h]
   ///
   /// - Parameters:
-  ///   - qkv: (B, T, 3C): query, key and value side by side, heads side by side in each.
-  ///   - out: (B, T, C), overwritten.
+  ///   - qkv: (B·T, 3C): query, key and value side by side, heads side by side in each.
+  ///   - out: (B·T, C), overwritten.
   ///   - logSumExp: (B, NH, T), kept for the backward pass instead of the weights.
   ///   - kept: where to store scores and weights, or nil.
   /// - Precondition: the context has reserved scratch for T.
@@ -57,9 +63,14 @@ public enum Attention {
   /// - Complexity: ≈ 2·B·C·T² FLOP (the causal half of 4·B·C·T²), in tasks of 256 queries of one head.
   /// - SeeAlso: Dao 2023, arXiv:2307.08691.
   public static func forward(
-    _ qkv: Tensor, shape: AttentionShape, out: Tensor, logSumExp: Tensor, kept: AttentionWeights? = nil,
+    _ qkv: Matrix, shape: AttentionShape, out: Matrix, logSumExp: Tensor, kept: AttentionWeights? = nil,
     context: ExecutionContext
   ) {
+    shape.check(qkv: qkv, out: out, logSumExp: logSumExp)
+    if let kept {
+      let count = logSumExp.count * shape.sequenceLength
+      precondition(kept.scores.count == count && kept.weights.count == count, "\(count) scores and weights")
+    }
     let heads = shape.batchSize * shape.heads
     let size = Kernels.attentionQueries
     let blocks = (shape.sequenceLength + size - 1) / size
@@ -69,8 +80,7 @@ public enum Attention {
         let first = (blocks - 1 - task / heads) * size
         context.kernels.attentionForward(
           qkv, head: shape.head(task % heads), queries: first..<min(shape.sequenceLength, first + size),
-          out: out,
-          logSumExp: logSumExp, kept: kept, scratch: context.scratch(worker))
+          out: out, logSumExp: logSumExp, kept: kept, scratch: context.scratch(worker))
       })
   }
 
@@ -82,17 +92,20 @@ public enum Attention {
   /// The gradient of `forward` with respect to query, key and value.
   ///
   /// - Parameters:
-  ///   - dout, out: (B, T, C). qkv, logSumExp: as in `forward`.
-  ///   - dqkv: (B, T, 3C), overwritten.
+  ///   - dout, out: (B·T, C), with the same row stride. qkv, logSumExp: as in `forward`.
+  ///   - dqkv: (B·T, 3C), overwritten.
   /// - Precondition: the context has reserved scratch for T and `sharedScratchCount`.
   /// - Accuracy: `AttentionTests` derives and enforces the bound.
   /// - Complexity: ≈ 5·B·C·T² FLOP, in tasks of one head and a quarter of its keys, 256 or more; where there are
   ///   several, a second parallel region adds what each contributes to dq, in the keys' order.
   /// - SeeAlso: Dao 2023, arXiv:2307.08691.
   public static func backward(
-    _ dout: Tensor, qkv: Tensor, out: Tensor, logSumExp: Tensor, shape: AttentionShape, dqkv: Tensor,
+    _ dout: Matrix, qkv: Matrix, out: Matrix, logSumExp: Tensor, shape: AttentionShape, dqkv: Matrix,
     context: ExecutionContext
   ) {
+    shape.check(qkv: qkv, out: out, logSumExp: logSumExp)
+    shape.check(qkv: dqkv, out: dout, logSumExp: logSumExp)
+    precondition(dout.hasLayout(of: out), "an output and its gradient are laid out alike")
     let heads = shape.batchSize * shape.heads
     let chunks = AttentionChunks(shape)
     let partials = context.shared(0..<sharedScratchCount(shape: shape))

@@ -1,50 +1,47 @@
 import Machine
 
 /// Softmax and cross-entropy of the logits against target tokens.
+///
+/// Logits are (R, V). Where their row stride Vp exceeds V, what lies between is padding: ignored, and 0 in gradients.
 public enum CrossEntropy {
   /// losses[r] = log Σ_v exp(logits[r,v]) − logits[r,targets[r]].
   ///
   /// - Parameters:
-  ///   - logits: (R, Vp); columns V..<Vp are padding and ignored.
-  ///   - targets: (R), each in 0..<V.
+  ///   - logits: (R, V).
+  ///   - targets: (R), below V.
   ///   - losses: (R), overwritten; their mean is the loss.
   ///   - logSumExp: (R), kept for the backward pass.
   /// - Accuracy: `CrossEntropyTests` derives and enforces the bound.
   /// - Complexity: ≈ 25·R·V FLOP; the row is read twice, the second time from cache.
   public static func forward(
-    _ logits: Tensor, targets: [Int32], vocabularySize: Int, paddedVocabularySize: Int, losses: Tensor,
-    logSumExp: Tensor, context: ExecutionContext
+    _ logits: Matrix, targets: BoundedIntegers, losses: Tensor, logSumExp: Tensor, context: ExecutionContext
   ) {
-    precondition(
-      targets.allSatisfy { $0 >= 0 && Int($0) < vocabularySize }, "a target lies outside the vocabulary")
+    check(logits, targets: targets, losses, logSumExp)
     context.perform(
-      .blocks(of: context.blockSize(targets.count, least: 1), in: targets.count) { rows, _ in
+      .blocks(of: context.blockSize(logits.rows, least: 1), in: logits.rows) { rows, _ in
         context.kernels.crossEntropyForward(
-          logits, targets: targets, rows: rows, vocabularySize: vocabularySize,
-          rowStride: paddedVocabularySize,
-          losses: losses, logSumExp: logSumExp)
+          logits, targets: targets, rows: rows, losses: losses, logSumExp: logSumExp)
       })
   }
 
   /// dlogits[r,v] = (softmax(logits[r])[v] − [v = targets[r]])·scale; padding becomes 0.
   ///
   /// - Parameters:
-  ///   - logits: (R, Vp). targets, logSumExp: (R), as in `forward`.
+  ///   - logits: (R, V). targets, logSumExp: (R), as in `forward`.
   ///   - scale: 1/R for the mean.
-  ///   - dlogits: (R, Vp), overwritten; may be logits.
+  ///   - dlogits: (R, V), overwritten; may be logits.
+  /// - Precondition: dlogits is laid out as the logits, and its tensor holds the last row's padding too.
   /// - Complexity: ≈ 20·R·V FLOP; 8·R·Vp bytes.
   public static func backward(
-    _ logits: Tensor, targets: [Int32], logSumExp: Tensor, scale: Float, vocabularySize: Int,
-    paddedVocabularySize: Int, dlogits: Tensor, context: ExecutionContext
+    _ logits: Matrix, targets: BoundedIntegers, logSumExp: Tensor, scale: Float, dlogits: Matrix,
+    context: ExecutionContext
   ) {
-    precondition(
-      targets.allSatisfy { $0 >= 0 && Int($0) < vocabularySize }, "a target lies outside the vocabulary")
+    check(logits, targets: targets, logSumExp, logSumExp)
+    precondition(dlogits.hasLayout(of: logits), "logits and their gradient are laid out alike")
     context.perform(
-      .blocks(of: context.blockSize(targets.count, least: 1), in: targets.count) { rows, _ in
+      .blocks(of: context.blockSize(logits.rows, least: 1), in: logits.rows) { rows, _ in
         context.kernels.crossEntropyBackward(
-          logits, targets: targets, logSumExp: logSumExp, scale: scale, rows: rows,
-          vocabularySize: vocabularySize,
-          rowStride: paddedVocabularySize, dlogits: dlogits)
+          logits, targets: targets, logSumExp: logSumExp, scale: scale, rows: rows, dlogits: dlogits)
       })
   }
 
@@ -53,22 +50,30 @@ public enum CrossEntropy {
   /// - Parameters: as in `forward` and `backward`; `logits` receives its own gradient.
   /// - Complexity: ≈ 45·R·V FLOP; 8·R·Vp bytes.
   public static func forwardBackward(
-    _ logits: Tensor, targets: [Int32], scale: Float, vocabularySize: Int, paddedVocabularySize: Int,
-    losses: Tensor, logSumExp: Tensor, context: ExecutionContext
+    _ logits: Matrix, targets: BoundedIntegers, scale: Float, losses: Tensor, logSumExp: Tensor,
+    context: ExecutionContext
   ) {
-    precondition(
-      targets.allSatisfy { $0 >= 0 && Int($0) < vocabularySize }, "a target lies outside the vocabulary")
+    check(logits, targets: targets, losses, logSumExp)
     let kernels = context.kernels
     context.perform(
-      .blocks(of: context.blockSize(targets.count, least: 1), in: targets.count) { rows, _ in
+      .blocks(of: context.blockSize(logits.rows, least: 1), in: logits.rows) { rows, _ in
         for row in rows {
           kernels.crossEntropyForward(
-            logits, targets: targets, rows: row..<row + 1, vocabularySize: vocabularySize,
-            rowStride: paddedVocabularySize, losses: losses, logSumExp: logSumExp)
+            logits, targets: targets, rows: row..<row + 1, losses: losses, logSumExp: logSumExp)
           kernels.crossEntropyBackward(
             logits, targets: targets, logSumExp: logSumExp, scale: scale, rows: row..<row + 1,
-            vocabularySize: vocabularySize, rowStride: paddedVocabularySize, dlogits: logits)
+            dlogits: logits)
         }
       })
+  }
+
+  private static func check(
+    _ logits: Matrix, targets: BoundedIntegers, _ first: Tensor, _ second: Tensor
+  ) {
+    precondition(
+      targets.bound <= logits.columns, "targets below \(targets.bound) for \(logits.columns) columns")
+    precondition(
+      targets.count == logits.rows && first.count == logits.rows && second.count == logits.rows
+        && logits.columnStride == 1, "targets and losses for \(logits.rows) rows")
   }
 }

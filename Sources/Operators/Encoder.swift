@@ -2,27 +2,25 @@ import Machine
 
 /// Token and position embeddings.
 public enum Encoder {
-  /// out[b,t] = wte[tokens[b,t]] + wpe[t].
+  /// out[r] = wte[tokens[r]] + wpe[r mod T].
   ///
   /// - Parameters:
-  ///   - tokens: (B·T), each within the rows of wte.
+  ///   - tokens: (B·T), below the rows of wte.
   ///   - wte: (Vp, C). wpe: (≥ T, C).
-  ///   - out: (B, T, C), overwritten.
+  ///   - sequenceLength: T, of which the tokens are a multiple.
+  ///   - out: (B·T, C), overwritten.
+  /// - Precondition: matrices are dense and fit each other.
   /// - Accuracy: rounded once.
-  /// - Complexity: B·T·C FLOP, 12 bytes an element.
+  /// - Complexity: B·T·C FLOP, 12 bytes an element; no token is looked at twice.
   public static func forward(
-    _ tokens: [Int32], wte: Tensor, wpe: Tensor, batchSize: Int, sequenceLength: Int, channels: Int,
-    out: Tensor,
+    _ tokens: BoundedIntegers, wte: Matrix, wpe: Matrix, sequenceLength: Int, out: Matrix,
     context: ExecutionContext
   ) {
-    check(
-      tokens, wte: wte, wpe: wpe, batchSize: batchSize, sequenceLength: sequenceLength, channels: channels)
-    let rows = batchSize * sequenceLength
+    check(tokens, wte: wte, wpe: wpe, sequenceLength: sequenceLength, stream: out)
     context.perform(
-      .blocks(of: context.blockSize(rows, least: 16), in: rows) { range, _ in
+      .blocks(of: context.blockSize(out.rows, least: 16), in: out.rows) { range, _ in
         context.kernels.encoderForward(
-          tokens, wte: wte, wpe: wpe, rows: range, sequenceLength: sequenceLength, channels: channels,
-          out: out)
+          tokens, wte: wte, wpe: wpe, rows: range, sequenceLength: sequenceLength, out: out)
       })
   }
 
@@ -31,31 +29,37 @@ public enum Encoder {
   /// Threads take ranges of columns, so equal tokens never meet in two of them.
   ///
   /// - Parameters:
-  ///   - dout: (B, T, C).
+  ///   - dout: (B·T, C).
+  ///   - tokens, sequenceLength: as in `forward`.
   ///   - accumulate: whether dwpe is added to or overwritten; dwte is always added to, as the tied head wrote it first.
   ///   - dwte: (Vp, C). dwpe: (≥ T, C).
+  /// - Precondition: matrices are dense and fit each other.
   /// - Complexity: 2·B·T·C FLOP, 20 bytes an element.
   public static func backward(
-    _ dout: Tensor, tokens: [Int32], batchSize: Int, sequenceLength: Int, channels: Int, accumulate: Bool,
-    dwte: Tensor, dwpe: Tensor, context: ExecutionContext
+    _ dout: Matrix, tokens: BoundedIntegers, sequenceLength: Int, accumulate: Bool, dwte: Matrix,
+    dwpe: Matrix, context: ExecutionContext
   ) {
-    check(
-      tokens, wte: dwte, wpe: dwpe, batchSize: batchSize, sequenceLength: sequenceLength, channels: channels)
-    if !accumulate { Residual.zero(dwpe, context: context) }
+    check(tokens, wte: dwte, wpe: dwpe, sequenceLength: sequenceLength, stream: dout)
+    if !accumulate { Residual.zero(dwpe.flat, context: context) }
+    let channels = dout.rows == 0 ? 0 : dout.columns
     context.perform(
       .blocks(of: context.blockSize(channels, least: 32, multipleOf: 16), in: channels) { columns, _ in
         context.kernels.encoderBackward(
-          tokens, dout, batchSize: batchSize, sequenceLength: sequenceLength, channels: channels,
-          columns: columns,
-          dwte: dwte, dwpe: dwpe)
+          tokens, dout, sequenceLength: sequenceLength, columns: columns, dwte: dwte, dwpe: dwpe)
       })
   }
 
   private static func check(
-    _ tokens: [Int32], wte: Tensor, wpe: Tensor, batchSize: Int, sequenceLength: Int, channels: Int
+    _ tokens: BoundedIntegers, wte: Matrix, wpe: Matrix, sequenceLength: Int, stream: Matrix
   ) {
-    precondition(tokens.count == batchSize * sequenceLength && wpe.count >= sequenceLength * channels)
-    let rows = Int32(wte.count / channels)
-    precondition(tokens.allSatisfy { $0 >= 0 && $0 < rows }, "a token lies outside the embedding")
+    precondition(
+      sequenceLength > 0 && tokens.count % sequenceLength == 0 && stream.rows == tokens.count,
+      "\(tokens.count) tokens for \(stream.rows) rows, sequences of \(sequenceLength)")
+    precondition(
+      tokens.bound <= wte.rows && sequenceLength <= wpe.rows,
+      "tokens below \(tokens.bound) of \(wte.rows), \(sequenceLength) positions of \(wpe.rows)")
+    precondition(
+      wte.columns == stream.columns && wpe.columns == stream.columns && stream.isDense && wte.isDense
+        && wpe.isDense, "dense matrices of \(stream.columns) columns")
   }
 }

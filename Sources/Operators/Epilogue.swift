@@ -2,15 +2,21 @@ import Machine
 
 /// What is done to each element of a product y (R, N) as soon as it is complete, while it is in cache.
 ///
-/// Tensors have the shape of y and its row stride, and are not y.
+/// Matrices have the rows, columns and row stride of y, and are not y.
 ///
 /// - Accuracy: the bits are those of the operator by itself, after the product's; `LinearTests` enforces it.
-/// - Complexity: the operator's FLOP; of memory only the tensor is read or written, 4 bytes an element.
-public enum Epilogue {
-  /// y += tensor, as `Residual.forward`.
-  case add(Tensor)
+/// - Complexity: the operator's FLOP; of memory only the matrix is read or written, 4 bytes an element.
+public enum Epilogue: Sendable {
+  /// y += matrix, as `Residual.forward`.
+  case add(Matrix)
   /// output = activation(y), as `Activation.forward`; y is kept as well.
-  case activation(Activation, output: Tensor)
+  case activation(Activation, output: Matrix)
   /// y ·= activation′(input), as `Activation.backward`.
-  case slope(Activation, input: Tensor)
+  case slope(Activation, input: Matrix)
+
+  var matrix: Matrix {
+    switch self {
+    case .add(let matrix), .activation(_, output: let matrix), .slope(_, input: let matrix): matrix
+    }
+  }
 }

@@ -40,7 +40,7 @@ public final class ExecutionContext {
   ///
   /// - Throws: `MemoryError` when that exceeds the memory at hand.
   public func reserve(sequenceLength: Int, sharedCount: Int) throws(MemoryError) {
-    let needed = kernels.scratchCount(sequenceLength: sequenceLength)
+    let needed = kernels.workerScratchCount(sequenceLength: sequenceLength)
     if needed > workerScratchStride {
       // Each worker touches its part first, and so has it on its own node: whole huge pages, which spare it misses of
       // the TLB.

@@ -8,31 +8,45 @@ package enum GEMM {
   /// Products that are summed in one chain before they are added to C.
   package static let chainLength = Kernels.gemmChain
 
-  /// C(M,N) (+)= A(M,K)·B(K,N) + bias as independent tasks.
+  /// C (+)= A·B + bias as independent tasks.
   ///
   /// - Parameters:
-  ///   - a, b: each contiguous along its rows or its columns.
+  ///   - a, b: (M, K) and (K, N), each contiguous along its rows or its columns.
   ///   - bias: (N), added to every row, or nil.
   ///   - accumulate: whether C is added to; if not, C is never read.
-  ///   - c: rows contiguous.
-  ///   - epilogue: what follows; c's offset must be 0.
+  ///   - c: (M, N), contiguous along its rows.
+  ///   - epilogue: what follows.
+  /// - Precondition: K > 0; the matrices fit each other, and the epilogue's has the layout of C.
   /// - Accuracy: |error| ≤ (384 + K/384 + 2)·ε·Σ|a·b| + ε·|c|, ε = 2⁻²⁴.
   /// - Complexity: 2·M·N·K FLOP.
   package static func work(
-    _ a: Matrix, _ b: Matrix, bias: Tensor? = nil, rows: Int, columns: Int, depth: Int,
-    accumulate: Bool = false,
-    into c: Matrix, epilogue: Epilogue? = nil, context: ExecutionContext
+    _ a: Matrix, _ b: Matrix, bias: Tensor? = nil, accumulate: Bool = false, into c: Matrix,
+    epilogue: Epilogue? = nil, context: ExecutionContext
   ) -> Work {
+    precondition(
+      a.columns == b.rows && a.rows == c.rows && b.columns == c.columns && a.columns > 0,
+      "(\(a.rows), \(a.columns)) · (\(b.rows), \(b.columns)) into (\(c.rows), \(c.columns))")
+    precondition(
+      a.isContiguous && b.isContiguous && c.columnStride == 1, "operands are contiguous along a dimension")
+    if let bias { precondition(bias.count == c.columns, "a bias of \(bias.count) for \(c.columns) columns") }
+    if let epilogue {
+      precondition(epilogue.matrix.hasLayout(of: c), "an epilogue's matrix is laid out as C")
+    }
     let kernels = context.kernels
+    let (rows, columns) = (c.rows, c.columns)
     let grid = GEMMGrid(rows: rows, columns: columns, aInPlace: a.columnStride == 1, context: context)
     return Work(count: grid.across * grid.down) { task, worker in
       let (column, row) = (task / grid.down * grid.width, task % grid.down * grid.height)
       kernels.gemm(
         a, b, bias: bias, rows: row..<min(rows, row + grid.height),
-        columns: column..<min(columns, column + grid.width), depth: depth, accumulate: accumulate, into: c,
+        columns: column..<min(columns, column + grid.width), accumulate: accumulate, into: c,
         epilogue: epilogue, scratch: context.scratch(worker))
     }
   }
+}
+
+extension Matrix {
+  fileprivate var isContiguous: Bool { rowStride == 1 || columnStride == 1 }
 }
 
 /// How the output is split into blocks, one a task: the split whose tasks read the least.

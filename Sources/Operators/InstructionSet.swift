@@ -1,4 +1,6 @@
-/// The instruction sets that the kernels are built for, slowest first.
+/// The instruction sets that the kernels are built for, slowest first: each is one whole table of kernels.
+///
+/// Matrix units stand beside them (`MatrixUnit`).
 public enum InstructionSet: String, CaseIterable, Sendable, Comparable {
   /// Plain C vectors: any processor.
   case portable
@@ -11,9 +13,7 @@ public enum InstructionSet: String, CaseIterable, Sendable, Comparable {
   public static let environmentVariable = "GPT2_ISA"
 
   /// Those that this processor has and this operating system saves the registers of.
-  public static var available: [InstructionSet] {
-    allCases.filter { Kernels(for: $0) != nil }
-  }
+  public static var available: [InstructionSet] { available(with: .current) }
 
   /// The fastest available one.
   public static var best: InstructionSet { available.last ?? .portable }
@@ -32,7 +32,25 @@ public enum InstructionSet: String, CaseIterable, Sendable, Comparable {
   }
 
   public static func < (left: InstructionSet, right: InstructionSet) -> Bool {
-    allCases.firstIndex(of: left)! < allCases.firstIndex(of: right)!
+    left.priority < right.priority
+  }
+}
+
+extension InstructionSet: ProcessorUnit {
+  package var requiredFeatures: ProcessorFeatures {
+    switch self {
+    case .portable: []
+    case .avx2: [.avx2, .fma]
+    case .avx512: [.avx2, .fma, .avx512F, .avx512DQ, .avx512BW, .avx512VL]
+    }
+  }
+
+  package var priority: Int {
+    switch self {
+    case .portable: 0
+    case .avx2: 1
+    case .avx512: 2
+    }
   }
 }
 

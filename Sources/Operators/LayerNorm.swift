@@ -10,25 +10,36 @@ public enum LayerNorm {
   ///     y[r,c] = (x[r,c] − μ[r]) · ρ[r] · weight[c] + bias[c],  ρ = 1/√(σ² + ε)
   ///
   /// - Parameters:
-  ///   - x: (R, C), row-major.
+  ///   - x: (R, C).
   ///   - weight, bias: (C).
   ///   - y: (R, C), overwritten.
   ///   - mean, rstd: (R), kept for the backward pass.
-  /// - Precondition: C > 0; y does not overlap x. Allocates no tensor memory; never throws.
+  /// - Precondition: C > 0; matrices are dense; y does not overlap x. Allocates no tensor memory; never throws.
   /// - Accuracy: `LayerNormTests` derives and enforces the bound.
   /// - Complexity: ≈ 8·R·C FLOP; 8·R·C bytes moved.
   /// - SeeAlso: Ba, Kiros, Hinton 2016, arXiv:1607.06450.
   public static func forward(
-    _ x: Tensor, weight: Tensor, bias: Tensor, rows: Int, channels: Int, y: Tensor, mean: Tensor,
-    rstd: Tensor,
+    _ x: Matrix, weight: Tensor, bias: Tensor, y: Matrix, mean: Tensor, rstd: Tensor,
     context: ExecutionContext
   ) {
+    check(x, y, perColumn: (weight, bias), perRow: (mean, rstd))
     let kernels = context.kernels
     context.perform(
-      .blocks(of: context.blockSize(rows, least: 8), in: rows) { range, _ in
-        kernels.layerNormForward(
-          x, weight: weight, bias: bias, rows: range, channels: channels, y: y, mean: mean, rstd: rstd)
+      .blocks(of: context.blockSize(x.rows, least: 8), in: x.rows) { range, _ in
+        kernels.layerNormForward(x, weight: weight, bias: bias, rows: range, y: y, mean: mean, rstd: rstd)
       })
+  }
+
+  private static func check(
+    _ x: Matrix, _ other: Matrix, perColumn: (Tensor, Tensor), perRow: (Tensor, Tensor)
+  ) {
+    precondition(
+      x.columns > 0 && x.isDense && other.isDense && other.hasLayout(of: x),
+      "dense matrices of (\(x.rows), \(x.columns))")
+    precondition(
+      perColumn.0.count == x.columns && perColumn.1.count == x.columns, "\(x.columns) numbers for the columns"
+    )
+    precondition(perRow.0.count == x.rows && perRow.1.count == x.rows, "\(x.rows) numbers for the rows")
   }
 
   /// Floats of shared scratch that `backward` needs.
@@ -46,27 +57,31 @@ public enum LayerNorm {
   ///   - accumulate: whether dweight and dbias are added to or overwritten.
   ///   - dx: (R, C), added to: the residual stream's gradient goes around the block as well as through it.
   ///   - dweight, dbias: (C).
-  /// - Precondition: the context has reserved `sharedScratchCount`.
+  /// - Precondition: matrices are dense; the context has reserved `sharedScratchCount`.
   /// - Complexity: ≈ 16·R·C FLOP; 16·R·C bytes moved; two parallel regions.
   public static func backward(
-    _ dout: Tensor, x: Tensor, weight: Tensor, mean: Tensor, rstd: Tensor, rows: Int, channels: Int,
-    accumulate: Bool, dx: Tensor, dweight: Tensor, dbias: Tensor, context: ExecutionContext
+    _ dout: Matrix, x: Matrix, weight: Tensor, mean: Tensor, rstd: Tensor, accumulate: Bool, dx: Matrix,
+    dweight: Tensor, dbias: Tensor, context: ExecutionContext
   ) {
+    check(dout, x, perColumn: (weight, dweight), perRow: (mean, rstd))
+    check(dout, dx, perColumn: (weight, dbias), perRow: (mean, rstd))
     let kernels = context.kernels
+    let (rows, channels) = (x.rows, x.columns)
     let half = sharedScratchCount(rows: rows, channels: channels) / 2
-    let partials = (context.shared(0..<half), context.shared(half..<2 * half))
-    let blocks = half / channels
+    let partials = (
+      context.shared(0..<half).matrix(columns: channels),
+      context.shared(half..<2 * half).matrix(columns: channels)
+    )
     context.perform(
       .blocks(of: rowsPerBlock, in: rows) { range, _ in
         kernels.layerNormBackward(
-          dout, x, weight: weight, mean: mean, rstd: rstd, rows: range, channels: channels,
+          dout, x, weight: weight, mean: mean, rstd: rstd, rows: range,
           block: range.lowerBound / rowsPerBlock, dx: dx, dweightPartial: partials.0, dbiasPartial: partials.1
         )
       })
-    func sum(_ partial: Tensor, into gradient: Tensor) -> Work {
+    func sum(_ partial: Matrix, into gradient: Tensor) -> Work {
       .blocks(of: context.blockSize(channels, least: 64, multipleOf: 64), in: channels) { columns, _ in
-        kernels.columnSum(
-          partial, rows: blocks, columns: columns, rowStride: channels, accumulate: accumulate, out: gradient)
+        kernels.columnSum(partial, columns: columns, accumulate: accumulate, out: gradient)
       }
     }
     context.perform(sum(partials.0, into: dweight), sum(partials.1, into: dbias))

@@ -9,7 +9,10 @@ public enum Residual {
   ///   - out: (count), overwritten; may be a or b.
   /// - Accuracy: rounded once.
   /// - Complexity: count FLOP, 12 bytes an element. The gradient of both addends is dout itself: there is no backward.
-  public static func forward(_ a: Tensor, _ b: Tensor, count: Int, out: Tensor, context: ExecutionContext) {
+  public static func forward(_ a: Tensor, _ b: Tensor, out: Tensor, context: ExecutionContext) {
+    let count = a.count
+    precondition(
+      b.count == count && out.count == count, "\(count) and \(b.count) elements into \(out.count)")
     context.perform(
       .blocks(of: context.blockSize(count, least: 16384, multipleOf: 16), in: count) { range, _ in
         context.kernels.add(a, b, range: range, out: out)
@@ -17,18 +20,14 @@ public enum Residual {
   }
 
   /// Sets some columns of a matrix to 0.
-  ///
-  /// - Parameter tensor: (rows, rowStride).
-  public static func zeroColumns(
-    _ columns: Range<Int>, of tensor: Tensor, rows: Int, rowStride: Int, context: ExecutionContext
-  ) {
+  public static func zeroColumns(_ columns: Range<Int>, of matrix: Matrix, context: ExecutionContext) {
+    precondition(
+      columns.lowerBound >= 0 && columns.upperBound <= matrix.columns && matrix.columnStride == 1,
+      "columns \(columns) of \(matrix.columns)")
     guard !columns.isEmpty else { return }
     context.perform(
-      .blocks(of: context.blockSize(rows, least: 256), in: rows) { range, _ in
-        for row in range {
-          let start = row * rowStride
-          context.kernels.zero(tensor, range: start + columns.lowerBound..<start + columns.upperBound)
-        }
+      .blocks(of: context.blockSize(matrix.rows, least: 256), in: matrix.rows) { range, _ in
+        for row in range { context.kernels.zero(matrix, row: row, columns: columns) }
       })
   }
 

@@ -72,10 +72,11 @@ import Testing
     // The stream after the last block is the one before it plus the projection of its hidden activations.
     let weight = try #require(model.parameters["fcprojw"]).slice(2304..<4608)
     let bias = try #require(model.parameters["fcprojb"]).slice(24..<48)
-    let projection = try Arena([.init(name: "projection", shape: [240])]).all
+    let projection = try Arena([.init(name: "projection", shape: [240])]).tensors[0]
     Linear.forward(
-      try model.activation("fch_gelu").slice(960..<1920), weight: weight, bias: bias, rows: 10,
-      inputs: 96, outputs: 24, y: projection, context: model.context)
+      try model.activation("fch_gelu").slice(960..<1920).matrix(columns: 96),
+      weight: weight.matrix(columns: 96), bias: bias, y: projection.matrix(columns: 24),
+      context: model.context)
     let after = try model.activation("residual3").array()
     let before = try model.activation("residual2").array().suffix(240)
     let sums = zip(before, projection.array()).map { $0 + $1 }

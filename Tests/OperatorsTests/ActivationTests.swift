@@ -21,8 +21,8 @@ import Testing
     let x = inputs(count)
     let results = try everywhere { place in
       let (input, y) = (try place.input(x), try place.output(count))
-      activation.forward(input, count: count, y: y, context: place.context)
-      activation.forward(input, count: count, y: input, context: place.context)
+      activation.forward(input, y: y, context: place.context)
+      activation.forward(input, y: input, context: place.context)
       expect(input.array(), equals: y.array(), "in place")
       return ["y": y.array()]
     }
@@ -37,8 +37,8 @@ import Testing
     let dout: [Float] = random.normal(count)
     let results = try everywhere { place in
       let (input, gradient, dx) = (try place.input(x), try place.input(dout), try place.output(count))
-      activation.backward(gradient, x: input, count: count, dx: dx, context: place.context)
-      activation.backward(gradient, x: input, count: count, dx: gradient, context: place.context)
+      activation.backward(gradient, x: input, dx: dx, context: place.context)
+      activation.backward(gradient, x: input, dx: gradient, context: place.context)
       expect(gradient.array(), equals: dx.array(), "in place")
       return ["dx": dx.array()]
     }
@@ -61,7 +61,7 @@ import Testing
     let bounds = zip(x, expected).map { Activation.sigmoidBound(Double($0)).relative * abs($1) + underflow }
     for (set, outputs) in try everywhere({ place in
       let y = try place.output(x.count)
-      try Activation.gelu.forward(place.input(x), count: x.count, y: y, context: place.context)
+      try Activation.gelu.forward(place.input(x), y: y, context: place.context)
       return ["y": y.array()]
     }) {
       expect(outputs["y"], near: expected, within: bounds, "y on \(set)")
@@ -73,9 +73,9 @@ import Testing
     let x: [Float] = [13, -13, 1e10, -1e10, 1e15, -1e15, 3e38, -3e38]
     for (set, outputs) in try everywhere({ place in
       let (y, dx) = (try place.output(x.count), try place.output(x.count))
-      try Activation.gelu.forward(place.input(x), count: x.count, y: y, context: place.context)
+      try Activation.gelu.forward(place.input(x), y: y, context: place.context)
       try Activation.gelu.backward(
-        place.input(x.map { _ in 1 }), x: place.input(x), count: x.count, dx: dx, context: place.context)
+        place.input(x.map { _ in 1 }), x: place.input(x), dx: dx, context: place.context)
       return ["y": y.array(), "dx": dx.array()]
     }) {
       #expect(outputs["y"] == x.map { max($0, 0) }, "y on \(set)")

@@ -51,7 +51,8 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
       func forward(keeping kept: AttentionWeights?) throws -> (out: [Float], logSumExp: [Float]) {
         let (out, logSumExp) = (try place.output(size.count), try place.output(size.rows))
         Attention.forward(
-          input, shape: size.shape, out: out, logSumExp: logSumExp, kept: kept, context: place.context)
+          input.matrix(columns: 3 * size.channels), shape: size.shape,
+          out: out.matrix(columns: size.channels), logSumExp: logSumExp, kept: kept, context: place.context)
         return (out.array(), logSumExp.array())
       }
       let kept = try AttentionWeights(
@@ -99,9 +100,11 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
     ) { place in
       let dqkv = try place.output(qkv.count)
       try Attention.backward(
-        place.input(dout), qkv: place.input(qkv), out: place.input(exact.kept.output.map { Float($0) }),
-        logSumExp: place.input(exact.logSumExp.map { Float($0) }), shape: size.shape, dqkv: dqkv,
-        context: place.context)
+        place.input(dout).matrix(columns: size.channels),
+        qkv: place.input(qkv).matrix(columns: 3 * size.channels),
+        out: place.input(exact.kept.output.map { Float($0) }).matrix(columns: size.channels),
+        logSumExp: place.input(exact.logSumExp.map { Float($0) }), shape: size.shape,
+        dqkv: dqkv.matrix(columns: 3 * size.channels), context: place.context)
       return ["dqkv": dqkv.array()]
     }
     let expected = ReferenceAttention.backward(
@@ -122,7 +125,8 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
     func forward(_ qkv: [Float], _ place: Place) throws -> [Float] {
       let (out, logSumExp) = (try place.output(size.count), try place.output(size.rows))
       try Attention.forward(
-        place.input(qkv), shape: size.shape, out: out, logSumExp: logSumExp, context: place.context)
+        place.input(qkv).matrix(columns: 3 * size.channels), shape: size.shape,
+        out: out.matrix(columns: size.channels), logSumExp: logSumExp, context: place.context)
       return out.array()
     }
     _ = try everywhere(sequenceLength: size.sequenceLength) { place in
@@ -148,10 +152,11 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
       let dqkv = try place.output(qkv.count)
       // One batch, one head and 256 keys: one task, which runs as worker 0.
       try Attention.backward(
-        place.input([Float](repeating: 1, count: size.count)), qkv: place.input(qkv),
-        out: place.input([Float](repeating: 1, count: size.count)),
-        logSumExp: place.input([Float](repeating: 100, count: size.rows)), shape: size.shape, dqkv: dqkv,
-        context: context)
+        place.input([Float](repeating: 1, count: size.count)).matrix(columns: size.channels),
+        qkv: place.input(qkv).matrix(columns: 3 * size.channels),
+        out: place.input([Float](repeating: 1, count: size.count)).matrix(columns: size.channels),
+        logSumExp: place.input([Float](repeating: 100, count: size.rows)), shape: size.shape,
+        dqkv: dqkv.matrix(columns: 3 * size.channels), context: context)
       #expect(dqkv.array().allSatisfy { $0.isFinite })
       #expect(context.scratch(0).array().contains { !$0.isNaN }, "the task used its scratch")
       #expect(context.scratch(1).array().allSatisfy { $0 == -7 }, "on \(set)")

@@ -21,10 +21,12 @@ import Testing
   struct Operands {
     var logits: [Float]
     let targets: [Int32]
+    let bounded: BoundedIntegers
 
-    init(_ size: Size) {
+    init(_ size: Size) throws {
       var random = TestRandom(seed: 12)
       targets = random.tokens(size.rows - 1, vocabulary: size.vocabulary) + [Int32(size.vocabulary - 1)]
+      bounded = try BoundedIntegers(targets, below: size.vocabulary)
       logits = [Float](repeating: .nan, count: size.rows * size.padded)
       for row in 0..<size.rows {
         let deviation = row % 8 == 3 ? 60.0 : row % 8 == 4 ? 0 : 3
@@ -33,6 +35,10 @@ import Testing
         logits.replaceSubrange(row * size.padded..<row * size.padded + size.vocabulary, with: values)
       }
     }
+  }
+
+  private func view(_ logits: Tensor, _ size: Size) -> Matrix {
+    Matrix(logits, rows: size.rows, columns: size.vocabulary, rowStride: size.padded)
   }
 
   /// What one row's exact values are and what each step may lose.
@@ -68,12 +74,14 @@ import Testing
 
   /// The loss subtracts the target's logit: one more rounding.
   @Test(arguments: Size.ragged) func forward(_ size: Size) throws {
-    let operands = Operands(size)
+    let operands = try Operands(size)
     let results = try everywhere { place in
       let (losses, logSumExp) = (try place.output(size.rows), try place.output(size.rows))
+      // Nothing is read beyond the last row's last logit.
+      let logits = operands.logits.dropLast(size.padded - size.vocabulary)
       try CrossEntropy.forward(
-        place.input(operands.logits), targets: operands.targets, vocabularySize: size.vocabulary,
-        paddedVocabularySize: size.padded, losses: losses, logSumExp: logSumExp, context: place.context)
+        view(place.input(Array(logits)), size), targets: operands.bounded, losses: losses,
+        logSumExp: logSumExp, context: place.context)
       return ["losses": losses.array(), "logSumExp": logSumExp.array()]
     }
     let rows = rows(operands, size)
@@ -90,15 +98,14 @@ import Testing
   /// p = exp(x − λ) from λ as a float: its rounding and that of x − λ are factors, exp has its own error; the scale
   /// and the target's −scale round once each. Padding becomes 0, also in place.
   @Test(arguments: Size.ragged) func backward(_ size: Size) throws {
-    let operands = Operands(size)
+    let operands = try Operands(size)
     let logSumExp = rows(operands, size).map { Float($0.logSumExp) }
     let scale: Float = 1 / Float(size.rows)
     let results = try everywhere { place in
       func backward(_ logits: Tensor, to dlogits: Tensor) throws {
         try CrossEntropy.backward(
-          logits, targets: operands.targets, logSumExp: place.input(logSumExp), scale: scale,
-          vocabularySize: size.vocabulary, paddedVocabularySize: size.padded, dlogits: dlogits,
-          context: place.context)
+          view(logits, size), targets: operands.bounded, logSumExp: place.input(logSumExp), scale: scale,
+          dlogits: view(dlogits, size), context: place.context)
       }
       let (logits, dlogits) = (try place.input(operands.logits), try place.output(operands.logits.count))
       try backward(logits, to: dlogits)
@@ -124,6 +131,31 @@ import Testing
     }
   }
 
+  /// What training runs: the bits of one pass after the other.
+  @Test(arguments: Size.ragged) func forwardBackward(_ size: Size) throws {
+    let operands = try Operands(size)
+    let scale: Float = 1 / Float(size.rows)
+    _ = try everywhere { place in
+      let (losses, sums) = (try place.output(size.rows), try place.output(size.rows))
+      let logits = try place.input(operands.logits)
+      CrossEntropy.forward(
+        view(logits, size), targets: operands.bounded, losses: losses, logSumExp: sums, context: place.context
+      )
+      CrossEntropy.backward(
+        view(logits, size), targets: operands.bounded, logSumExp: sums, scale: scale,
+        dlogits: view(logits, size), context: place.context)
+      let (both, bothLosses) = (try place.input(operands.logits), try place.output(size.rows))
+      let bothSums = try place.output(size.rows)
+      CrossEntropy.forwardBackward(
+        view(both, size), targets: operands.bounded, scale: scale, losses: bothLosses, logSumExp: bothSums,
+        context: place.context)
+      expect(both.array(), equals: logits.array(), "dlogits")
+      expect(bothLosses.array(), equals: losses.array(), "losses")
+      expect(bothSums.array(), equals: sums.array(), "log Σ exp")
+      return ["dlogits": both.array()]
+    }
+  }
+
   private func reference(_ operands: Operands, _ size: Size) -> ReferenceCrossEntropy.Output<Double> {
     ReferenceCrossEntropy.forward(
       doubles(operands.logits), targets: operands.targets, rows: size.rows, vocabulary: size.vocabulary,
@@ -138,9 +170,8 @@ import Testing
       defer { place.giveBack() }
       let (losses, logSumExp) = (try place.output(1), try place.output(1))
       try CrossEntropy.forward(
-        place.input([1, 2, value, 3]), targets: [2], vocabularySize: 4, paddedVocabularySize: 4,
-        losses: losses,
-        logSumExp: logSumExp, context: context)
+        place.input([1, 2, value, 3]).matrix(columns: 4), targets: BoundedIntegers([2], below: 4),
+        losses: losses, logSumExp: logSumExp, context: context)
       #expect(!losses[0].isFinite, "on \(set)")
     }
   }

@@ -30,8 +30,9 @@ import Testing
     let results = try everywhere { place in
       let out = try place.output(size.count)
       try Encoder.forward(
-        tokens, wte: place.input(wte), wpe: place.input(wpe), batchSize: size.batchSize,
-        sequenceLength: size.sequenceLength, channels: size.channels, out: out, context: place.context)
+        BoundedIntegers(tokens, below: vocabulary), wte: place.input(wte).matrix(columns: size.channels),
+        wpe: place.input(wpe).matrix(columns: size.channels), sequenceLength: size.sequenceLength,
+        out: out.matrix(columns: size.channels), context: place.context)
       return ["out": out.array()]
     }
     let expected = ReferenceEncoder.forward(
@@ -54,8 +55,10 @@ import Testing
       let dwte = try place.input(dwteBefore)
       let dwpe = try accumulate ? place.input(dwpeBefore) : place.output(dwpeBefore.count)
       try Encoder.backward(
-        place.input(dout), tokens: tokens, batchSize: size.batchSize, sequenceLength: size.sequenceLength,
-        channels: size.channels, accumulate: accumulate, dwte: dwte, dwpe: dwpe, context: place.context)
+        place.input(dout).matrix(columns: size.channels), tokens: BoundedIntegers(tokens, below: vocabulary),
+        sequenceLength: size.sequenceLength, accumulate: accumulate,
+        dwte: dwte.matrix(columns: size.channels),
+        dwpe: dwpe.matrix(columns: size.channels), context: place.context)
       return ["dwte": dwte.array(), "dwpe": dwpe.array()]
     }
     func reference(_ convert: ([Float]) -> [Double]) -> (dwte: [Double], dwpe: [Double]) {

@@ -30,11 +30,12 @@ import Testing
   private struct Operand {
     static let margin = 3
     var values: [Float]
+    let outer, inner: Int
     let rowStride: Int
     let offset: Int
 
     init(rows: Int, columns: Int, transposed: Bool, _ element: (Int, Int) -> Float) {
-      let (outer, inner) = transposed ? (columns, rows) : (rows, columns)
+      (outer, inner) = transposed ? (columns, rows) : (rows, columns)
       rowStride = inner + Self.margin
       offset = rowStride + Self.margin
       values = [Float](repeating: .nan, count: offset + (outer - 1) * rowStride + inner)
@@ -46,7 +47,7 @@ import Testing
     }
 
     func matrix(_ tensor: Tensor, transposed: Bool) -> Matrix {
-      let matrix = Matrix(tensor, offset: offset, rowStride: rowStride)
+      let matrix = Matrix(tensor, rows: outer, columns: inner, rowStride: rowStride, offset: offset)
       return transposed ? matrix.transposed : matrix
     }
   }
@@ -73,8 +74,7 @@ import Testing
         let work = try GEMM.work(
           left.matrix(place.input(left.values), transposed: layout.transposedA),
           right.matrix(place.input(right.values), transposed: layout.transposedB), bias: place.input(bias),
-          rows: rows, columns: columns, depth: depth, accumulate: layout.accumulate,
-          into: product.matrix(c, transposed: false), context: place.context)
+          accumulate: layout.accumulate, into: product.matrix(c, transposed: false), context: place.context)
         place.context.perform(work)
         return ["c": c.array()]
       }

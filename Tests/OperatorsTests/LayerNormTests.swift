@@ -35,8 +35,9 @@ import Testing
       let y = try place.output(operands.x.count)
       let (mean, rstd) = (try place.output(size.rows), try place.output(size.rows))
       try LayerNorm.forward(
-        place.input(operands.x), weight: place.input(operands.weight), bias: place.input(operands.bias),
-        rows: size.rows, channels: size.channels, y: y, mean: mean, rstd: rstd, context: place.context)
+        place.input(operands.x).matrix(columns: size.channels), weight: place.input(operands.weight),
+        bias: place.input(operands.bias), y: y.matrix(columns: size.channels), mean: mean, rstd: rstd,
+        context: place.context)
       return ["y": y.array(), "mean": mean.array(), "rstd": rstd.array()]
     }
     let expected = ReferenceLayerNorm.forward(
@@ -99,9 +100,10 @@ import Testing
       let dweight = try accumulate ? place.input(before[1]) : place.output(size.channels)
       let dbias = try accumulate ? place.input(before[2]) : place.output(size.channels)
       try LayerNorm.backward(
-        place.input(operands.dout), x: place.input(operands.x), weight: place.input(operands.weight),
-        mean: place.input(mean), rstd: place.input(rstd), rows: size.rows, channels: size.channels,
-        accumulate: accumulate, dx: dx, dweight: dweight, dbias: dbias, context: place.context)
+        place.input(operands.dout).matrix(columns: size.channels),
+        x: place.input(operands.x).matrix(columns: size.channels), weight: place.input(operands.weight),
+        mean: place.input(mean), rstd: place.input(rstd), accumulate: accumulate,
+        dx: dx.matrix(columns: size.channels), dweight: dweight, dbias: dbias, context: place.context)
       return ["dx": dx.array(), "dweight": dweight.array(), "dbias": dbias.array()]
     }
     let start = accumulate ? before : [before[0], [], []]

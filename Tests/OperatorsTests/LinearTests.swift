@@ -17,6 +17,11 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
   /// The last row's padding does not exist: the guard page follows its last output.
   var stridedCount: Int { (rows - 1) * stride + outputs }
 
+  /// y or dout, of strided numbers.
+  func output(_ tensor: Tensor) -> Matrix {
+    Matrix(tensor, rows: rows, columns: outputs, rowStride: stride)
+  }
+
   /// Puts NaN into the padding.
   func strided(_ values: [Float]) -> [Float] {
     var result = [Float](repeating: .nan, count: stridedCount)
@@ -58,8 +63,9 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
       for (name, shift) in [("y", bias), ("y without bias", nil)] {
         let y = try place.output(size.stridedCount)
         try Linear.forward(
-          place.input(x), weight: place.input(weight), bias: shift.map(place.input), rows: size.rows,
-          inputs: size.inputs, outputs: size.outputs, rowStride: size.stride, y: y, context: place.context)
+          place.input(x).matrix(columns: size.inputs),
+          weight: place.input(weight).matrix(columns: size.inputs), bias: shift.map(place.input),
+          y: size.output(y), context: place.context)
         outputs[name] = y.array()
       }
       return outputs
@@ -97,9 +103,10 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
       let dweight = try accumulate ? place.input(before.dweight) : place.output(weight.count)
       let dbias = try accumulate ? place.input(before.dbias) : place.output(size.outputs)
       try Linear.backward(
-        place.input(size.strided(dout)), x: place.input(x), weight: place.input(weight), rows: size.rows,
-        inputs: size.inputs, outputs: size.outputs, rowStride: size.stride, accumulate: accumulate, dx: dx,
-        dweight: dweight, dbias: dbias, context: place.context)
+        size.output(place.input(size.strided(dout))), x: place.input(x).matrix(columns: size.inputs),
+        weight: place.input(weight).matrix(columns: size.inputs), accumulate: accumulate,
+        dx: dx.matrix(columns: size.inputs), dweight: dweight.matrix(columns: size.inputs), dbias: dbias,
+        context: place.context)
       return ["dx": dx.array(), "dweight": dweight.array(), "dbias": dbias.array()]
     }
     func reference(_ convert: ([Float]) -> [Double]) -> (dx: [Double], dweight: [Double], dbias: [Double]) {
@@ -135,35 +142,37 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
     let input: [Float] = random.normal(x.count)
     let count = size.rows * size.outputs
     _ = try everywhere { place in
-      let weights = try place.input(weight)
+      func wide(_ tensor: Tensor) -> Matrix { tensor.matrix(columns: size.outputs) }
+      func narrow(_ tensor: Tensor) -> Matrix { tensor.matrix(columns: size.inputs) }
+      let weights = narrow(try place.input(weight))
       func forward(_ epilogue: Epilogue?, y: Tensor) throws {
         try Linear.forward(
-          place.input(x), weight: weights, bias: place.input(bias), rows: size.rows, inputs: size.inputs,
-          outputs: size.outputs, y: y, epilogue: epilogue, context: place.context)
+          narrow(place.input(x)), weight: weights, bias: place.input(bias), y: wide(y), epilogue: epilogue,
+          context: place.context)
       }
       func backward(_ epilogue: Epilogue?, dx: Tensor) throws {
         try Linear.backward(
-          place.input(other), x: place.input(x), weight: weights, rows: size.rows, inputs: size.inputs,
-          outputs: size.outputs, accumulate: false, dx: dx, epilogue: epilogue,
-          dweight: place.output(weight.count), dbias: nil, context: place.context)
+          wide(place.input(other)), x: narrow(place.input(x)), weight: weights, accumulate: false,
+          dx: narrow(dx), epilogue: epilogue, dweight: narrow(place.output(weight.count)), dbias: nil,
+          context: place.context)
       }
       let (plain, separate) = (try place.output(count), try place.output(count))
       try forward(nil, y: plain)
       let sum = try place.output(count)
-      try forward(.add(place.input(other)), y: sum)
-      try Residual.forward(plain, place.input(other), count: count, out: separate, context: place.context)
+      try forward(.add(wide(place.input(other))), y: sum)
+      try Residual.forward(plain, place.input(other), out: separate, context: place.context)
       expect(sum.array(), equals: separate.array(), "sum")
 
       let (kept, activated) = (try place.output(count), try place.output(count))
-      try forward(.activation(activation, output: activated), y: kept)
-      activation.forward(plain, count: count, y: separate, context: place.context)
+      try forward(.activation(activation, output: wide(activated)), y: kept)
+      activation.forward(plain, y: separate, context: place.context)
       expect(kept.array(), equals: plain.array(), "what the activation is taken of")
       expect(activated.array(), equals: separate.array(), "activation")
 
       let (dx, slope) = (try place.output(x.count), try place.output(x.count))
       try backward(nil, dx: dx)
-      activation.backward(dx, x: try place.input(input), count: x.count, dx: dx, context: place.context)
-      try backward(.slope(activation, input: place.input(input)), dx: slope)
+      activation.backward(dx, x: try place.input(input), dx: dx, context: place.context)
+      try backward(.slope(activation, input: narrow(place.input(input))), dx: slope)
       expect(slope.array(), equals: dx.array(), "slope")
       return ["sum": sum.array(), "activation": activated.array(), "slope": slope.array()]
     }
@@ -174,8 +183,9 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
     _ = try everywhere { place in
       let (dx, dweight) = (try place.output(2), try place.output(2))
       try Linear.backward(
-        place.input([11]), x: place.input(x), weight: place.input(weight), rows: 1, inputs: 2, outputs: 1,
-        accumulate: false, dx: dx, dweight: dweight, dbias: nil, context: place.context)
+        place.input([11]).matrix(columns: 1), x: place.input(x).matrix(columns: 2),
+        weight: place.input(weight).matrix(columns: 2), accumulate: false, dx: dx.matrix(columns: 2),
+        dweight: dweight.matrix(columns: 2), dbias: nil, context: place.context)
       #expect(dx.array() == [22, 33] && dweight.array() == [55, 77])
       return [:]
     }

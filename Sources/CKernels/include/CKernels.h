@@ -127,7 +127,24 @@ typedef struct ck_kernels {
   float (*read)(const float *x, long n);
 } ck_kernels;
 
-// The table of an instruction set, or NULL where this processor or operating system does not support it.
+// What a processor has and its operating system saves the registers of: bits of `ck_features`.
+enum {
+  CK_AVX2 = 1 << 0,
+  CK_FMA = 1 << 1,
+  CK_AVX512F = 1 << 2,
+  CK_AVX512DQ = 1 << 3,
+  CK_AVX512BW = 1 << 4,
+  CK_AVX512VL = 1 << 5,
+  CK_AVX512_VNNI = 1 << 6,
+  CK_AVX512_BF16 = 1 << 7,
+  CK_AMX_TILE = 1 << 8,  // the tiles' state may be saved: Linux also wants to be asked by each process
+  CK_AMX_INT8 = 1 << 9,
+  CK_AMX_BF16 = 1 << 10
+};
+uint64_t ck_features(void);
+
+// The table of an instruction set, or NULL where it is not built for this target. Its kernels run only where
+// `ck_features` has what the set requires.
 const ck_kernels *ck_kernels_portable(void);
 const ck_kernels *ck_kernels_avx2(void);
 const ck_kernels *ck_kernels_avx512(void);

@@ -1,0 +1,16 @@
+import CKernels
+import Machine
+
+extension Kernels {
+  func add(_ a: Tensor, _ b: Tensor, range: Range<Int>, out: Tensor) {
+    unsafe table.pointee.add(a.pointer(range), b.pointer(range), range.count, out.pointer(range))
+  }
+
+  func zero(_ tensor: Tensor, range: Range<Int>) {
+    unsafe tensor.pointer(range).update(repeating: 0, count: range.count)
+  }
+
+  func zero(_ matrix: Matrix, row: Int, columns: Range<Int>) {
+    unsafe matrix.pointer(row..<row + 1, columns).update(repeating: 0, count: columns.count)
+  }
+}
