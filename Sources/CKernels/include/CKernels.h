@@ -119,6 +119,12 @@ typedef struct ck_kernels {
                 float *squares);
   // squares[i] = Σ x² over elements i·unit..<(i+1)·unit.
   void (*squared_norms)(const float *x, long n, long unit, float *squares);
+  // Between float and the two halves, which lie as in a file, at any alignment. To a half: the nearest, ties to even;
+  // too large becomes infinite, NaN stays NaN. From a half: exact.
+  void (*float_to_bfloat16)(const float *x, long n, void *y);
+  void (*float_to_float16)(const float *x, long n, void *y);
+  void (*bfloat16_to_float)(const void *x, long n, float *y);
+  void (*float16_to_float)(const void *x, long n, float *y);
   void (*exponential)(const float *x, long n, float *y);
   void (*power_of_two)(const float *x, long n, float *y);  // x ≤ 127; 0 where the result is below 2^−126.5
 

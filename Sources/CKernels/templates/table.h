@@ -20,6 +20,7 @@
 #include "encoder.h"
 #include "cross_entropy.h"
 #include "adamw.h"
+#include "convert.h"
 #include "limits.h"
 
 #define TABLE_STRING(x) #x
@@ -49,6 +50,10 @@ const ck_kernels ISA_NAME(ck_table) = {
     .column_sum = column_sum,
     .adamw = adamw,
     .squared_norms = squared_norms,
+    .float_to_bfloat16 = float_to_bfloat16,
+    .float_to_float16 = float_to_float16,
+    .bfloat16_to_float = bfloat16_to_float,
+    .float16_to_float = float16_to_float,
     .exponential = exponential,
     .power_of_two = power_of_two,
     .peak = peak,
