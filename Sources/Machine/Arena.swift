@@ -43,6 +43,7 @@ public final class Arena: Sendable {
   /// Bytes of `all`; the mapping behind it is rounded up to whole pages.
   public let byteCount: Int
   private let firstByte: Int
+  private let isFloat32: Bool
 
   /// Of every tensor's first byte.
   package static let alignment = 64
@@ -67,6 +68,7 @@ public final class Arena: Sendable {
     firstByte = guardEdge == .end ? buffer.byteCount - byteCount : 0
     self.places = places
     self.byteCount = byteCount
+    isFloat32 = entries.allSatisfy { $0.elementType == .float32 }
     indices = Dictionary(
       places.enumerated().map { ($1.entry.name, $0) },
       uniquingKeysWith: { first, _ in
@@ -111,8 +113,7 @@ public final class Arena: Sendable {
   ///
   /// - Precondition: all elements are float32.
   public var all: Tensor {
-    precondition(
-      places.allSatisfy { $0.entry.elementType == .float32 }, "an arena of several types is not one tensor")
+    precondition(isFloat32, "an arena of several types is not one tensor")
     return Tensor(
       arena: self, name: "all", byteOffset: firstByte, shape: [byteCount / ElementType.float32.byteCount],
       elementType: .float32)

@@ -24,6 +24,42 @@ import Testing
     #expect(arena.all.array() == expected.flatMap { Array(repeating: $0.value, count: $0.count) })
   }
 
+  /// Offsets are bytes: each type takes its own size, and the next tensor still starts on a cache line.
+  @Test func elementTypesLieSideBySide() throws {
+    let mixed: [Arena.Entry] = [
+      .init(name: "a", shape: [3]), .init(name: "halves", shape: [5, 7], elementType: .bfloat16),
+      .init(name: "bytes", shape: [65], elementType: .int8), .init(name: "b", shape: [2]),
+    ]
+    let arena = try Arena(mixed)
+    #expect(arena.tensors.map(\.elementType) == [.float32, .bfloat16, .int8, .float32])
+    #expect(arena.tensors.map(\.count) == [3, 35, 65, 2])
+    // 12 → 64 bytes, 70 → 128, 65 → 128, 8 → 64.
+    #expect(arena.byteCount == 384)
+    let first = unsafe arena.tensors[0].rawPointer
+    #expect(arena.tensors.map { unsafe $0.rawPointer - first } == [0, 64, 192, 320])
+    let slice = arena.tensors[1].slice(7..<21, shape: [2, 7])
+    #expect(slice.elementType == .bfloat16 && slice.shape == [2, 7])
+    #expect(unsafe slice.rawPointer - first == 64 + 14)
+    arena.tensors[0].fill(1)
+    arena.tensors[3].fill(2)
+    #expect(arena.tensors[0].array() == [1, 1, 1] && arena.tensors[3].array() == [2, 2])
+  }
+
+  @Test(arguments: ElementType.allCases) func sizesOfTypes(type: ElementType) throws {
+    #expect(type.byteCount == [.float32: 4, .bfloat16: 2, .int8: 1][type])
+    let count = Int.max / 16 / type.byteCount
+    #expect(throws: MemoryError.invalidShape(name: "x", shape: [count + 1])) {
+      try Arena([.init(name: "x", shape: [count + 1], elementType: type)])
+    }
+    // What fits Int is refused for the memory it takes.
+    #expect {
+      try Arena([.init(name: "x", shape: [count], elementType: type)])
+    } throws: { error in
+      guard case .exceedsMemory? = error as? MemoryError else { return false }
+      return true
+    }
+  }
+
   @Test func tensorsOutliveTheArenasName() throws {
     let tensor = try Arena(entries)["c"]!
     tensor.fill(2)

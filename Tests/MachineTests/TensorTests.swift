@@ -68,6 +68,26 @@ import Testing
     }
   }
 
+  /// Arithmetic is on float32: other types have memory and views.
+  @Test func numbersOfOtherTypesStop() async {
+    await #expect(processExitsWith: trap) {
+      let tensor = try Arena.guardedTensor(shape: [4], elementType: .bfloat16)
+      _ = tensor[0]
+    }
+    await #expect(processExitsWith: trap) {
+      try Arena.guardedTensor(shape: [4], elementType: .int8).fill(1)
+    }
+    await #expect(processExitsWith: trap) {
+      _ = try Arena.guardedTensor(shape: [4], elementType: .bfloat16).slice(1..<3).array()
+    }
+    await #expect(processExitsWith: trap) {
+      let arena = try Arena([
+        .init(name: "x", shape: [4]), .init(name: "y", shape: [4], elementType: .int8),
+      ])
+      _ = arena.all
+    }
+  }
+
   /// The elements of a guarded tensor are usable, however many there are.
   @Test(arguments: [1, 15, 1024, 5000], [GuardEdge.start, .end])
   func guardedTensorsWork(count: Int, edge: GuardEdge) throws {
@@ -91,6 +111,10 @@ import Testing
     await #expect(processExitsWith: .signal(SIGSEGV)) {
       let arena = try Arena.guarded([.init(name: "a", shape: [3]), .init(name: "b", shape: [1025])])
       unsafe arena["b"]!.pointer[1025] = 1
+    }
+    await #expect(processExitsWith: .signal(SIGSEGV)) {
+      let tensor = try Arena.guardedTensor(shape: [3], elementType: .int8)
+      unsafe tensor.rawPointer.storeBytes(of: 1, toByteOffset: 3, as: UInt8.self)
     }
   }
 }

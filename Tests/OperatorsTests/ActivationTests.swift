@@ -85,7 +85,12 @@ import Testing
 }
 
 extension Activation {
-  var reference: ReferenceGELU { self == .gelu ? .tanh : .quintic }
+  var reference: ReferenceGELU {
+    switch self {
+    case .gelu: .tanh
+    case .geluQuintic: .quintic
+    }
+  }
 
   /// The relative error of σ̂(z) = 1/(1 + e), e = exp(−z), z = 2u = 2√(2/π)·x·(1 + 0.044715x²), or of x in its place.
   ///

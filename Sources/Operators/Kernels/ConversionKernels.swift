@@ -23,7 +23,7 @@ import Machine
   /// A span's numbers while `body` runs, which only reads them.
   static func reading(_ bytes: RawSpan, as precision: Precision, _ body: (PackedNumbers) -> Void) {
     unsafe bytes.withUnsafeBytes { buffer in
-      guard let first = unsafe buffer.baseAddress else { return }
+      guard let first = buffer.baseAddress else { return }
       unsafe body(
         PackedNumbers(
           precision, count: buffer.count / precision.byteCount,
@@ -36,7 +36,7 @@ import Machine
     _ bytes: inout MutableSpan<UInt8>, as precision: Precision, _ body: (PackedNumbers) -> Void
   ) {
     unsafe bytes.withUnsafeMutableBytes { buffer in
-      guard let first = unsafe buffer.baseAddress else { return }
+      guard let first = buffer.baseAddress else { return }
       unsafe body(PackedNumbers(precision, count: buffer.count / precision.byteCount, address: first))
     }
   }
