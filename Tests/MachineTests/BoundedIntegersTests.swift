@@ -12,8 +12,10 @@ import Testing
   @Test(arguments: [(-1 as Int32, 7), (7, 7), (Int32.min, 7), (0, 0), (Int32.max, Int(Int32.max))])
   func refusesTheFirstOutside(_ value: Int32, _ bound: Int) {
     let inside: [Int32] = bound > 0 ? [0] : []
-    let expected = BoundedIntegers.OutOfBounds(position: inside.count, value: value, bound: bound)
-    #expect(throws: expected) { try BoundedIntegers(inside + [value, -5], below: bound) }
+    let error = #expect(throws: BoundedIntegers.OutOfBounds.self) {
+      try BoundedIntegers(inside + [value, -5], below: bound)
+    }
+    #expect(error?.position == inside.count && error?.value == value && error?.bound == bound)
   }
 
   /// Int32.max is the largest there is: a bound beyond it refuses none but negative ones.
