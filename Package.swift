@@ -45,7 +45,7 @@ let package = Package(
       name: "Fuzz",
       dependencies: ["GPT2", "Machine", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       path: "Tests/Fuzz", exclude: ["Corpus"], swiftSettings: safe),
-    .testTarget(name: "MachineTests", dependencies: ["Machine"], swiftSettings: safe),
+    .testTarget(name: "MachineTests", dependencies: ["Machine", "TestSupport"], swiftSettings: safe),
     .testTarget(
       name: "OperatorsTests", dependencies: ["Operators", "Machine", "Reference", "TestSupport"],
       swiftSettings: safe),

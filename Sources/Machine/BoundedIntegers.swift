@@ -43,9 +43,11 @@ public struct BoundedIntegers: Sendable {
   /// - Precondition: `positions` lies within `0..<count`.
   public subscript(_ positions: Range<Int>) -> BoundedIntegers {
     precondition(
-      positions.lowerBound >= 0 && positions.upperBound <= count, "positions \(positions) of \(count) integers")
+      positions.lowerBound >= 0 && positions.upperBound <= count,
+      "positions \(positions) of \(count) integers")
     return BoundedIntegers(
-      storage, range.lowerBound + positions.lowerBound..<range.lowerBound + positions.upperBound, bound: bound)
+      storage, range.lowerBound + positions.lowerBound..<range.lowerBound + positions.upperBound, bound: bound
+    )
   }
 
   /// All of them, in place.
