@@ -57,7 +57,7 @@ let package = Package(
         "GPT2", "Tokens", "Machine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tests/Fuzz", exclude: ["Corpus"], swiftSettings: safe),
-    .testTarget(name: "MachineTests", dependencies: ["Machine"], swiftSettings: safe),
+    .testTarget(name: "MachineTests", dependencies: ["Machine", "TestSupport"], swiftSettings: safe),
     .testTarget(
       name: "OperatorsTests", dependencies: ["Operators", "Machine", "Reference", "TestSupport"],
       swiftSettings: safe),

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 int clinux_affinity(int *cpus, int capacity, int *count) {
@@ -43,6 +44,10 @@ int clinux_usage(struct clinux_usage *usage) {
 
 void clinux_yield(void) {
   sched_yield();
+}
+
+void clinux_nap(void) {
+  nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
 }
 
 int clinux_process_id(void) {

@@ -27,7 +27,7 @@ public struct Parallel: Sendable {
   /// Runs `program` with all threads awake until it ends; it passes the team to its regions.
   package func together(_ program: (Team?) -> Void) {
     if threads == 1 { return program(nil) }
-    Self.wakes.add(1, ordering: .relaxed)
+    Self.wakes.wrappingAdd(1, ordering: .relaxed)
     Team.run(threads: threads) { program($0) }
   }
 
@@ -40,18 +40,26 @@ public struct Parallel: Sendable {
   ///
   /// - Parameters:
   ///   - tasks: how many; 0 does nothing. With one task or one thread, all run here and now, in order.
-  ///   - team: threads that are awake, where the caller is in a program of theirs.
+  ///   - team: threads that are awake, where the caller is in a program of theirs, and not in a task.
   ///   - body: `worker`, in `0..<threads`, belongs to one running task at a time: an index of scratch memory.
   ///     Tasks run at the same time: whatever they write must be disjoint.
   package func forEach(_ tasks: Int, team: Team?, _ body: (_ task: Int, _ worker: Int) -> Void) {
+    if let team {
+      team.alone { open(tasks, team: team, body) }
+    } else {
+      open(tasks, team: nil, body)
+    }
+  }
+
+  private func open(_ tasks: Int, team: Team?, _ body: (_ task: Int, _ worker: Int) -> Void) {
     let workers = min(threads, tasks)
     if workers <= 1 {
       for task in 0..<max(0, tasks) { body(task, 0) }
       return
     }
-    Self.regions.add(1, ordering: .relaxed)
+    Self.regions.wrappingAdd(1, ordering: .relaxed)
     if let team { return team.forEach(tasks, body) }
-    Self.wakes.add(1, ordering: .relaxed)
+    Self.wakes.wrappingAdd(1, ordering: .relaxed)
     withoutActuallyEscaping(body) { body in
       let region = Region(tasks: tasks, body: body)
       // An iteration's number is a worker's: no thread runs two iterations at once. Those that find no task left
@@ -65,7 +73,7 @@ public struct Parallel: Sendable {
 ///
 /// `@unchecked Sendable`: `next` is atomic; `body` is the caller's promise that tasks are independent.
 private final class Region: @unchecked Sendable {
-  private let next = Atomic<Int>(0)
+  private let next = OwnCacheLine(0)
   private let tasks: Int
   private let body: (Int, Int) -> Void
 
@@ -77,7 +85,7 @@ private final class Region: @unchecked Sendable {
   func work(as worker: Int) {
     // Relaxed: claiming a task publishes nothing but the number itself.
     while true {
-      let task = next.add(1, ordering: .relaxed).oldValue
+      let task = next.value.wrappingAdd(1, ordering: .relaxed).oldValue
       if task >= tasks { return }
       body(task, worker)
     }

@@ -13,67 +13,82 @@ import Synchronization
 /// (release), and read by those who have claimed one (acquire); a region stays open until its claimed tasks are done.
 package final class Team: @unchecked Sendable {
   /// Tasks of the open region in the upper half, the next one to claim in the lower.
-  private let ticket = Atomic<UInt64>(0)
-  private let completed = Atomic<Int>(0)
-  private let isLed = Atomic<Bool>(false)
-  private let isOver = Atomic<Bool>(false)
+  private let ticket = OwnCacheLine<UInt64>(0)
+  private let completed = OwnCacheLine(0)
+  private let isLed = OwnCacheLine(false)
+  private let isOver = OwnCacheLine(false)
+
+  // The leader's own line, which helpers read: those who claim a task need `body` anyway.
+  private let isBusy = Atomic<Bool>(false)
   private var body: (Int, Int) -> Void = { _, _ in }
   private var leader = 0
+  private let manner: Wait.Manner
 
-  /// Looks at `ticket` before a helper lets others have its processor: some 100 µs, more than a program does between
-  /// two regions.
-  private static let patience = 10_000
+  private init(_ manner: Wait.Manner) { self.manner = manner }
 
   /// Runs `program`, on whichever thread comes first, with `threads` − 1 others at hand for its regions.
   package static func run(threads: Int, _ program: (Team) -> Void) {
     withoutActuallyEscaping(program) { program in
-      let role = Role(program)
+      let role = Role(Team(Wait.Manner(threads: threads)), program)
       DispatchQueue.concurrentPerform(iterations: threads) { worker in role.play(as: worker) }
     }
   }
 
   /// `@unchecked Sendable`: one thread alone calls `program`.
   private final class Role: @unchecked Sendable {
-    private let team = Team()
+    private let team: Team
     private let program: (Team) -> Void
 
-    init(_ program: @escaping (Team) -> Void) { self.program = program }
+    init(_ team: Team, _ program: @escaping (Team) -> Void) {
+      self.team = team
+      self.program = program
+    }
 
     func play(as worker: Int) {
-      if team.isLed.exchange(true, ordering: .acquiringAndReleasing) {
+      if team.isLed.value.exchange(true, ordering: .acquiringAndReleasing) {
         team.help(as: worker)
       } else {
         team.leader = worker
         program(team)
-        team.isOver.store(true, ordering: .releasing)
+        team.isOver.value.store(true, ordering: .releasing)
       }
     }
   }
 
-  /// As `Parallel.forEach`; called by the program.
-  package func forEach(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
+  /// Runs `body`, which opens a region of this team or does its tasks without one; stops whoever asks for that from
+  /// inside a task: the open region would lose the tasks that are left, and two operators would share scratch.
+  func alone(_ body: () -> Void) {
+    let isNested = isBusy.exchange(true, ordering: .relaxed)
+    precondition(
+      !isNested, "a parallel region (an operator, perhaps) was opened inside a task of its own team")
+    body()
+    isBusy.store(false, ordering: .relaxed)
+  }
+
+  /// As `Parallel.forEach`; called by the program, in `alone`.
+  func forEach(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
     // The lower half of the ticket goes past the number of tasks by one for each thread.
     precondition(tasks < 1 << 30, "\(tasks) tasks")
     withoutActuallyEscaping(body) { body in
       self.body = body
-      completed.store(0, ordering: .relaxed)
-      ticket.store(UInt64(tasks) << 32, ordering: .releasing)
+      completed.value.store(0, ordering: .relaxed)
+      ticket.value.store(UInt64(tasks) << 32, ordering: .releasing)
       work(as: leader)
-      while completed.load(ordering: .acquiring) < tasks { clinux_pause() }
+      var wait = Wait(manner)
+      while completed.value.load(ordering: .acquiring) < tasks { wait.look() }
       self.body = { _, _ in }
     }
   }
 
   private func help(as worker: Int) {
-    var idle = 0
-    while !isOver.load(ordering: .acquiring) {
-      let state = ticket.load(ordering: .relaxed)
+    var wait = Wait(manner)
+    while !isOver.value.load(ordering: .acquiring) {
+      let state = ticket.value.load(ordering: .relaxed)
       if state & 0xFFFF_FFFF < state >> 32 {
         work(as: worker)
-        idle = 0
+        wait = Wait(manner)
       } else {
-        idle += 1
-        if idle < Self.patience { clinux_pause() } else { clinux_yield() }
+        wait.look()
       }
     }
   }
@@ -81,12 +96,13 @@ package final class Team: @unchecked Sendable {
   private func work(as worker: Int) {
     var count = 0
     while true {
-      let state = ticket.add(1, ordering: .acquiring).oldValue
+      // Wrapping: it never does, but the check would make a loop of compare-and-swap out of one instruction.
+      let state = ticket.value.wrappingAdd(1, ordering: .acquiring).oldValue
       let task = state & 0xFFFF_FFFF
       if task >= state >> 32 { break }
       body(Int(task), worker)
       count += 1
     }
-    if count > 0 { completed.add(count, ordering: .releasing) }
+    if count > 0 { completed.value.wrappingAdd(count, ordering: .releasing) }
   }
 }

@@ -70,9 +70,14 @@ extension Topology {
   public var defaultThreads: Int {
     let allowed = Set(affinity)
     let cores = Set(processors.filter { allowed.contains($0.id) }.map(\.core)).count
-    let quota = cpuQuota.map { Int(min($0.rounded(.up), 1e6)) } ?? Int.max
-    return max(1, min(cores, quota))
+    return max(1, min(cores, wholeQuota))
   }
+
+  /// How many threads can run at the same time: one on each processor of the affinity mask, and no more than the CPU
+  /// quota, rounded up; at least 1.
+  var processorsAtOnce: Int { max(1, min(affinity.count, wholeQuota)) }
+
+  private var wholeQuota: Int { cpuQuota.map { Int(min($0.rounded(.up), 1e6)) } ?? Int.max }
 }
 
 extension Topology: CustomStringConvertible {

@@ -62,6 +62,18 @@ import Testing
     #expect(firstDifference(try Self.trace(model), expected) == nil)
   }
 
+  /// Threads that are really there, in a process of its own, so that no other test holds them.
+  @Test(.enabled(if: PromisedThreads.count != nil, "only scripts/test makes more threads than processors"))
+  func threadsThatAreThere() async {
+    await #expect(processExitsWith: .success) {
+      let threads = PromisedThreads.count ?? 0
+      let model = try Self.model(threads: threads)
+      precondition(threads > 2 && PromisedThreads.meeting(model.context.parallel, team: nil) == threads)
+      let (trace, expected) = (try Self.trace(model), try Self.trace(try Self.model(threads: 1)))
+      precondition(firstDifference(trace, expected) == nil)
+    }
+  }
+
   /// What the comparison would say of one bit.
   @Test func oneBitIsADifference() {
     let one: [String: [Float]] = ["a": [1, 2], "b": [0]]

@@ -1,11 +1,12 @@
 import Machine
 import Synchronization
+import TestSupport
 import Testing
 
 /// Threads that stay awake from one region to the next.
 struct TeamTests {
   /// Each task of each region runs once, and a region sees what the one before wrote.
-  @Test(arguments: [1, 2, 3, 8])
+  @Test(arguments: [1, 2, 3, 8, 64])
   func regionsRunEveryTaskOnceAndInOrder(_ threads: Int) {
     let regions = 200
     let counts = (0..<regions).map { _ in Counter() }
@@ -49,6 +50,43 @@ struct TeamTests {
       return Parallel.wakeCount - before
     }
     #expect(counts.min() == 1)
+  }
+
+  /// What an operator inside a task would do, whether the team opens the regions or the leader alone runs their tasks.
+  @Test func aRegionInsideATaskIsStopped() async {
+    await #expect(processExitsWith: trap, "a region inside a region") {
+      let parallel = Parallel(threads: 2)
+      parallel.together { team in
+        parallel.forEach(4, team: team) { _, _ in parallel.forEach(4, team: team) { _, _ in } }
+      }
+    }
+    await #expect(processExitsWith: trap, "a single task inside a region") {
+      let parallel = Parallel(threads: 2)
+      parallel.together { team in
+        parallel.forEach(4, team: team) { _, _ in parallel.forEach(1, team: team) { _, _ in } }
+      }
+    }
+    await #expect(processExitsWith: trap, "a region inside a single task") {
+      let parallel = Parallel(threads: 2)
+      parallel.together { team in
+        parallel.forEach(1, team: team) { _, _ in parallel.forEach(4, team: team) { _, _ in } }
+      }
+    }
+  }
+
+  /// In a process of its own, whose threads no other test holds. All tasks are there at once only when as many threads
+  /// are.
+  @Test(.enabled(if: PromisedThreads.count != nil, "only scripts/test makes more threads than processors"))
+  func asManyThreadsComeAsWerePromised() async {
+    await #expect(processExitsWith: .success) {
+      let threads = PromisedThreads.count ?? 0
+      precondition(threads > 2)
+      let parallel = Parallel(threads: threads)
+      precondition(PromisedThreads.meeting(parallel, team: nil) == threads)
+      var met = 0
+      parallel.together { team in met = PromisedThreads.meeting(parallel, team: team) }
+      precondition(met == threads)
+    }
   }
 }
 

@@ -116,6 +116,29 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
     }
   }
 
+  /// Over one key the softmax is 1, whatever the score: nothing reaches query and key, everything the value.
+  @Test(arguments: [(1, 1, 1), (2, 3, 12), (3, 2, 64), (1, 1, 300)])
+  func oneKey(batchSize: Int, heads: Int, headSize: Int) throws {
+    let size = AttentionSize(
+      batchSize: batchSize, sequenceLength: 1, heads: heads, headSize: headSize, deviation: 12)
+    let qkv = size.qkv(seed: 21)
+    var random = TestRandom(seed: 22)
+    let dout: [Float] = random.normal(size.count)
+    let zeros = [Float](repeating: 0, count: 2 * size.channels)
+    let expected = (0..<batchSize).flatMap { zeros + dout[$0 * size.channels..<($0 + 1) * size.channels] }
+    let results = try everywhere { place in
+      let input = try place.input(qkv)
+      let (out, logSumExp) = (try place.output(size.count), try place.output(size.rows))
+      Attention.forward(input, shape: size.shape, out: out, logSumExp: logSumExp, context: place.context)
+      let dqkv = try place.output(qkv.count)
+      try Attention.backward(
+        place.input(dout), qkv: input, out: out, logSumExp: logSumExp, shape: size.shape, dqkv: dqkv,
+        context: place.context)
+      return ["dqkv": dqkv.array()]
+    }
+    for (set, outputs) in results { expect(outputs["dqkv"], equals: expected, "dqkv on \(set)") }
+  }
+
   /// What follows a position does not change its output.
   @Test(arguments: [1, 64, 127, 128, 130]) func causality(_ position: Int) throws {
     let size = AttentionSize(batchSize: 1, sequenceLength: 131, heads: 2, headSize: 12)

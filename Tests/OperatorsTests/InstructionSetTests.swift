@@ -23,6 +23,31 @@ import Testing
     #expect(done == Double(2 * rounds * context.kernels.tileRows * context.kernels.tileColumns))
   }
 
+  /// Tests run over what the machine has: where GPT2_TEST_REQUIRE names more than that, they fail here.
+  @Test func requiredSetsAreThere() {
+    expectInstructionSets(ProcessInfo.processInfo.environment["GPT2_TEST_REQUIRE"] ?? "")
+  }
+
+  @Test func aMissingSetIsAFailure() {
+    expectInstructionSets("")
+    expectInstructionSets(InstructionSet.available.map(\.rawValue).joined(separator: ","))
+    let missing = InstructionSet.allCases.filter { !InstructionSet.available.contains($0) }.map(\.rawValue)
+    for name in missing + ["avx1024", "auto", " ", "portable,"] {
+      withKnownIssue("\(name) was not missed") { expectInstructionSets(name) }
+      withKnownIssue("\(name) was not missed after another") { expectInstructionSets("portable,\(name)") }
+    }
+  }
+
+  /// Expects each of the comma-separated names to be that of an available instruction set; of an empty text, nothing.
+  private func expectInstructionSets(_ text: String) {
+    let available = InstructionSet.available.map(\.rawValue)
+    for name in text.split(separator: ",", omittingEmptySubsequences: false) where !text.isEmpty {
+      #expect(
+        available.contains(String(name)),
+        "GPT2_TEST_REQUIRE asks for '\(name)'; this machine has \(available)")
+    }
+  }
+
   @Test func everyTableDiffers() throws {
     let names = try InstructionSet.available.map {
       try ExecutionContext(threads: 1, instructionSet: $0).kernels.name

@@ -6,6 +6,9 @@
 // For each block of keys, blocks of queries in ascending order: five products on operands in L2. dK and dV of the
 // block's keys are complete after it; dQ is the part that these keys add, in ascending order of their blocks.
 //
+// Over one key the softmax is 1 whatever its score: dQ and dK are 0, not what rounding leaves of 1 − exp(s − s), by
+// which an optimizer that divides by the gradient's own size would move the weights.
+//
 // Registers of the softmax: 4 vectors of scores and 4 of dP side by side to hide the latency of exp.
 
 typedef struct {
@@ -94,7 +97,14 @@ static void attention_backward_block(const ck_attention_backward *p, long query,
     attention_gradients(p, query, rows, key, keys, d, attention_least(CK_ATTENTION_DEPTH, hs - d), fresh, s);
 }
 
+static void attention_backward_of_one_key(const ck_attention_backward *p) {
+  row_zero(p->dq, p->head_size);
+  row_zero(p->dk, p->head_size);
+  __builtin_memcpy(p->dv, p->dout, (unsigned long)p->head_size * sizeof *p->dv);
+}
+
 static void attention_backward(const ck_attention_backward *p, float *scratch) {
+  if (p->t == 1) return attention_backward_of_one_key(p);
   attention_backward_scratch s = attention_backward_parts(scratch);
   for (long t = p->first; t < p->t; t++)
     s.dots[t - p->first] = row_dot(p->dout + t * p->ld_out, p->out + t * p->ld_out, p->head_size);

@@ -1,4 +1,5 @@
-// C = (keep·C + A·B)·factor for one block of attention: at most 64 rows, operands that lie in L1 or L2.
+// C = (keep·C + A·B)·factor for one block of attention: at most CK_ATTENTION_BLOCK rows, operands that lie in
+// L1 or L2.
 //
 // Register budget of a tile: acc ATTENTION_MR·ATTENTION_NV vectors, B ATTENTION_NV, A 1 (see the vector header).
 // Assumptions: rows of B are whole vectors (the caller pads them), those of C need not be; A is read in place, along

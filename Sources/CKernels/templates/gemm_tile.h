@@ -23,17 +23,21 @@ typedef struct {
 } group_product;
 
 // A tile of C arrives while it is computed, a row in each dose: a gradient of the weights is written once and far away.
+// `expected` is the row that is fetched next; nothing here reads or writes C.
 INLINE void tile_multiply(int rows, int vectors, const group_product *g, int across, const float *a, const float *b,
-                          const float *c, vf acc[MR][NV]) {
+                          const float *expected, vf acc[MR][NV]) {
   const float *p[POINTERS];
   long step = g->a.step, b_step = g->b.step, k = g->k;
   UNROLL for (int i = 0; i < POINTERS; i++) p[i] = a + i * ROWS_PER_POINTER * step;
   UNROLL for (int i = 0; i < rows; i++)
     UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = v_zero();
-  for (long t = 0; t < k; c += g->ldc) {
+  for (long t = 0; t < k;) {
     prefetch_lines(g->next_a);
     prefetch_lines(g->next_b);
-    if (t < rows * TILE_STEPS) UNROLL for (int j = 0; j < vectors; j++) __builtin_prefetch(c + j * LANES, 1, 3);
+    if (t < rows * TILE_STEPS) {
+      UNROLL for (int j = 0; j < vectors; j++) __builtin_prefetch(expected + j * LANES, 1, 3);
+      expected += g->ldc;
+    }
     for (long end = k - t < TILE_STEPS ? k : t + TILE_STEPS; t < end; t++, b += b_step) {
       vf column[NV];
       UNROLL for (int j = 0; j < vectors; j++) column[j] = v_load(b + j * LANES);

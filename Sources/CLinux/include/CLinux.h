@@ -131,4 +131,7 @@ static inline void clinux_pause(void) {
 /// Lets another thread have the processor.
 void clinux_yield(void);
 
+/// Sleeps some 100 µs: 50 and what the kernel adds.
+void clinux_nap(void);
+
 #endif
