@@ -26,15 +26,14 @@ private let checkpointFile = ScratchFile("checkpoint.bin")
 private let stateFile = ScratchFile("state.bin")
 private let tokenFile = ScratchFile("tokens.bin")
 
-/// Reads all numbers, where the model has the sizes of one in the corpus: making an arena takes milliseconds.
+/// Reads all numbers, where the model has the sizes of one in the corpus: making room takes milliseconds.
 func load(_ checkpoint: Checkpoint) {
-  let shapes = checkpoint.configuration.parameterShapes
-  guard let arena = arenas.first(where: { $0.tensors.map(\.shape) == shapes.map(\.shape) }) else { return }
-  checkpoint.load(into: arena)
+  guard let tensors = parameters.first(where: { $0.configuration == checkpoint.configuration }) else { return }
+  checkpoint.load(into: tensors)
 }
 
-private let arenas = [5, 7, 128].map { padded in
-  do { return try Arena(smallest(padded: padded).parameterShapes) } catch { fatalError("\(error)") }
+private let parameters = [5, 7, 128].map { padded in
+  do { return try ParameterTensors(smallest(padded: padded)) } catch { fatalError("\(error)") }
 }
 
 /// The model of the checkpoints and debug states in the corpus.

@@ -19,11 +19,11 @@ import Testing
     #expect(checkpoint.precision == (version == 5 ? .bfloat16 : .float32))
     #expect(try checkpoint.configuration == TinyModel.configuration(padded: padded))
 
-    let arena = try Arena(checkpoint.configuration.parameterShapes)
-    checkpoint.load(into: arena)
+    let parameters = try ParameterTensors(checkpoint.configuration)
+    checkpoint.load(into: parameters)
     let mask: UInt32 = version == 5 ? 0xFFFF_0000 : .max
     let expected = try TinyModel.parameters(padded: padded).map { $0.bitPattern & mask }
-    #expect(arena.tensors.flatMap { $0.array().map(\.bitPattern) } == expected)
+    #expect(parameters.tensors.flatMap { $0.array().map(\.bitPattern) } == expected)
   }
 
   @Test(arguments: ReferenceCase.all)
@@ -44,11 +44,11 @@ import Testing
     }
   }
 
-  private func load(_ path: String) throws -> Arena {
+  private func load(_ path: String) throws -> ParameterTensors {
     let checkpoint = try Checkpoint(path: path)
-    let arena = try Arena(checkpoint.configuration.parameterShapes)
-    checkpoint.load(into: arena)
-    return arena
+    let parameters = try ParameterTensors(checkpoint.configuration)
+    checkpoint.load(into: parameters)
+    return parameters
   }
 
   // MARK: - Writing
@@ -56,21 +56,21 @@ import Testing
   @Test(arguments: [5, 7, 128, 130])
   func writtenCheckpointsReadBackTheSameBits(padded: Int) throws {
     let configuration = try TinyModel.configuration(padded: padded)
-    let arena = try Arena(configuration.parameterShapes)
+    let parameters = try ParameterTensors(configuration)
     let values = try TinyModel.parameters(padded: padded)
     var start = 0
-    for tensor in arena.tensors {
+    for tensor in parameters.tensors {
       tensor.copy(from: Array(values[start..<start + tensor.count]))
       start += tensor.count
     }
     let path = directory.path + "/model.bin"
-    try Checkpoint.write(arena, configuration: configuration, to: path)
+    try Checkpoint.write(parameters, to: path)
 
     let read = try Checkpoint(path: path)
     #expect(read.format == .llmVersion3)
     #expect(read.configuration.paddedVocabularySize == (padded == 130 ? 256 : 128))
     let copy = try load(path)
-    for (tensor, original) in zip(copy.tensors, arena.tensors) {
+    for (tensor, original) in zip(copy.tensors, parameters.tensors) {
       let bits = tensor.array().map(\.bitPattern)
       #expect(Array(bits.prefix(original.count)) == original.array().map(\.bitPattern), "\(tensor.name)")
       #expect(bits.dropFirst(original.count).allSatisfy { $0 == 0 }, "\(tensor.name)")
@@ -91,12 +91,12 @@ import Testing
 
   @Test func anExistingFileIsKeptUnlessAsked() throws {
     let configuration = try TinyModel.configuration(padded: 128)
-    let arena = try Arena(configuration.parameterShapes)
+    let parameters = try ParameterTensors(configuration)
     let path = try directory.write([1, 2, 3])
-    let refusal = sentence { try Checkpoint.write(arena, configuration: configuration, to: path) }
+    let refusal = sentence { try Checkpoint.write(parameters, to: path) }
     #expect(refusal == FileError.exists(path: path).description)
     #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Data([1, 2, 3]))
-    try Checkpoint.write(arena, configuration: configuration, to: path, overwrite: true)
+    try Checkpoint.write(parameters, to: path, overwrite: true)
     #expect(try Checkpoint(path: path).configuration == configuration)
   }
 }

@@ -31,12 +31,12 @@ import Testing
       maximumSequenceLength: 24, vocabularySize: 131, layers: 2, heads: 5, channels: 60)
     #expect(configuration.paddedVocabularySize == 256)
     #expect(
-      configuration.parameterShapes.map(\.name) == [
+      Parameter.allCases.map(\.name) == [
         "wte", "wpe", "ln1w", "ln1b", "qkvw", "qkvb", "attprojw", "attprojb", "ln2w", "ln2b", "fcw", "fcb",
         "fcprojw", "fcprojb", "lnfw", "lnfb",
       ])
     #expect(
-      configuration.parameterShapes.map(\.shape) == [
+      Parameter.allCases.map { $0.shape(configuration) } == [
         [256, 60], [24, 60], [2, 60], [2, 60], [2, 180, 60], [2, 180], [2, 60, 60], [2, 60], [2, 60],
         [2, 60],
         [2, 240, 60], [2, 240], [2, 60, 240], [2, 60], [60], [60],

@@ -37,8 +37,8 @@ import Testing
     #expect(state.targets == [1, 2, 3, 4, 0, 1])
     #expect(state.logits == (0..<30).map { Float($0) })
     #expect(state.loss == 1.5)
-    for entry in configuration.parameterShapes {
-      #expect(state.gradients[entry.name]?.count == entry.shape.reduce(1, *), "\(entry.name)")
+    for parameter in Parameter.allCases {
+      #expect(state.gradients[parameter.name]?.count == parameter.shape(configuration).reduce(1, *), "\(parameter.name)")
     }
     let embedding = (0..<10).map(TinyModel.value)
     #expect(state.gradients["wte"] == embedding + [Float](repeating: 0, count: 2 * padded - 10))
@@ -61,13 +61,13 @@ import Testing
       #expect(state.targets == batch.targets)
       #expect(try state.logits == expected.values("logits").map { Float($0) })
       #expect(try [state.loss] == expected.values("loss").map { Float($0) })
-      for entry in configuration.parameterShapes {
-        let gradient = try #require(state.gradients[entry.name])
+      for parameter in Parameter.allCases {
+        let gradient = try #require(state.gradients[parameter.name])
         // The expected gradient of wte has no padding.
-        let values = try expected.values("grad.\(entry.name)").map { Float($0) }
-        #expect(Array(gradient.prefix(values.count)) == values, "\(entry.name)")
-        #expect(gradient.dropFirst(values.count).allSatisfy { $0 == 0 }, "\(entry.name)")
-        #expect(gradient.count == entry.shape.reduce(1, *), "\(entry.name)")
+        let values = try expected.values("grad.\(parameter.name)").map { Float($0) }
+        #expect(Array(gradient.prefix(values.count)) == values, "\(parameter.name)")
+        #expect(gradient.dropFirst(values.count).allSatisfy { $0 == 0 }, "\(parameter.name)")
+        #expect(gradient.count == parameter.shape(configuration).reduce(1, *), "\(parameter.name)")
       }
     }
   }

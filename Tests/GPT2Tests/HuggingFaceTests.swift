@@ -15,12 +15,12 @@ import Testing
 
   private func bits(_ path: String) throws -> [String: [UInt32]] {
     let checkpoint = try Checkpoint(path: path)
-    let arena = try Arena(checkpoint.configuration.parameterShapes)
+    let parameters = try ParameterTensors(checkpoint.configuration)
     // What lies there already must not show.
-    arena.all.fill(7)
-    checkpoint.load(into: arena)
+    parameters.all.fill(7)
+    checkpoint.load(into: parameters)
     return Dictionary(
-      uniqueKeysWithValues: arena.tensors.map { ($0.name, $0.array().map(\.bitPattern)) })
+      uniqueKeysWithValues: parameters.tensors.map { ($0.name, $0.array().map(\.bitPattern)) })
   }
 
   // MARK: - Reading
@@ -119,14 +119,14 @@ import Testing
   /// NaNs with payloads, infinities, subnormals and both zeros.
   @Test func oddNumbersKeepTheirBits() throws {
     let configuration = try TinyModel.configuration(padded: 128)
-    let arena = try Arena(configuration.parameterShapes)
+    let parameters = try ParameterTensors(configuration)
     let patterns: [UInt32] = [0x7FC0_1234, 0x7F80_0001, 0xFF80_0000, 1, 0x8000_0000, 0x3F80_0001]
-    for tensor in arena.tensors {
+    for tensor in parameters.tensors {
       let used = tensor.name == "wte" ? 5 * 2 : tensor.count
       for index in 0..<used { tensor[index] = Float(bitPattern: patterns[index % patterns.count]) }
     }
-    try Checkpoint.write(arena, configuration: configuration, to: path("a.bin"))
-    try Checkpoint.write(arena, configuration: configuration, to: path("hf"), as: .huggingFace(.float32))
+    try Checkpoint.write(parameters, to: path("a.bin"))
+    try Checkpoint.write(parameters, to: path("hf"), as: .huggingFace(.float32))
     try Checkpoint(path: path("hf")).write(to: path("b.bin"), as: .llmVersion3)
     #expect(try bytes("a.bin") == bytes("b.bin"))
     #expect(try bits(path("hf"))["fcw"]?.prefix(6) == patterns[...])
@@ -154,16 +154,16 @@ import Testing
       #expect(numbers == expected, "\(name)")
     }
     let configuration = try TinyModel.configuration(padded: 128)
-    let arena = try Arena(configuration.parameterShapes)
-    arena["fcprojb"]![1] = -65_520
+    let parameters = try ParameterTensors(configuration)
+    parameters["fcprojb"]![1] = -65_520
     let refusal = sentence {
-      try Checkpoint.write(arena, configuration: configuration, to: path("new"), as: .huggingFace(.float16))
+      try Checkpoint.write(parameters, to: path("new"), as: .huggingFace(.float16))
     }
     #expect(
       refusal == "\(path("new")): each number of fcprojb should be within float16's ±65504, but is -65520.0.")
     #expect(!FileManager.default.fileExists(atPath: path("new")))
-    arena["fcprojb"]![1] = -65_519
-    try Checkpoint.write(arena, configuration: configuration, to: path("new"), as: .huggingFace(.float16))
+    parameters["fcprojb"]![1] = -65_519
+    try Checkpoint.write(parameters, to: path("new"), as: .huggingFace(.float16))
   }
 
   /// Files of mixed precision are said to have the coarsest.

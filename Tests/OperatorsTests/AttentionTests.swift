@@ -127,12 +127,13 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
     let zeros = [Float](repeating: 0, count: 2 * size.channels)
     let expected = (0..<batchSize).flatMap { zeros + dout[$0 * size.channels..<($0 + 1) * size.channels] }
     let results = try everywhere { place in
-      let input = try place.input(qkv)
-      let (out, logSumExp) = (try place.output(size.count), try place.output(size.rows))
+      let input = try place.input(qkv).matrix(columns: 3 * size.channels)
+      let out = try place.output(size.count).matrix(columns: size.channels)
+      let logSumExp = try place.output(size.rows)
       Attention.forward(input, shape: size.shape, out: out, logSumExp: logSumExp, context: place.context)
       let dqkv = try place.output(qkv.count)
       try Attention.backward(
-        place.input(dout), qkv: input, out: out, logSumExp: logSumExp, shape: size.shape, dqkv: dqkv,
+        place.input(dout).matrix(columns: size.channels), qkv: input, out: out, logSumExp: logSumExp, shape: size.shape, dqkv: dqkv.matrix(columns: 3 * size.channels),
         context: place.context)
       return ["dqkv": dqkv.array()]
     }

@@ -99,8 +99,8 @@ extension Model {
   public func paddingIsZero() throws -> Bool {
     let real = configuration.vocabularySize * configuration.channels
     let (first, second) = try optimizerMoments()
-    for arena in [parameters, try gradients(), first, second] {
-      guard let wte = arena["wte"], wte.array().dropFirst(real).allSatisfy({ $0 == 0 }) else { return false }
+    for tensors in [parameters, try gradients(), first, second] {
+      guard tensors[.wte].array().dropFirst(real).allSatisfy({ $0 == 0 }) else { return false }
     }
     let logits = try activation("logits").array()
     return logits.indices.allSatisfy { index in
@@ -109,7 +109,7 @@ extension Model {
   }
 }
 
-extension Arena {
+extension ParameterTensors {
   /// Copies of all tensors by name.
   public var arrays: [String: [Float]] {
     Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.array()) })
