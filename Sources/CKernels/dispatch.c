@@ -21,11 +21,11 @@ static int saves(unsigned long registers) {
 static uint64_t feature(unsigned word, unsigned bit, uint64_t name) { return word & bit ? name : 0; }
 
 uint64_t ck_features(void) {
-  unsigned a, b, c, d, subleaf;
+  unsigned a, b, c, d, last;
   uint64_t found = 0;
   if (!saves(xcr0_ymm) || !__get_cpuid(1, &a, &b, &c, &d)) return 0;
   found |= feature(c, bit_FMA, CK_FMA);
-  if (!__get_cpuid_count(7, 0, &subleaf, &b, &c, &d)) return found;
+  if (!__get_cpuid_count(7, 0, &last, &b, &c, &d)) return found;
   found |= feature(b, bit_AVX2, CK_AVX2);
   if (!saves(xcr0_zmm)) return found;
   found |= feature(b, bit_AVX512F, CK_AVX512F) | feature(b, bit_AVX512DQ, CK_AVX512DQ);
@@ -35,7 +35,7 @@ uint64_t ck_features(void) {
     found |= feature(d, bit_AMXTILE, CK_AMX_TILE) | feature(d, bit_AMXINT8, CK_AMX_INT8);
     found |= feature(d, bit_AMXBF16, CK_AMX_BF16);
   }
-  if (subleaf >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d))
+  if (last >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d))
     found |= feature(a, bit_AVX512BF16, CK_AVX512_BF16);
   return found;
 }

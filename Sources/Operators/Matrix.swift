@@ -26,7 +26,7 @@ public struct Matrix: Sendable {
   public init(_ tensor: Tensor, rows: Int, columns: Int, rowStride: Int? = nil, offset: Int = 0) {
     let stride = rowStride ?? columns
     precondition(
-      rows >= 0 && columns >= 0 && offset >= 0 && (rows <= 1 || stride >= columns),
+      rows >= 0 && columns >= 0 && offset >= 0 && stride >= columns,
       "\(rows) rows of \(columns), \(stride) apart, from \(offset) on")
     let (last, overflow) = stride.multipliedReportingOverflow(by: max(0, rows - 1))
     precondition(

@@ -32,6 +32,9 @@ private func tokens(_ ids: [Int32], below bound: Int) throws -> BoundedIntegers 
     await #expect(processExitsWith: trap, "rows that overlap") {
       _ = Matrix(try tensor(100), rows: 4, columns: 3, rowStride: 2)
     }
+    await #expect(processExitsWith: trap, "one row that is longer than its stride") {
+      _ = Matrix(try tensor(100), rows: 1, columns: 3, rowStride: 2)
+    }
     await #expect(processExitsWith: trap, "sizes whose product overflows") {
       _ = Matrix(try tensor(100), rows: Int.max, columns: 3, rowStride: Int.max / 2)
     }

@@ -33,7 +33,8 @@ extension Matrix {
   /// The address of whole rows with the padding that follows each, also the last.
   fileprivate func paddedPointer(_ rows: Range<Int>) -> UnsafeMutablePointer<Float> {
     precondition(
-      offset + rows.upperBound * rowStride <= tensor.count, "the last row's padding leaves \(tensor.name)")
+      rowStride >= columns && offset + rows.upperBound * rowStride <= tensor.count,
+      "the last row's padding leaves \(tensor.name)")
     return unsafe pointer(rows)
   }
 }
