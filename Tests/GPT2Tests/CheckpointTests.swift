@@ -81,9 +81,8 @@ import Testing
   func writingAReferenceCaseGivesItsBytes(reference: ReferenceCase) throws {
     let original = try Data(contentsOf: reference.model)
     for source in [reference.model, reference.modelVersion1] {
-      let checkpoint = try Checkpoint(path: source.path)
       let path = directory.path + "/" + source.lastPathComponent
-      try Checkpoint.write(load(source.path), configuration: checkpoint.configuration, to: path)
+      try Checkpoint.write(load(source.path), to: path)
       let isSame = try Data(contentsOf: URL(fileURLWithPath: path)) == original
       #expect(isSame, "from \(source.lastPathComponent)")
     }

@@ -70,8 +70,8 @@ import Testing
     }
     #expect(firstDifference(try model.activation("encoded").array(), expected) == nil)
     // The stream after the last block is the one before it plus the projection of its hidden activations.
-    let weight = try #require(model.parameters["fcprojw"]).slice(2304..<4608)
-    let bias = try #require(model.parameters["fcprojb"]).slice(24..<48)
+    let weight = model.parameters[ParameterPart(.fcprojw, layer: 1)]
+    let bias = model.parameters[ParameterPart(.fcprojb, layer: 1)]
     let projection = try Arena([.init(name: "projection", shape: [240])]).tensors[0]
     Linear.forward(
       try model.activation("fch_gelu").slice(960..<1920).matrix(columns: 96),

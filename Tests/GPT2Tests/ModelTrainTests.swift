@@ -3,6 +3,7 @@ import Machine
 import Operators
 import TestSupport
 import Testing
+import Tokens
 
 /// `train` and `evaluate` give the bits of the passes by themselves, which other tests judge against float64.
 struct ModelTrainTests {
@@ -22,12 +23,20 @@ struct ModelTrainTests {
     TestBatch(seed: seed, vocabulary: 131, batchSize: 7, sequenceLength: 75)
   }
 
-  private func train(_ model: Model, _ batch: TestBatch, optimizer: AdamW?, lossScale: Float = 1) throws
-    -> Double?
-  {
+  @discardableResult
+  private func train(
+    _ model: Model, _ batch: TestBatch, lossScale: Float = 1, clip: Double = 0
+  ) throws -> StepResult {
     try model.train(
       batch.inputs, targets: batch.targets, batchSize: batch.batchSize, sequenceLength: batch.sequenceLength,
-      lossScale: lossScale, optimizer: optimizer)
+      lossScale: lossScale, optimizer: optimizer, clip: clip)
+  }
+
+  @discardableResult
+  private func accumulate(_ model: Model, _ batch: TestBatch, lossScale: Float = 1) throws -> Float {
+    try model.accumulate(
+      batch.inputs, targets: batch.targets, batchSize: batch.batchSize, sequenceLength: batch.sequenceLength,
+      lossScale: lossScale)
   }
 
   @Test(arguments: Recomputation.allCases, [1, 2, 3])
@@ -38,7 +47,8 @@ struct ModelTrainTests {
       let batch = batch(UInt64(step))
       let (loss, norm) = try separate.train(batch, optimizer)
       whole.zeroGradients()
-      #expect(try train(whole, batch, optimizer: optimizer) == norm)
+      let result = try train(whole, batch)
+      #expect(result.loss == loss && result.gradientNorm == norm)
       #expect(whole.meanLoss == loss)
       #expect(firstDifference(try whole.gradients().arrays, try separate.gradients().arrays) == nil)
       #expect(firstDifference(whole.parameters.arrays, separate.parameters.arrays) == nil)
@@ -48,30 +58,70 @@ struct ModelTrainTests {
     #expect(firstDifference(ours.second.arrays, theirs.second.arrays) == nil)
   }
 
-  @Test func gradientsAccumulate() throws {
+  @Test(arguments: [0, 0.01])
+  func gradientsAccumulate(_ clip: Double) throws {
     let (separate, whole) = (try model(), try model())
     for step in 0..<2 {
       try separate.forward(batch(UInt64(step)))
       if step == 0 { separate.zeroGradients() }
       try separate.backward(lossScale: 0.5)
     }
-    let norm = try separate.update(optimizer)
+    let norm = try separate.update(optimizer, clip: clip)
     whole.zeroGradients()
-    #expect(try train(whole, batch(0), optimizer: nil, lossScale: 0.5) == nil)
-    #expect(try train(whole, batch(1), optimizer: optimizer, lossScale: 0.5) == norm)
+    try accumulate(whole, batch(0), lossScale: 0.5)
+    // Not all of an update's batches are in: there is nothing to take.
+    #expect(throws: ModelError.noGradients) { try whole.update(optimizer) }
+    #expect(try train(whole, batch(1), lossScale: 0.5, clip: clip).gradientNorm == norm)
     #expect(firstDifference(whole.parameters.arrays, separate.parameters.arrays) == nil)
   }
 
-  @Test func evaluationIsTheLossOfForward() throws {
-    let model = try model()
+  /// An update that is left due is taken on the way of the next pass, or when it is asked for: the bits are those of one
+  /// that is taken at once.
+  @Test(arguments: [0, 0.01], [1, 2, 3])
+  func dueUpdatesAreTakenInTheNextPass(_ clip: Double, _ threads: Int) throws {
+    let (now, later) = (try model(threads: threads), try model(threads: threads))
+    let training = try later.training()
+    for step in 0..<4 {
+      let batch = batch(UInt64(step))
+      now.zeroGradients()
+      let expected = try train(now, batch, clip: clip)
+      training.gradients.zero()
+      let before = later.parameters.arrays
+      let result = try training.step(
+        Batch(
+          batch.inputs, targets: batch.targets, batchSize: batch.batchSize,
+          sequenceLength: batch.sequenceLength, for: later.configuration),
+        optimizer: optimizer, clip: clip, leavingUpdateDue: true, in: later.workspace)
+      #expect(result == expected)
+      #expect(training.updateCount == step + 1)
+      // The step has taken the update before it, and not its own.
+      #expect((firstDifference(later.parameters.arrays, before) == nil) == (step == 0))
+      #expect(firstDifference(later.parameters.arrays, now.parameters.arrays) != nil)
+    }
+    training.finishUpdate()
+    #expect(firstDifference(later.parameters.arrays, now.parameters.arrays) == nil)
+    for (slot, tensors) in try now.training().slots {
+      #expect(firstDifference(try #require(training.slots[slot]).arrays, tensors.arrays) == nil)
+    }
+  }
+
+  /// Evaluation and samples leave what training left: the pass before them is still there.
+  @Test func evaluationIsTheLossOfForwardAndDisturbsNothing() throws {
+    let (model, other) = (try model(), try model())
     let batch = batch(1)
     try model.forward(batch)
     let loss = try #require(model.meanLoss)
+    let activations = try #require(model.activations).tensors.map { $0.array() }
     let evaluated = try model.evaluate(
       batch.inputs, targets: batch.targets, batchSize: batch.batchSize, sequenceLength: batch.sequenceLength)
-    #expect(evaluated == loss)
-    #expect(model.meanLoss == loss)
-    #expect(throws: ModelError.noForwardPass) { try model.backward() }
+    #expect(evaluated == loss && model.meanLoss == loss)
+    var generator = XorshiftGenerator(seed: 3)
+    _ = try model.sample(after: [1, 2], length: 9, generator: &generator)
+    for (tensor, before) in zip(try #require(model.activations).tensors, activations) {
+      #expect(firstDifference(tensor.array(), before) == nil, "\(tensor.name)")
+    }
+    try model.backward()
+    #expect(firstDifference(try model.gradients().arrays, try other.freshGradients(batch)) == nil)
   }
 
   /// The more is computed again, the less is kept; logits are whole after `forward` alone.
@@ -83,7 +133,7 @@ struct ModelTrainTests {
     #expect(model.activations?["logits"]?.shape == [7, 75, 140])
     for recomputation in Recomputation.allCases {
       model.recomputation = recomputation
-      _ = try train(model, batch, optimizer: nil)
+      try accumulate(model, batch)
       counts.append(floats())
       #expect(model.activations?["logits"]?.shape == [384, 140])
     }
@@ -93,14 +143,44 @@ struct ModelTrainTests {
   /// A loss that is not finite ends the step before anything is updated.
   @Test func nonFiniteLossUpdatesNothing() throws {
     let model = try model()
+    try train(model, batch(1))
     model.parameters["lnfb"]?.fill(.infinity)
-    let before = model.parameters.arrays
-    #expect { try train(model, batch(0), optimizer: optimizer) } throws: { error in
+    let before = try state(model)
+    #expect { try train(model, batch(0)) } throws: { error in
       guard case ModelError.nonFiniteLoss(let loss) = error else { return false }
       return !loss.isFinite
     }
-    #expect(firstDifference(model.parameters.arrays, before) == nil)
-    #expect(model.updateCount == 0)
+    #expect(firstDifference(try state(model), before) == nil)
+    #expect(model.updateCount == 1)
+  }
+
+  /// So does a gradient, also one that is found when all others have been measured: a loss scale of 3e38 leaves the
+  /// loss as it is, and the gradients' squares exceed float32.
+  @Test(arguments: [0, 1.0])
+  func nonFiniteGradientsUpdateNothing(_ clip: Double) throws {
+    let model = try model()
+    try train(model, batch(1))
+    model.zeroGradients()
+    let before = try state(model)
+    #expect(throws: ModelError.nonFiniteGradients(step: 2)) {
+      try train(model, batch(0), lossScale: 3e38, clip: clip)
+    }
+    #expect(firstDifference(try state(model), before) == nil)
+    #expect(model.updateCount == 1)
+    // The next step is that of a model to which this never happened.
+    let other = try self.model()
+    try train(other, batch(1))
+    other.zeroGradients()
+    #expect(try train(model, batch(2)) == train(other, batch(2)))
+    #expect(firstDifference(try state(model), try state(other)) == nil)
+  }
+
+  /// Parameters and both moments.
+  private func state(_ model: Model) throws -> [String: [Float]] {
+    let (first, second) = try model.optimizerMoments()
+    return model.parameters.arrays
+      .merging(first.arrays.map { ("m " + $0, $1) }) { $1 }
+      .merging(second.arrays.map { ("v " + $0, $1) }) { $1 }
   }
 }
 

@@ -200,8 +200,9 @@ import Tokens
       { $0.steps = 0 }, { $0.gradientAccumulation = 0 }, { $0.validationInterval = -1 },
       { $0.validationBatches = 0 }, { $0.sampleInterval = -1 }, { $0.sampleLength = 0 },
       { $0.schedule.warmupSteps = -1 }, { $0.schedule.minimum = 1 }, { $0.optimizer.learningRate = -1 },
-      { $0.optimizer.learningRate = 1e39 }, { $0.optimizer.beta1 = 1 }, { $0.optimizer.beta2 = -0.1 },
-      { $0.optimizer.epsilon = 0 }, { $0.optimizer.weightDecay = .nan }, { $0.gradientClip = -1 },
+      { $0.optimizer.learningRate = 1e39 }, { $0.optimizer = AdamW(beta1: 1) },
+      { $0.optimizer = AdamW(beta2: -0.1) }, { $0.optimizer = AdamW(epsilon: 0) },
+      { $0.optimizer.weightDecay = .nan }, { $0.gradientClip = -1 }, { $0.optimizer = SGD(momentum: 1) },
     ]
     for (index, change) in changes.enumerated() {
       #expect(sentence { try options(change).check() }?.contains(" should be ") ?? false, "\(index)")
