@@ -52,7 +52,8 @@ struct OptimizerOptions: ParsableArguments {
 
   func validate() throws {
     let others: [(String, Bool, OptimizerName)] = [
-      ("--beta1", beta1 != nil, .adamw), ("--beta2", beta2 != nil, .adamw), ("--epsilon", epsilon != nil, .adamw),
+      ("--beta1", beta1 != nil, .adamw), ("--beta2", beta2 != nil, .adamw),
+      ("--epsilon", epsilon != nil, .adamw),
       ("--momentum", momentum != nil, .sgd), ("--nesterov", nesterov, .sgd),
     ]
     for (option, isGiven, owner) in others where isGiven && owner != optimizer {

@@ -113,7 +113,8 @@ struct Train: ParsableCommand {
     let sequenceLength = loop.sequenceLength ?? Self.sequenceLength
     let options = trainingOptions(defaults: TrainingOptions())
     let (tokenizer, tokenizerSummary) = try data.tokenizer(for: source, files)
-    let made = try newModel(source.configuration, options, batchSize: batchSize, sequenceLength: sequenceLength)
+    let made = try newModel(
+      source.configuration, options, batchSize: batchSize, sequenceLength: sequenceLength)
     func loader(_ paths: [String]) throws -> DataLoader {
       try DataLoader(
         paths: paths, batchSize: batchSize, sequenceLength: sequenceLength,

@@ -11,7 +11,7 @@ import Synchronization
 ///
 /// `@unchecked Sendable`: `body` is written by the leader while no task is open, before `ticket` says that some are
 /// (release), and read by those who have claimed one (acquire); a region stays open until its claimed tasks are done.
-package final class Team: @unchecked Sendable {
+@safe package final class Team: @unchecked Sendable {
   /// Tasks of the open region in the upper half, the next one to claim in the lower.
   private let ticket = OwnCacheLine<UInt64>(0)
   private let completed = OwnCacheLine(0)
@@ -20,7 +20,7 @@ package final class Team: @unchecked Sendable {
 
   // The leader's own line, which helpers read: those who claim a task need `body` anyway.
   private let isBusy = Atomic<Bool>(false)
-  private var body: (Int, Int) -> Void = { _, _ in }
+  private var body: UnsafePointer<UncountedBody>?
   private var leader = 0
   private let manner: Wait.Manner
 
@@ -70,13 +70,16 @@ package final class Team: @unchecked Sendable {
     // The lower half of the ticket goes past the number of tasks by one for each thread.
     precondition(tasks < 1 << 30, "\(tasks) tasks")
     withoutActuallyEscaping(body) { body in
-      self.body = body
-      completed.value.store(0, ordering: .relaxed)
-      ticket.value.store(UInt64(tasks) << 32, ordering: .releasing)
-      work(as: leader)
-      var wait = Wait(manner)
-      while completed.value.load(ordering: .acquiring) < tasks { wait.look() }
-      self.body = { _, _ in }
+      let uncounted = UncountedBody(perTask: body)
+      unsafe withUnsafePointer(to: uncounted) { address in
+        unsafe self.body = address
+        completed.value.store(0, ordering: .relaxed)
+        ticket.value.store(UInt64(tasks) << 32, ordering: .releasing)
+        work(as: leader)
+        var wait = Wait(manner)
+        while completed.value.load(ordering: .acquiring) < tasks { wait.look() }
+        unsafe self.body = nil
+      }
     }
   }
 
@@ -100,7 +103,8 @@ package final class Team: @unchecked Sendable {
       let state = ticket.value.wrappingAdd(1, ordering: .acquiring).oldValue
       let task = state & 0xFFFF_FFFF
       if task >= state >> 32 { break }
-      body(Int(task), worker)
+      // Whoever has claimed a task finds it there: the region stays open until the task is done.
+      unsafe body!.pointee.run(Int(task), worker)
       count += 1
     }
     if count > 0 { completed.value.wrappingAdd(count, ordering: .releasing) }

@@ -25,7 +25,7 @@
 }
 
 /// A piece of work as the threads of a region see it: plain bits, because a reference would be counted at each task,
-/// and the threads would contend for the count.
+/// and threads would contend for the count.
 @safe struct WorkTasks {
   let count: Int
   fileprivate let body: UnsafePointer<UncountedBody>
@@ -35,8 +35,8 @@
   func run(_ task: Int, worker: Int) { unsafe body.pointee.run(task, worker) }
 }
 
-/// Not copyable, and so called where it lies.
-private struct UncountedBody: ~Copyable {
+/// What runs tasks; not copyable, and so called where it lies.
+struct UncountedBody: ~Copyable {
   private let perTask: (_ task: Int, _ worker: Int) -> Void
   private let perBlock: (_ range: Range<Int>, _ worker: Int) -> Void
   /// Of a block; 0 where a task is a task.

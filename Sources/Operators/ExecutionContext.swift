@@ -42,8 +42,8 @@ public final class ExecutionContext {
   public func reserve(sequenceLength: Int, sharedCount: Int) throws(MemoryError) {
     let needed = kernels.workerScratchCount(sequenceLength: sequenceLength)
     if needed > workerScratchStride {
-      // Each worker touches its part first, and so has it on its own node: whole huge pages, which spare it misses of
-      // the TLB.
+      // Whole huge pages, so that no two workers share one and each is spared misses of the TLB. A part lies on the node
+      // of whoever touches it first: not for good that of the thread that has the worker's number.
       let page = Buffer.hugePageBytes / MemoryLayout<Float>.stride
       let stride = (needed + page - 1) / page * page
       workerScratch = try Arena([.init(name: "worker scratch", shape: [threads, stride])], placement: .local)

@@ -21,7 +21,8 @@ public enum Linear {
     context: ExecutionContext, beside queue: WorkQueue? = nil
   ) {
     context.perform(
-      GEMM.work(x, weight.transposed, bias: bias, into: y, epilogue: epilogue, context: context), beside: queue)
+      GEMM.work(x, weight.transposed, bias: bias, into: y, epilogue: epilogue, context: context),
+      beside: queue)
   }
 
   /// The gradients of `forward`, in one parallel region.

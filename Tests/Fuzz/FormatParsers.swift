@@ -28,7 +28,9 @@ private let tokenFile = ScratchFile("tokens.bin")
 
 /// Reads all numbers, where the model has the sizes of one in the corpus: making room takes milliseconds.
 func load(_ checkpoint: Checkpoint) {
-  guard let tensors = parameters.first(where: { $0.configuration == checkpoint.configuration }) else { return }
+  guard let tensors = parameters.first(where: { $0.configuration == checkpoint.configuration }) else {
+    return
+  }
   checkpoint.load(into: tensors)
 }
 

@@ -38,7 +38,9 @@ import Testing
     #expect(state.logits == (0..<30).map { Float($0) })
     #expect(state.loss == 1.5)
     for parameter in Parameter.allCases {
-      #expect(state.gradients[parameter.name]?.count == parameter.shape(configuration).reduce(1, *), "\(parameter.name)")
+      #expect(
+        state.gradients[parameter.name]?.count == parameter.shape(configuration).reduce(1, *),
+        "\(parameter.name)")
     }
     let embedding = (0..<10).map(TinyModel.value)
     #expect(state.gradients["wte"] == embedding + [Float](repeating: 0, count: 2 * padded - 10))

@@ -68,7 +68,7 @@ import Testing
     await #expect(processExitsWith: .success) {
       let threads = PromisedThreads.count ?? 0
       let model = try Self.model(threads: threads)
-      precondition(threads > 2 && PromisedThreads.meeting(model.context.parallel, team: nil) == threads)
+      precondition(threads > 2 && PromisedThreads.meet(model.context.parallel, team: nil))
       let (trace, expected) = (try Self.trace(model), try Self.trace(try Self.model(threads: 1)))
       precondition(firstDifference(trace, expected) == nil)
     }

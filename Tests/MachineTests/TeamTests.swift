@@ -74,18 +74,16 @@ struct TeamTests {
     }
   }
 
-  /// In a process of its own, whose threads no other test holds. All tasks are there at once only when as many threads
-  /// are.
+  /// In a process of its own, whose threads no other test holds. As many tasks run at once only where as many threads
+  /// are there.
   @Test(.enabled(if: PromisedThreads.count != nil, "only scripts/test makes more threads than processors"))
   func asManyThreadsComeAsWerePromised() async {
     await #expect(processExitsWith: .success) {
       let threads = PromisedThreads.count ?? 0
       precondition(threads > 2)
       let parallel = Parallel(threads: threads)
-      precondition(PromisedThreads.meeting(parallel, team: nil) == threads)
-      var met = 0
-      parallel.together { team in met = PromisedThreads.meeting(parallel, team: team) }
-      precondition(met == threads)
+      precondition(PromisedThreads.meet(parallel, team: nil))
+      parallel.together { team in precondition(PromisedThreads.meet(parallel, team: team)) }
     }
   }
 }

@@ -133,7 +133,8 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
       Attention.forward(input, shape: size.shape, out: out, logSumExp: logSumExp, context: place.context)
       let dqkv = try place.output(qkv.count)
       try Attention.backward(
-        place.input(dout).matrix(columns: size.channels), qkv: input, out: out, logSumExp: logSumExp, shape: size.shape, dqkv: dqkv.matrix(columns: 3 * size.channels),
+        place.input(dout).matrix(columns: size.channels), qkv: input, out: out, logSumExp: logSumExp,
+        shape: size.shape, dqkv: dqkv.matrix(columns: 3 * size.channels),
         context: place.context)
       return ["dqkv": dqkv.array()]
     }

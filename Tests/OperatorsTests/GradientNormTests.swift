@@ -6,7 +6,9 @@ import Testing
 
 /// The squared norms of rows that every step of training measures, and the norm made of them.
 @Suite struct GradientNormTests {
-  private func norm(of gradients: Tensor, channels: Int, squares: Tensor, _ context: ExecutionContext) -> Double {
+  private func norm(of gradients: Tensor, channels: Int, squares: Tensor, _ context: ExecutionContext)
+    -> Double
+  {
     context.perform(
       GradientNorm.work(of: gradients, channels: channels, squares: squares, context: context))
     return GradientNorm.root(ofSum: squares)

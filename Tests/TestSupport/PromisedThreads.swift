@@ -10,16 +10,19 @@ public enum PromisedThreads {
   /// How many processors Dispatch is shown; nil where the tests run without the library.
   public static let count = ProcessInfo.processInfo.environment["GPT2_TEST_CPUS"].flatMap { Int($0) }
 
-  /// How many threads run tasks of one region at the same time: each task waits for all others, but not for ever.
-  package static func meeting(_ parallel: Parallel, team: Team?) -> Int {
-    let met = Mutex<Set<pthread_t>>([])
+  /// Whether as many threads as were asked for run tasks of one region at the same time: each task waits for all
+  /// others, but not for ever.
+  package static func meet(_ parallel: Parallel, team: Team?) -> Bool {
+    let met = Atomic<Int>(0)
+    let isComplete = Atomic<Bool>(true)
     let deadline = ContinuousClock.now + .seconds(20)
     parallel.forEach(parallel.threads, team: team) { _, _ in
-      _ = met.withLock { $0.insert(pthread_self()) }
-      while met.withLock({ $0.count }) < parallel.threads, ContinuousClock.now < deadline {
+      met.add(1, ordering: .relaxed)
+      while met.load(ordering: .relaxed) < parallel.threads, ContinuousClock.now < deadline {
         Thread.sleep(forTimeInterval: 0.001)
       }
+      if met.load(ordering: .relaxed) < parallel.threads { isComplete.store(false, ordering: .relaxed) }
     }
-    return met.withLock { $0.count }
+    return isComplete.load(ordering: .relaxed)
   }
 }

@@ -71,7 +71,8 @@ extension Checkpoint {
     overwrite: Bool = false
   ) throws(FormatError) {
     try write(
-      .tensors(parameters), configuration: parameters.configuration, to: path, as: format, overwrite: overwrite)
+      .tensors(parameters), configuration: parameters.configuration, to: path, as: format,
+      overwrite: overwrite)
   }
 
   /// Writes this checkpoint in another format, part by part; otherwise as `write(_:to:as:overwrite:)`.

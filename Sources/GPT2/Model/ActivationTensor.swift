@@ -20,12 +20,23 @@ import Operators
 /// Where a layer's tensor is not kept, L is 1.
 public enum ActivationTensor: String, CaseIterable, Sendable {
   case encoded
-  case ln1, ln1Mean = "ln1_mean", ln1Rstd = "ln1_rstd"
-  case qkv, atty, attLSE = "att_lse", residual2
-  case ln2, ln2Mean = "ln2_mean", ln2Rstd = "ln2_rstd"
-  case fch, fchGELU = "fch_gelu", residual3
-  case lnf, lnfMean = "lnf_mean", lnfRstd = "lnf_rstd"
-  case logits, losses, logitsLSE = "logits_lse"
+  case ln1
+  case ln1Mean = "ln1_mean"
+  case ln1Rstd = "ln1_rstd"
+  case qkv, atty
+  case attLSE = "att_lse"
+  case residual2
+  case ln2
+  case ln2Mean = "ln2_mean"
+  case ln2Rstd = "ln2_rstd"
+  case fch
+  case fchGELU = "fch_gelu"
+  case residual3
+  case lnf
+  case lnfMean = "lnf_mean"
+  case lnfRstd = "lnf_rstd"
+  case logits, losses
+  case logitsLSE = "logits_lse"
   case preatt, att
 
   public var name: String { rawValue }
@@ -38,7 +49,9 @@ public enum ActivationTensor: String, CaseIterable, Sendable {
   }
 
   /// Of one layer.
-  func shape(_ configuration: Configuration, _ batchSize: Int, _ sequenceLength: Int, _ retention: Retention) -> [Int] {
+  func shape(_ configuration: Configuration, _ batchSize: Int, _ sequenceLength: Int, _ retention: Retention)
+    -> [Int]
+  {
     let (rows, channels) = ([batchSize, sequenceLength], configuration.channels)
     return switch self {
     case .encoded, .ln1, .atty, .residual2, .ln2, .residual3, .lnf: rows + [channels]

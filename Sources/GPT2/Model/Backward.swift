@@ -54,12 +54,14 @@ extension Network {
     }
     Encoder.backward(
       scratch.dresidual, tokens: inputs, sequenceLength: acts.sequenceLength, accumulate: accumulate,
-      dwte: gradients[ParameterPart(.wte)].matrix(), dwpe: gradients[ParameterPart(.wpe)].matrix(), context: context)
+      dwte: gradients[ParameterPart(.wte)].matrix(), dwpe: gradients[ParameterPart(.wpe)].matrix(),
+      context: context)
     sink.areFinal(.embeddings(inputs))
   }
 
   private func backwardLayer(
-    _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors, accumulate: Bool,
+    _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors,
+    accumulate: Bool,
     beside queue: WorkQueue?
   ) {
     let recomputation = acts.retention.recomputation
@@ -87,17 +89,20 @@ extension Network {
   }
 
   private func backwardFeedForward(
-    _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors, accumulate: Bool,
+    _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors,
+    accumulate: Bool,
     beside queue: WorkQueue?
   ) {
     let tensors = parameters.layer(layer)
     Linear.backward(
-      scratch.dresidual, x: acts.matrix(.fchGELU, layer), weight: tensors.fcprojw.matrix(), accumulate: accumulate,
+      scratch.dresidual, x: acts.matrix(.fchGELU, layer), weight: tensors.fcprojw.matrix(),
+      accumulate: accumulate,
       dx: scratch.dfch, epilogue: .slope(activation, input: acts.matrix(.fch, layer)),
       dweight: gradients.fcprojw.matrix(), dbias: gradients.fcprojb, context: context, beside: queue)
     Linear.backward(
       scratch.dfch, x: acts.matrix(.ln2, layer), weight: tensors.fcw.matrix(), accumulate: accumulate,
-      dx: scratch.dbranch, dweight: gradients.fcw.matrix(), dbias: gradients.fcb, context: context, beside: queue)
+      dx: scratch.dbranch, dweight: gradients.fcw.matrix(), dbias: gradients.fcb, context: context,
+      beside: queue)
     LayerNorm.backward(
       scratch.dbranch, x: acts.matrix(.residual2, layer), weight: tensors.ln2w, mean: acts[.ln2Mean, layer],
       rstd: acts[.ln2Rstd, layer], accumulate: accumulate, dx: scratch.dresidual, dweight: gradients.ln2w,
@@ -105,12 +110,14 @@ extension Network {
   }
 
   private func backwardAttention(
-    _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors, accumulate: Bool,
+    _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors,
+    accumulate: Bool,
     beside queue: WorkQueue?
   ) {
     let tensors = parameters.layer(layer)
     Linear.backward(
-      scratch.dresidual, x: acts.matrix(.atty, layer), weight: tensors.attprojw.matrix(), accumulate: accumulate,
+      scratch.dresidual, x: acts.matrix(.atty, layer), weight: tensors.attprojw.matrix(),
+      accumulate: accumulate,
       dx: scratch.dbranch, dweight: gradients.attprojw.matrix(), dbias: gradients.attprojb, context: context,
       beside: queue)
     Attention.backward(
@@ -118,7 +125,8 @@ extension Network {
       logSumExp: acts[.attLSE, layer], shape: attentionShape(acts), dqkv: scratch.dqkv, context: context)
     Linear.backward(
       scratch.dqkv, x: acts.matrix(.ln1, layer), weight: tensors.qkvw.matrix(), accumulate: accumulate,
-      dx: scratch.dbranch, dweight: gradients.qkvw.matrix(), dbias: gradients.qkvb, context: context, beside: queue)
+      dx: scratch.dbranch, dweight: gradients.qkvw.matrix(), dbias: gradients.qkvb, context: context,
+      beside: queue)
     LayerNorm.backward(
       scratch.dbranch, x: stream(into: layer, acts), weight: tensors.ln1w, mean: acts[.ln1Mean, layer],
       rstd: acts[.ln1Rstd, layer], accumulate: accumulate, dx: scratch.dresidual, dweight: gradients.ln1w,

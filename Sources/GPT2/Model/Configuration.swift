@@ -45,7 +45,9 @@ public struct Configuration: Sendable, Equatable {
       throw .paddedVocabularyTooSmall(padded: padded, vocabularySize: vocabularySize)
     }
     // Bytes of parameters, gradients and two slots of an optimizer, and of what lies between tensors, fit an Int.
-    guard ParameterLayout.checkedCount(Parameter.allCases.map { $0.shape(self) }) != nil else { throw .tooLarge }
+    guard ParameterLayout.checkedCount(Parameter.allCases.map { $0.shape(self) }) != nil else {
+      throw .tooLarge
+    }
   }
 
   /// `vocabularySize` rounded up to a multiple of 128, as llm.c pads it: 50257 → 50304. A size so large that

@@ -89,7 +89,8 @@ extension Network {
     update?.finish()
     LayerNorm.forward(
       stream(into: configuration.layers, acts), weight: parameters[ParameterPart(.lnfw)],
-      bias: parameters[ParameterPart(.lnfb)], y: acts.matrix(.lnf), mean: acts[.lnfMean], rstd: acts[.lnfRstd],
+      bias: parameters[ParameterPart(.lnfb)], y: acts.matrix(.lnf), mean: acts[.lnfMean],
+      rstd: acts[.lnfRstd],
       context: context)
   }
 
@@ -103,10 +104,12 @@ extension Network {
     let tensors = parameters.layer(layer)
     let stream = stream(into: layer, acts)
     LayerNorm.forward(
-      stream, weight: tensors.ln1w, bias: tensors.ln1b, y: acts.matrix(.ln1, layer), mean: acts[.ln1Mean, layer],
+      stream, weight: tensors.ln1w, bias: tensors.ln1b, y: acts.matrix(.ln1, layer),
+      mean: acts[.ln1Mean, layer],
       rstd: acts[.ln1Rstd, layer], context: context)
     Linear.forward(
-      acts.matrix(.ln1, layer), weight: tensors.qkvw.matrix(), bias: tensors.qkvb, y: acts.matrix(.qkv, layer),
+      acts.matrix(.ln1, layer), weight: tensors.qkvw.matrix(), bias: tensors.qkvb,
+      y: acts.matrix(.qkv, layer),
       context: context, beside: queue)
     let kept =
       acts.retention.storesAttention
@@ -123,7 +126,8 @@ extension Network {
       mean: acts[.ln2Mean, layer], rstd: acts[.ln2Rstd, layer], context: context)
     Linear.forward(
       acts.matrix(.ln2, layer), weight: tensors.fcw.matrix(), bias: tensors.fcb, y: acts.matrix(.fch, layer),
-      epilogue: .activation(activation, output: acts.matrix(.fchGELU, layer)), context: context, beside: queue)
+      epilogue: .activation(activation, output: acts.matrix(.fchGELU, layer)), context: context, beside: queue
+    )
     Linear.forward(
       acts.matrix(.fchGELU, layer), weight: tensors.fcprojw.matrix(), bias: tensors.fcprojb,
       y: acts.matrix(.residual3, layer), epilogue: .add(acts.matrix(.residual2, layer)), context: context,

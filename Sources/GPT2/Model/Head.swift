@@ -44,7 +44,8 @@ extension Network {
   ) {
     let logits = logits(acts, rows: acts.rows)
     CrossEntropy.backward(
-      logits, targets: targets, logSumExp: acts[.logitsLSE], scale: lossScale / Float(acts.rows), dlogits: logits,
+      logits, targets: targets, logSumExp: acts[.logitsLSE], scale: lossScale / Float(acts.rows),
+      dlogits: logits,
       context: context)
     Linear.backward(
       logits, x: acts.matrix(.lnf), weight: headWeight, accumulate: accumulate, dx: dnormalised,

@@ -165,7 +165,8 @@ public final class Model {
   ) throws(ModelError) -> StepResult {
     let batch = try trainingBatch(inputs, targets, batchSize, sequenceLength)
     let result = try training().step(
-      batch, lossScale: lossScale, optimizer: optimizer, clip: clip, recomputation: recomputation, in: workspace)
+      batch, lossScale: lossScale, optimizer: optimizer, clip: clip, recomputation: recomputation,
+      in: workspace)
     meanLoss = result.loss
     return result
   }
@@ -222,7 +223,8 @@ public final class Model {
     meanLoss = nil
     try training().reserve(for: optimizer)
     try workspace.reserve(
-      batchSize: batchSize, sequenceLength: sequenceLength, retention: .forBackward(recomputation), backward: true)
+      batchSize: batchSize, sequenceLength: sequenceLength, retention: .forBackward(recomputation),
+      backward: true)
     try inference.reserve(
       batchSize: 1, sequenceLength: configuration.maximumSequenceLength, retention: .nothing)
     try inference.reserve(batchSize: batchSize, sequenceLength: sequenceLength, retention: .nothing)

@@ -18,7 +18,9 @@ public final class Workspace {
   private var forwardStorage: Arena?
   private var backwardStorage: Arena?
 
-  public init(configuration: Configuration, memory: MemoryOptions = MemoryOptions(), context: ExecutionContext) {
+  public init(
+    configuration: Configuration, memory: MemoryOptions = MemoryOptions(), context: ExecutionContext
+  ) {
     self.configuration = configuration
     self.memory = memory
     self.context = context
@@ -90,7 +92,8 @@ public final class Workspace {
     storage = nil
     do {
       let arena = try Arena(
-        [Arena.Entry(name: what, shape: [count])], placement: memory.placement, locked: memory.locked, what: what)
+        [Arena.Entry(name: what, shape: [count])], placement: memory.placement, locked: memory.locked,
+        what: what)
       notice = notice ?? arena.notice
       storage = arena
       return arena.all
