@@ -53,7 +53,7 @@ private func byteCount(_ parts: [Tensor]) -> Int {
 }
 
 private func read(_ parts: [Tensor], _ context: ExecutionContext) {
-  for part in parts { _ = Limits.read(part, context: context) }
+  _ = Limits.read(parts, context: context)
 }
 
 private func share(_ row: Row, of total: Int) -> Row {

@@ -18,12 +18,26 @@ public enum Limits {
   ///
   /// - Returns: its sum in no useful order: a value that depends on every element, so that nothing is skipped.
   public static func read(_ tensor: Tensor, context: ExecutionContext) -> Double {
-    let size = max(1, (tensor.count + context.threads - 1) / context.threads)
+    read([tensor], context: context)
+  }
+
+  /// Reads several tensors once, as if they were one.
+  public static func read(_ tensors: [Tensor], context: ExecutionContext) -> Double {
+    let total = tensors.reduce(0) { $0 + $1.count }
+    let size = max(1, (total + context.threads - 1) / context.threads)
     // A short tensor has fewer ranges than there are threads.
-    let sums = context.shared(0..<(tensor.count + size - 1) / size)
+    let sums = context.shared(0..<(total + size - 1) / size)
     context.perform(
-      .blocks(of: size, in: tensor.count) { range, _ in
-        sums[range.lowerBound / size] = context.kernels.read(tensor, range: range)
+      .blocks(of: size, in: total) { range, _ in
+        var (sum, start) = (Float(0), 0)
+        for tensor in tensors {
+          let part = range.clamped(to: start..<start + tensor.count)
+          if !part.isEmpty {
+            sum += context.kernels.read(tensor, range: part.lowerBound - start..<part.upperBound - start)
+          }
+          start += tensor.count
+        }
+        sums[range.lowerBound / size] = sum
       })
     return sums.array().reduce(0.0) { $0 + Double($1) }
   }

@@ -9,6 +9,10 @@ import Testing
     _ = try everywhere(sharedCount: 3) { place in
       let sum = Limits.read(try place.input(values), context: place.context)
       #expect(sum == Double(values.reduce(0, +)), "\(count) on \(place.context.instructionSet)")
+      // The same in pieces, one of them empty.
+      let cuts = [0, count / 3, count / 3, count / 2, count]
+      let pieces = try zip(cuts, cuts.dropFirst()).map { try place.input(Array(values[$0..<$1])) }
+      #expect(Limits.read(pieces, context: place.context) == sum)
       return [:]
     }
   }
