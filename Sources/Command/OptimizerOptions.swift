@@ -38,8 +38,8 @@ struct OptimizerOptions: ParsableArguments {
     parsing: .unconditional,
     help: number(
       """
-      How fast weights shrink towards 0: in each step by this times the learning rate of themselves, beside the \
-      gradient with adamw, as a part of it with sgd. (default: 0)
+      How fast weights shrink towards 0: each step of adamw takes this times the learning rate times the weight off \
+      it; sgd adds this times the weight to its gradient. (default: 0)
       """))
   var weightDecay: Double?
   @Option(
@@ -53,8 +53,7 @@ struct OptimizerOptions: ParsableArguments {
     parsing: .unconditional,
     help: number(
       """
-      The largest norm of all gradients together, often 1: where it is exceeded they are scaled down to it; 0: never. \
-      (default: 0)
+      The largest norm of all gradients together, often 1: larger ones are scaled down to it; 0: never. (default: 0)
       """))
   var gradientClip: Double?
   @Option(
@@ -65,11 +64,12 @@ struct OptimizerOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: wholeNumber(
-      "Steps in which the learning rate rises in a line to its full size. (default: 0; built-in corpus: 20)"))
+      "First steps, in which the learning rate rises in a line to its full size. (default: 0; built-in corpus: 20)"
+    ))
   var warmupSteps: Int?
   @Option(
     parsing: .unconditional,
-    help: number("What the learning rate falls to until the end, where it falls. (default: 0)"))
+    help: number("What a cosine or linear schedule falls to at the end. (default: 0)"))
   var minLearningRate: Double?
 
   func validate() throws {
