@@ -43,7 +43,7 @@ struct Verify: ParsableCommand {
     let model = try Model(
       configuration: checkpoint.configuration, activation: activation, placement: try execution.placement(),
       context: context)
-    try model.reserve(batchSize: state.batchSize, sequenceLength: state.sequenceLength)
+    try model.reserve(batchSize: state.batchSize, sequenceLength: state.sequenceLength, sampleLength: 0)
     checkpoint.load(into: model.parameters)
 
     Console.print("model     \(ModelText.sizes(checkpoint.configuration))")

@@ -36,6 +36,9 @@ public final class ExecutionContext {
     try reserve(sequenceLength: 1, sharedCount: threads)
   }
 
+  /// Bytes of the scratch at hand.
+  package var scratchByteCount: Int { workerScratch.byteCount + sharedScratch.byteCount }
+
   /// Makes room for attention over `sequenceLength` positions and `sharedCount` floats of shared scratch.
   ///
   /// - Throws: `MemoryError` when that exceeds the memory at hand.

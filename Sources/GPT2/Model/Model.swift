@@ -213,11 +213,13 @@ public final class Model {
 
   /// Allocates everything that training on batches of (B, T), evaluation of the same and samples need.
   ///
-  /// Called before the parameters are filled, it refuses what does not fit before any memory is touched.
+  /// Called before the parameters are filled, it refuses what does not fit before any memory is touched. It takes
+  /// addresses; pages come when a pass first writes to them, for samples those of the tokens that there are.
   ///
+  /// - Parameter sampleLength: tokens of the longest sample, of which the context is seen at most; 0: none.
   /// - Throws: `ModelError`: sizes below 1, T beyond the context, or memory, with the number of bytes.
   public func reserve(
-    batchSize: Int, sequenceLength: Int, optimizer: some Optimizer = AdamW()
+    batchSize: Int, sequenceLength: Int, optimizer: some Optimizer = AdamW(), sampleLength: Int = .max
   ) throws(ModelError) {
     try Batch.check(batchSize: batchSize, sequenceLength: sequenceLength, configuration)
     meanLoss = nil
@@ -225,8 +227,11 @@ public final class Model {
     try workspace.reserve(
       batchSize: batchSize, sequenceLength: sequenceLength, retention: .forBackward(recomputation),
       backward: true)
-    try inference.reserve(
-      batchSize: 1, sequenceLength: configuration.maximumSequenceLength, retention: .nothing)
+    if sampleLength > 0 {
+      try inference.reserve(
+        batchSize: 1, sequenceLength: min(sampleLength, configuration.maximumSequenceLength),
+        retention: .nothing)
+    }
     try inference.reserve(batchSize: batchSize, sequenceLength: sequenceLength, retention: .nothing)
   }
 
