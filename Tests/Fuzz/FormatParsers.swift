@@ -1,5 +1,6 @@
 import GPT2
 import Machine
+import Operators
 import Tokens
 
 /// The readers of checkpoints, debug states and token files.
@@ -29,8 +30,13 @@ private let tokenFile = ScratchFile("tokens.bin")
 /// Reads all numbers, where the model has the sizes of one in the corpus: making room takes milliseconds.
 func load(_ checkpoint: Checkpoint) {
   guard let tensors = parameters.first(where: { $0.configuration == checkpoint.configuration }) else { return }
-  checkpoint.load(into: tensors)
+  checkpoint.load(into: tensors, context: context)
 }
+
+// One thread: its first-come tasks leave nothing to chance.
+private let context = {
+  do { return try ExecutionContext(threads: 1) } catch { fatalError("\(error)") }
+}()
 
 private let parameters = [5, 7, 128].map { padded in
   do { return try ParameterTensors(smallest(padded: padded)) } catch { fatalError("\(error)") }
