@@ -48,7 +48,7 @@ public enum Conversion {
 
   /// The first of x's finite numbers that is infinite in `precision`, or nil.
   ///
-  /// - Complexity: reads x once.
+  /// - Complexity: bound by memory: reads x once.
   public static func firstOverflow(
     of x: Tensor, in precision: Precision, context: ExecutionContext
   ) -> Int? {

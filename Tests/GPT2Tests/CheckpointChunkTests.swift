@@ -61,44 +61,46 @@ import Testing
       + InstructionSet.available.map { try ExecutionContext(threads: 3, instructionSet: $0) }
   }
 
-  @Test func llmFilesHoldTheNumbers() throws {
-    let numbers = numbers(huggingFace: false)
-    let formats: [(CheckpointFormat, Data)] = [
-      (.llmVersion3, bytes(numbers, .float32)), (.llmVersion5, bytes(numbers, .bfloat16)),
-    ]
+  @Test(arguments: [CheckpointFormat.llmVersion3, .llmVersion5])
+  func llmFilesHoldTheNumbers(format: CheckpointFormat) throws {
+    let path = directory.path + "/model.bin"
+    let expected = bytes(numbers(huggingFace: false), format.precision)
+    let rounded = rounded(format.precision)
     for context in try contexts() {
-      for (format, expected) in formats {
-        let path = directory.path + "/model.bin"
-        try Checkpoint.write(parameters, to: path, as: format, overwrite: true, context: context)
-        let written = try Data(contentsOf: URL(filePath: path)).dropFirst(1024)
-        #expect(written == expected, "\(format) on \(context.instructionSet), \(context.threads) threads")
-        try expectRead(path, context)
-      }
+      try Checkpoint.write(parameters, to: path, as: format, overwrite: true, context: context)
+      let written = try Data(contentsOf: URL(filePath: path)).dropFirst(1024)
+      #expect(written == expected, "\(format) on \(context.instructionSet), \(context.threads) threads")
+      try expectRead(path, rounded, context)
     }
   }
 
   @Test(arguments: precisions) func directoriesHoldTheNumbers(precision: Precision) throws {
+    let path = directory.path + "/hf"
     let expected = bytes(numbers(huggingFace: true), precision)
+    let rounded = rounded(precision)
     for context in try contexts() {
-      let path = directory.path + "/hf"
       try Checkpoint.write(
         parameters, to: path, as: .huggingFace(precision), overwrite: true, context: context)
       let written = try Data(contentsOf: URL(filePath: path + "/model.safetensors")).suffix(expected.count)
       #expect(written == expected, "\(precision) on \(context.instructionSet), \(context.threads) threads")
-      try expectRead(path, context)
+      try expectRead(path, rounded, context)
     }
   }
 
-  /// What was written is read as the numbers rounded to its precision.
-  private func expectRead(_ path: String, _ context: ExecutionContext) throws {
+  /// The tensors as they are read from a file of this precision.
+  private func rounded(_ precision: Precision) -> [String: [Float]] {
+    guard precision != .float32 else { return parameters.arrays }
+    let format = HalfFormat(precision)
+    return parameters.arrays.mapValues { $0.map { format.value(format.nearest($0)) } }
+  }
+
+  private func expectRead(_ path: String, _ expected: [String: [Float]], _ context: ExecutionContext) throws {
     let checkpoint = try Checkpoint(path: path)
-    let format = checkpoint.precision == .float32 ? nil : HalfFormat(checkpoint.precision)
     let read = try ParameterTensors(checkpoint.configuration)
     read.all.fill(7)
     checkpoint.load(into: read, context: context)
-    for (tensor, original) in zip(read.tensors, parameters.tensors) {
-      let expected = original.array().map { number in format.map { $0.value($0.nearest(number)) } ?? number }
-      let difference = firstDifference(tensor.array(), expected)
+    for tensor in read.tensors {
+      let difference = firstDifference(tensor.array(), try #require(expected[tensor.name]))
       #expect(difference == nil, "\(tensor.name) of \(checkpoint.format) on \(context.instructionSet)")
     }
   }

@@ -24,8 +24,6 @@ import Testing
       let dense = try place.output(columns * rows)
       Transposition.forward(
         x, y: Matrix(padded, rows: columns, columns: rows, rowStride: rows + apart), context: place.context)
-      Transposition.forward(
-        Matrix(dense, rows: 0, columns: 0), y: Matrix(dense, rows: 0, columns: 0), context: place.context)
       Transposition.forward(x, y: Matrix(dense, rows: columns, columns: rows), context: place.context)
       return ["padded": padded.array(), "dense": dense.array()]
     }
@@ -39,6 +37,22 @@ import Testing
       expect(outputs["dense"], equals: dense, "on \(set)")
       expect(outputs["padded"], equals: padded, "with gaps on \(set)")
     }
+  }
+
+  /// The halves of a tensor of weights.
+  @Test func bfloat16() throws {
+    let (rows, columns) = (70, 130)
+    let numbers = (0..<rows * columns).map { Float($0 % 256) / 8 }
+    let halves = try Arena.guardedTensor(shape: [rows, columns], elementType: .bfloat16, edge: .end)
+    let expected = (0..<columns).flatMap { column in (0..<rows).map { numbers[$0 * columns + column] } }
+    let results = try everywhere { place in
+      Conversion.forward(try place.input(numbers), y: halves, context: place.context)
+      let y = try place.output(rows * columns)
+      let x = Matrix(halves, rows: rows, columns: columns)
+      Transposition.forward(x, y: Matrix(y, rows: columns, columns: rows), context: place.context)
+      return ["y": y.array()]
+    }
+    for (set, outputs) in results { expect(outputs["y"], equals: expected, "on \(set)") }
   }
 
   /// From a file, as checkpoints are read, from an odd place on; numbers that each precision holds, and NaN.

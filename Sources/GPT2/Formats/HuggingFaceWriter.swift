@@ -12,7 +12,7 @@ extension HuggingFaceCheckpoint {
     overwrite: Bool, context: ExecutionContext
   ) throws(FormatError) {
     var writer = NumberWriter(as: precision, context: context)
-    let transposed = try transposedRows(configuration)
+    let rows = try roomForRows(configuration)
     let folder = try writing { () throws(FileError) in try NewDirectory(path: directory) }
     var tensors = try writing { () throws(FileError) in
       try AtomicFile(path: directory + "/" + fileName, overwrite: overwrite)
@@ -28,9 +28,9 @@ extension HuggingFaceCheckpoint {
       let (tensor, shape) = (source.tensor(part), HuggingFaceTensors.shape(part, configuration))
       if HuggingFaceTensors.isTransposed(part) {
         let matrix = tensor.matrix(columns: shape[0])
-        try write(matrix, by: transposed, &writer, path: directory, to: &tensors)
+        try writeTransposed(matrix, by: rows, &writer, path: directory, to: &tensors)
       } else {
-        try write(tensor.slice(0..<shape.reduce(1, *)), &writer, path: directory, to: &tensors)
+        try writeNumbers(tensor.slice(0..<shape.reduce(1, *)), &writer, path: directory, to: &tensors)
       }
     }
     do throws(FileError) {
@@ -41,7 +41,7 @@ extension HuggingFaceCheckpoint {
   }
 
   /// Room for as many rows of a transposed matrix as are written at a time.
-  private static func transposedRows(_ configuration: Configuration) throws(FormatError) -> Tensor {
+  private static func roomForRows(_ configuration: Configuration) throws(FormatError) -> Tensor {
     let counts = configuration.parameterParts.filter { HuggingFaceTensors.isTransposed($0) }.map { part in
       let shape = HuggingFaceTensors.shape(part, configuration)
       return min(shape[0], rowsAtATime(of: shape[1])) * shape[1]
@@ -52,7 +52,7 @@ extension HuggingFaceCheckpoint {
   private static func rowsAtATime(of columns: Int) -> Int { max(1, NumberWriter.chunk / columns) }
 
   /// Writes the transposed of `matrix`, some of its rows at a time by way of a tensor that has room for them.
-  private static func write(
+  private static func writeTransposed(
     _ matrix: Matrix, by rows: Tensor, _ writer: inout NumberWriter, path: String, to file: inout AtomicFile
   ) throws(FormatError) {
     let transposed = matrix.transposed
@@ -62,12 +62,12 @@ extension HuggingFaceCheckpoint {
       let chunk = rows.slice(0..<range.count * transposed.columns, name: matrix.tensor.name)
       Transposition.forward(
         transposed[range].transposed, y: chunk.matrix(columns: transposed.columns), context: writer.context)
-      try write(chunk, &writer, path: path, to: &file)
+      try writeNumbers(chunk, &writer, path: path, to: &file)
     }
   }
 
-  /// float16 alone has so narrow a range that a model's weights could leave it.
-  private static func write(
+  /// Refuses what float16 cannot hold: it alone has so narrow a range that a model's weights could leave it.
+  private static func writeNumbers(
     _ tensor: Tensor, _ writer: inout NumberWriter, path: String, to file: inout AtomicFile
   ) throws(FormatError) {
     if writer.precision == .float16,
