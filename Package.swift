@@ -54,7 +54,8 @@ let package = Package(
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "GPT2", "Tokens", "Machine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "GPT2", "Tokens", "Operators", "Machine",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tests/Fuzz", exclude: ["Corpus"], swiftSettings: safe),
     .testTarget(name: "MachineTests", dependencies: ["Machine", "TestSupport"], swiftSettings: safe),

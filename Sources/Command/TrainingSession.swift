@@ -24,7 +24,7 @@ struct TrainingSession {
     try log?.writeStart(self)
     printHeader()
     switch source {
-    case .checkpoint(let checkpoint): checkpoint.load(into: model.parameters)
+    case .checkpoint(let checkpoint): checkpoint.load(into: model.parameters, context: model.context)
     case .fresh: model.initialize(seed: options.seed)
     }
     var summary = TrainingSummary()

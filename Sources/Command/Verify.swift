@@ -44,7 +44,7 @@ struct Verify: ParsableCommand {
       configuration: checkpoint.configuration, activation: activation, placement: try execution.placement(),
       context: context)
     try model.reserve(batchSize: state.batchSize, sequenceLength: state.sequenceLength, sampleLength: 0)
-    checkpoint.load(into: model.parameters)
+    checkpoint.load(into: model.parameters, context: context)
 
     Console.print("model     \(ModelText.sizes(checkpoint.configuration))")
     Console.print("batch     \(state.batchSize) × \(state.sequenceLength)")

@@ -130,6 +130,8 @@ typedef struct ck_kernels {
   void (*float_to_float16)(const float *x, long n, void *y);
   void (*bfloat16_to_float)(const void *x, long n, float *y);
   void (*float16_to_float)(const void *x, long n, float *y);
+  // y (columns, rows), rows ldy apart = the transposed of x (rows, columns), rows ldx apart.
+  void (*transpose)(const float *x, long ldx, long rows, long columns, float *y, long ldy);
   void (*exponential)(const float *x, long n, float *y);
   void (*power_of_two)(const float *x, long n, float *y);  // x ≤ 127; 0 where the result is below 2^−126.5
 

@@ -25,6 +25,7 @@
 #include "adamw.h"
 #include "sgd.h"
 #include "convert.h"
+#include "transpose.h"
 #include "limits.h"
 
 #define TABLE_STRING(x) #x
@@ -59,6 +60,7 @@ const ck_kernels ISA_NAME(ck_table) = {
     .float_to_float16 = float_to_float16,
     .bfloat16_to_float = bfloat16_to_float,
     .float16_to_float = float16_to_float,
+    .transpose = transpose,
     .exponential = exponential,
     .power_of_two = power_of_two,
     .peak = peak,

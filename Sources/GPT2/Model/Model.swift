@@ -61,7 +61,7 @@ public final class Model {
     try self.init(
       configuration: checkpoint.configuration, activation: activation, placement: placement, locked: locked,
       context: context)
-    checkpoint.load(into: parameters)
+    checkpoint.load(into: parameters, context: context)
   }
 
   public var configuration: Configuration { network.configuration }
