@@ -48,9 +48,11 @@ let package = Package(
       ],
       path: "Benchmarks/GPT2Bench", swiftSettings: safe),
     .target(
-      name: "TestSupport", dependencies: ["Machine", "Operators", "GPT2", "Reference"],
-      path: "Tests/TestSupport",
-      swiftSettings: safe),
+      name: "TestSupport",
+      dependencies: [
+        "Machine", "Operators", "GPT2", "Reference", .product(name: "RealModule", package: "swift-numerics"),
+      ],
+      path: "Tests/TestSupport", swiftSettings: safe),
     .executableTarget(
       name: "Fuzz",
       dependencies: [

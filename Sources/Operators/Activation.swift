@@ -15,6 +15,7 @@ public enum Activation: String, CaseIterable, Sendable {
   /// - Accuracy: a few ulp of |y| where x > −1; for GELU 6ε·2|u| of |y| more towards the negative tail, where y → 0.
   ///   `ActivationTests` derives and enforces the bound.
   /// - Complexity: ≈ 30 FLOP and 8 bytes an element.
+  ///   Its derivative is an epilogue of the product before it (`Epilogue.slope`).
   /// - SeeAlso: Hendrycks, Gimpel 2016, arXiv:1606.08415.
   public func forward(_ x: Tensor, y: Tensor, context: ExecutionContext) {
     let count = x.count
@@ -22,23 +23,6 @@ public enum Activation: String, CaseIterable, Sendable {
     context.perform(
       .blocks(of: context.blockSize(count, least: 8192, multipleOf: 16), in: count) { range, _ in
         context.kernels.activationForward(self, x, range: range, y: y)
-      })
-  }
-
-  /// dx = activation′(x)·dout, element by element.
-  ///
-  /// - Parameters:
-  ///   - x, dout: (count).
-  ///   - dx: (count), overwritten; may be dout.
-  /// - Complexity: ≈ 40 FLOP and 12 bytes an element.
-  public func backward(_ dout: Tensor, x: Tensor, dx: Tensor, context: ExecutionContext) {
-    let count = x.count
-    precondition(
-      dout.count == count && dx.count == count, "\(count) elements of x, \(dout.count) and \(dx.count) others"
-    )
-    context.perform(
-      .blocks(of: context.blockSize(count, least: 8192, multipleOf: 16), in: count) { range, _ in
-        context.kernels.activationBackward(self, x, dout, range: range, dx: dx)
       })
   }
 }

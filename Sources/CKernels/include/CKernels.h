@@ -101,11 +101,8 @@ typedef struct ck_kernels {
   void (*layer_norm_backward)(const float *dout, const float *x, const float *weight, const float *mean,
                               const float *rstd, long rows, long c, float *dx, float *dweight, float *dbias);
   void (*gelu_forward)(const float *x, long n, float *y);
-  void (*gelu_backward)(const float *x, const float *dout, long n, float *dx);   // dx may be dout
   void (*gelu_quintic_forward)(const float *x, long n, float *y);
-  void (*gelu_quintic_backward)(const float *x, const float *dout, long n, float *dx);
   void (*add_rows)(const float *x, long ldx, long rows, long columns, float *y, long ldy);  // y += x
-  void (*add)(const float *a, const float *b, long n, float *out);               // out may be a or b
   void (*encoder_forward)(const int32_t *tokens, const float *wte, const float *wpe, long first, long rows,
                           long t, long c, float *out);
   // Columns first..<first+columns of both gradients; dwte and dwpe are added to.
