@@ -5,9 +5,11 @@ import TestSupport
 import Testing
 
 @Suite struct TranspositionTests {
-  /// About a square of 64, one task of four squares and many; vectors of numbers in one direction.
+  /// About a square of 64, one task of four squares and many; vectors of numbers in one direction; enough for threads
+  /// to be in each other's way.
   static let shapes = [
     (0, 3), (1, 1), (1, 7), (5, 1), (33, 65), (64, 64), (63, 129), (65, 31), (1, 700), (700, 1), (300, 450),
+    (1100, 1300),
   ]
 
   /// Both come against inaccessible pages where they are dense. Rows of y that are apart keep what lies between.
