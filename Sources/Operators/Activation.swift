@@ -7,7 +7,7 @@ public enum Activation: String, CaseIterable, Sendable {
   /// x·(½ + 0.35849124x + 0.05037353x³ + 0.00625x⁵): departs from GPT-2 beyond |x| ≈ ½.
   case geluQuintic = "gelu-quintic"
 
-  /// y = activation(x), element by element.
+  /// y = activation(x), element by element; the derivative is applied by the product before it (`Epilogue.slope`).
   ///
   /// - Parameters:
   ///   - x: (count).
@@ -15,7 +15,6 @@ public enum Activation: String, CaseIterable, Sendable {
   /// - Accuracy: a few ulp of |y| where x > −1; for GELU 6ε·2|u| of |y| more towards the negative tail, where y → 0.
   ///   `ActivationTests` derives and enforces the bound.
   /// - Complexity: ≈ 30 FLOP and 8 bytes an element.
-  ///   Its derivative is an epilogue of the product before it (`Epilogue.slope`).
   /// - SeeAlso: Hendrycks, Gimpel 2016, arXiv:1606.08415.
   public func forward(_ x: Tensor, y: Tensor, context: ExecutionContext) {
     let count = x.count

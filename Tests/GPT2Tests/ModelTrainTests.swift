@@ -119,6 +119,23 @@ struct ModelTrainTests {
     }
   }
 
+  /// An update that is asked for comes after the one that is due, and does not replace it.
+  @Test func anotherUpdateTakesTheDueOneFirst() throws {
+    let (now, later) = (try model(), try model())
+    let batch = batch(1)
+    try train(now, batch)
+    try now.update(optimizer)
+    let training = try later.training()
+    _ = try training.step(
+      Batch(
+        batch.inputs, targets: batch.targets, batchSize: batch.batchSize,
+        sequenceLength: batch.sequenceLength, for: later.configuration),
+      optimizer: optimizer, leavingUpdateDue: true, in: later.workspace)
+    try later.update(optimizer)
+    #expect(later.updateCount == 2)
+    #expect(firstDifference(try state(later), try state(now)) == nil)
+  }
+
   /// Evaluation and samples leave what training left: the pass before them is still there.
   @Test func evaluationIsTheLossOfForwardAndDisturbsNothing() throws {
     let (model, other) = (try model(), try model())
@@ -166,6 +183,9 @@ struct ModelTrainTests {
     }
     #expect(firstDifference(try state(model), before) == nil)
     #expect(model.updateCount == 1)
+    // Also what other batches of the update had added counts as zero.
+    #expect(throws: ModelError.noGradients) { try model.update(optimizer) }
+    #expect(try model.gradients().all.array().allSatisfy { $0 == 0 })
   }
 
   /// So does a gradient, also one that is found when all others have been measured: a loss scale of 3e38 leaves the

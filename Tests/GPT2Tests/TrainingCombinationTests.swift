@@ -11,8 +11,8 @@ import Tokens
 /// The tolerances are those of rule 3, with the plain loops in float32 in PyTorch's place (`PlainTraining`): about 10⁻⁶, where an option that is left out moves a loss, a norm or a parameter by 10⁻³ and more.
 @Suite struct TrainingCombinationTests {
   private static let sizes = ReferenceConfiguration(
-    maximumSequenceLength: 6, vocabulary: 17, paddedVocabulary: 20, layers: 2, heads: 3, channels: 9)
-  private static let (batchSize, sequenceLength, steps) = (2, 5, 4)
+    maximumSequenceLength: 8, vocabulary: 29, paddedVocabulary: 32, layers: 2, heads: 3, channels: 15)
+  private static let (batchSize, sequenceLength, steps) = (2, 7, 4)
 
   /// An ε far above what rounding leaves of gradients that are zero (those of the keys' biases), which AdamW would
   /// otherwise take for a direction; and so large that AdamW, too, sees the gradients' scale.
@@ -38,7 +38,7 @@ import Tokens
             options.gradientClip = clip
             options.gradientAccumulation = accumulation
             options.schedule = schedule
-            options.validationBatches = 1
+            options.validationBatches = 2
             options.sampleLength = 5
             return options
           }
