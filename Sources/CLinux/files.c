@@ -3,9 +3,12 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +21,7 @@ int clinux_open(const char *path, enum clinux_open_mode mode, int *descriptor) {
   case CLINUX_CREATE: flags |= O_WRONLY | O_CREAT | O_EXCL; break;
   case CLINUX_APPEND: flags |= O_WRONLY | O_CREAT | O_APPEND; break;
   case CLINUX_CREATE_APPEND: flags |= O_WRONLY | O_CREAT | O_EXCL | O_APPEND; break;
+  case CLINUX_UPDATE: flags |= O_RDWR | O_CREAT; break;
   }
   do {
     *descriptor = open(path, flags, 0666);
@@ -116,6 +120,35 @@ int clinux_make_directory(const char *path) {
 
 int clinux_remove_directory(const char *path) {
   return rmdir(path) == 0 ? 0 : errno;
+}
+
+int clinux_open_directory(const char *path, void **directory) {
+  *directory = opendir(path);
+  return *directory == NULL ? errno : 0;
+}
+
+int clinux_next_name(void *directory, char *name, size_t capacity) {
+  struct dirent *entry;
+  name[0] = 0;
+  do {
+    errno = 0;
+    entry = readdir(directory);
+    if (entry == NULL) return errno;
+  } while (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0);
+  snprintf(name, capacity, "%s", entry->d_name);
+  return 0;
+}
+
+void clinux_close_directory(void *directory) {
+  closedir(directory);
+}
+
+int clinux_try_lock_file(int descriptor) {
+  return flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+}
+
+int clinux_truncate(int descriptor) {
+  return ftruncate(descriptor, 0) == 0 ? 0 : errno;
 }
 
 void clinux_forget_pages(const void *address, size_t byte_count) {

@@ -9,6 +9,8 @@ public enum FileError: Error, Equatable, Sendable {
   case permissionDenied(path: String)
   /// The destination is there already and overwriting was not asked for.
   case exists(path: String)
+  /// Another process has the lock, whose number it left in the file; nil where that is not to be read.
+  case locked(path: String, process: Int?)
   case openFailed(path: String, errno: Int32)
   case readFailed(path: String, errno: Int32)
   case writeFailed(path: String, errno: Int32)
@@ -23,6 +25,8 @@ extension FileError: CustomStringConvertible {
     case .notRegularFile(let path): "Expected a regular file at \(path), found a pipe, device or socket."
     case .permissionDenied(let path): "The system denies permission for \(path)."
     case .exists(let path): "\(path) exists already and is not overwritten unless asked."
+    case .locked(let path, let process):
+      "\(path) is locked by another process\(process.map { ", number \($0)" } ?? "")."
     case .openFailed(let path, let errno): "\(path) cannot be opened: \(systemErrorText(errno))."
     case .readFailed(let path, let errno): "\(path) cannot be read: \(systemErrorText(errno))."
     case .writeFailed(let path, let errno): "\(path) cannot be written: \(systemErrorText(errno))."

@@ -62,8 +62,15 @@ int clinux_usage(struct clinux_usage *usage);
 
 int clinux_process_id(void);
 
+/// From now on the first SIGINT or SIGTERM is only noted, and a second one ends the process with 128 and its number;
+/// with `at_once` the first does. A process that is its container's first is not ended by them otherwise.
+int clinux_catch_stop_signals(int at_once);
+
+/// The signal that was noted; 0: none so far.
+int clinux_stop_signal(void);
+
 // The errno values that callers tell apart.
-extern const int CLINUX_ENOENT, CLINUX_EACCES, CLINUX_EPERM, CLINUX_EISDIR, CLINUX_EEXIST;
+extern const int CLINUX_ENOENT, CLINUX_EACCES, CLINUX_EPERM, CLINUX_EISDIR, CLINUX_EEXIST, CLINUX_EWOULDBLOCK;
 
 /// The system's words for an errno, terminated.
 void clinux_error_text(int error, char *text, size_t capacity);
@@ -75,6 +82,7 @@ enum clinux_open_mode {
   CLINUX_CREATE,         // a new file; EEXIST when there is one
   CLINUX_APPEND,         // at the end of an existing or new file
   CLINUX_CREATE_APPEND,  // at the end of a new file; EEXIST when there is one
+  CLINUX_UPDATE,         // an existing or new file, to read and to write
 };
 
 enum clinux_file_kind { CLINUX_REGULAR, CLINUX_DIRECTORY, CLINUX_OTHER };
@@ -112,6 +120,20 @@ int clinux_make_directory(const char *path);
 
 /// An empty one.
 int clinux_remove_directory(const char *path);
+
+/// For `clinux_next_name`; closed by `clinux_close_directory`.
+int clinux_open_directory(const char *path, void **directory);
+
+/// The name of the next entry but "." and "..", terminated; empty behind the last. 256 bytes hold every name.
+int clinux_next_name(void *directory, char *name, size_t capacity);
+
+void clinux_close_directory(void *directory);
+
+/// Takes the lock of an open file, which goes with its last descriptor; EWOULDBLOCK when another process has it.
+int clinux_try_lock_file(int descriptor);
+
+/// Takes all bytes out of the file.
+int clinux_truncate(int descriptor);
 
 /// Maps a file read-only. `byte_count` > 0.
 int clinux_map_file(int descriptor, size_t byte_count, const void **address);
