@@ -7,7 +7,7 @@ struct Fuzz: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Feeds mutated inputs to a parser, or lists the parsers where none is named.")
 
-  private static let parsers = formatParsers + huggingFaceParsers + tokenizerParsers
+  private static let parsers = formatParsers + huggingFaceParsers + tokenizerParsers + runParsers
 
   @Argument(help: "The parser.") var parser: String?
   @Option(help: "How many inputs.") var inputs = 1_000_000

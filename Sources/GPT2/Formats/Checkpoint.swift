@@ -4,9 +4,13 @@ import Operators
 /// The weights of a model on disk, read in two steps: opening maps the files and checks all of their headers
 /// against their sizes; loading copies the tensors into an arena of the caller's.
 ///
-/// Three versions of llm.c's file and Hugging Face's directory are told apart by content: `CheckpointFormat`.
+/// Three versions of llm.c's file and Hugging Face's directory are told apart by content: `CheckpointFormat`; of a run
+/// directory (`Run`) it is the newest whole step's model.
 public struct Checkpoint: Sendable {
+  /// Of a run directory, that of the model in its newest whole step.
   public let path: String
+  /// What is wrong with newer steps of the run directory.
+  public let damages: [FormatError]
   public let format: CheckpointFormat
   public let configuration: Configuration
   /// The coarsest that a tensor is stored in.
@@ -23,14 +27,16 @@ public struct Checkpoint: Sendable {
   /// Opens the file or the directory and checks it. Allocates nothing that grows with the model.
   ///
   /// - Throws: `FormatError`, naming the file and the field that is off.
-  public init(path: String) throws(FormatError) {
-    self.path = path
+  public init(path given: String) throws(FormatError) {
     do {
-      let checkpoint = try LLMCheckpoint(path: path)
+      let checkpoint = try LLMCheckpoint(path: given)
+      path = given
+      damages = []
       storage = .llm(checkpoint)
       (format, configuration) = (checkpoint.format, checkpoint.configuration)
       byteCount = checkpoint.byteCount
     } catch .file(.isDirectory) {
+      (path, damages) = try RunDirectory.model(in: given)
       let checkpoint = try HuggingFaceCheckpoint(path: path)
       storage = .huggingFace(checkpoint)
       (format, configuration) = (.huggingFace(checkpoint.precision), checkpoint.configuration)

@@ -1,4 +1,3 @@
-import JSON
 import Machine
 import Operators
 
@@ -81,24 +80,12 @@ extension HuggingFaceCheckpoint {
   }
 
   private static func header(_ configuration: Configuration, precision: Precision) -> [UInt8] {
-    let type = [Precision.float32: "F32", .bfloat16: "BF16"][precision] ?? "F16"
-    // `transformers` asks for the format, by which it means a framework.
-    var entries: [(String, JSONText)] = [("__metadata__", .object([("format", .text("pt"))]))]
-    var offset = 0
-    for part in configuration.parameterParts {
-      let shape = HuggingFaceTensors.shape(part, configuration)
-      let end = offset + shape.reduce(1, *) * precision.byteCount
-      let name = HuggingFaceTensors.prefix + HuggingFaceTensors.name(part)
-      let fields: [(String, JSONText)] = [
-        ("dtype", .text(type)), ("shape", .array(shape.map { .integer($0) })),
-        ("data_offsets", .array([.integer(offset), .integer(end)])),
-      ]
-      entries.append((name, .object(fields)))
-      offset = end
-    }
-    var json = Array(JSONText.object(entries).encoded.utf8)
-    // Spaces up to a multiple of eight, so that the tensors are aligned.
-    json += [UInt8](repeating: UInt8(ascii: " "), count: (8 - json.count % 8) % 8)
-    return littleEndianBytes([UInt64(json.count)]) + json
+    SafetensorsWriter.header(
+      configuration.parameterParts.map { part in
+        (
+          HuggingFaceTensors.prefix + HuggingFaceTensors.name(part),
+          HuggingFaceTensors.shape(part, configuration)
+        )
+      }, precision: precision)
   }
 }

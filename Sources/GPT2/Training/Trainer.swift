@@ -10,12 +10,12 @@ import Tokens
 public final class Trainer {
   public let model: Model
   public let options: TrainingOptions
-  private var training: DataLoader
-  private var validation: DataLoader?
+  private(set) var training: DataLoader
+  private(set) var validation: DataLoader?
   private let tokenizer: Tokenizer?
-  private var generator: XorshiftGenerator
-  private var sampleCount = 0
-  private let state: TrainingState
+  let state: TrainingState
+  /// But for what the loader and the training state know.
+  private var ownProgress: TrainingProgress
 
   /// Checks the options and allocates all the memory of the run.
   ///
@@ -33,7 +33,8 @@ public final class Trainer {
     self.validation = validation
     self.tokenizer = tokenizer
     self.options = options
-    generator = XorshiftGenerator(seed: options.seed)
+    ownProgress = TrainingProgress(
+      position: training.position, generator: XorshiftGenerator(seed: options.seed))
     do {
       try model.reserve(
         batchSize: training.batchSize, sequenceLength: training.sequenceLength, optimizer: options.optimizer,
@@ -42,23 +43,67 @@ public final class Trainer {
     } catch { throw .model(error) }
   }
 
-  /// Runs all steps.
+  /// How far the run has come, between two steps and inside the closures of `run`.
+  public var progress: TrainingProgress {
+    var progress = ownProgress
+    progress.position = training.position
+    progress.updateCount = state.updateCount
+    return progress
+  }
+
+  /// Goes on from where another run was, whose parameters and slots are in place.
   ///
-  /// - Parameter report: called after each validation, sample and step; what it throws ends the run. The update of a
-  ///   step may still be due then, to be taken beside the next one's arithmetic: `TrainingState.finishUpdate` takes it
-  ///   for those who want to look at the parameters.
+  /// - Throws: `DataError.position` where the training data have no such place; nothing has changed then.
+  func restore(_ progress: TrainingProgress) throws(DataError) {
+    try training.move(to: progress.position)
+    state.restore(updateCount: progress.updateCount)
+    ownProgress = progress
+  }
+
+  /// Runs the steps that are left.
+  ///
+  /// - Parameters:
+  ///   - report: called after each validation, sample and step; what it throws ends the run. The update of a step may
+  ///     still be due then, to be taken beside the next one's arithmetic: `TrainingState.finishUpdate` takes it for
+  ///     those who want to look at the parameters.
+  ///   - shouldStop: asked between the parts of a step, so that the run ends early with a whole step.
+  ///   - atStep: called where a step begins, after its validation and sample, and once after the last step: where to
+  ///     save (`Run.save`).
   /// - Throws: `TrainingError`. A step whose loss or gradients are not finite changes nothing.
-  public func run(report: (TrainingEvent) throws -> Void) throws(TrainingError) {
+  public func run(
+    report: (TrainingEvent) throws -> Void, shouldStop: () -> Bool = { false },
+    atStep: (Int) throws -> Void = { _ in }
+  ) throws(TrainingError) {
     defer { state.finishUpdate() }
-    for step in 0...options.steps {
-      if Self.isDue(step, every: options.validationInterval), let loss = try validationLoss(step: step) {
-        try Self.emit(.validation(step: step, loss: loss), report)
+    while !shouldStop() {
+      let step = ownProgress.step
+      if !ownProgress.isReported { try reportModel(step: step, report) }
+      do { try atStep(step) } catch { throw .report(error) }
+      guard step < options.steps, !shouldStop() else { return }
+      let position = training.position
+      let result: TrainingStep
+      do { result = try train(step: step) } catch {
+        // So that what is saved now goes on with this step's batches.
+        try? training.move(to: position)
+        throw error
       }
-      if step > 0, Self.isDue(step, every: options.sampleInterval) {
-        try Self.emit(try sample(step: step), report)
-      }
-      if step < options.steps { try Self.emit(.train(try train(step: step)), report) }
+      ownProgress.addTrainingLoss(result.loss)
+      ownProgress.step += 1
+      ownProgress.isReported = false
+      try Self.emit(.train(result), report)
     }
+  }
+
+  /// Validation and sample, where they are due.
+  private func reportModel(step: Int, _ report: (TrainingEvent) throws -> Void) throws(TrainingError) {
+    if Self.isDue(step, every: options.validationInterval), let loss = try validationLoss(step: step) {
+      ownProgress.addValidationLoss(loss)
+      try Self.emit(.validation(step: step, loss: loss), report)
+    }
+    if step > 0, Self.isDue(step, every: options.sampleInterval) {
+      try Self.emit(try sample(step: step), report)
+    }
+    ownProgress.isReported = true
   }
 
   private static func isDue(_ step: Int, every interval: Int) -> Bool {
@@ -133,10 +178,12 @@ public final class Trainer {
   private func sample(step: Int) throws(TrainingError) -> TrainingEvent {
     let prompts = options.samplePrompts
     let prompt =
-      prompts.isEmpty ? [model.startToken(tokenizer: tokenizer)] : prompts[sampleCount % prompts.count]
-    sampleCount += 1
+      prompts.isEmpty
+      ? [model.startToken(tokenizer: tokenizer)] : prompts[ownProgress.sampleCount % prompts.count]
+    ownProgress.sampleCount += 1
     do {
-      let tokens = try model.sample(after: prompt, length: options.sampleLength, generator: &generator)
+      let tokens = try model.sample(
+        after: prompt, length: options.sampleLength, generator: &ownProgress.generator)
       return .sample(step: step, tokens: tokens, text: tokenizer?.decode(tokens))
     } catch { throw TrainingError(error, step: step) }
   }

@@ -52,6 +52,12 @@ public final class TrainingState {
     return tensors
   }
 
+  /// Goes on counting from those of a run that was saved.
+  func restore(updateCount: Int) {
+    finishUpdate()
+    self.updateCount = updateCount
+  }
+
   // MARK: - Steps
 
   /// Adds the gradients of one of several batches of an update.

@@ -55,7 +55,7 @@ extension Tokenizer {
   ///
   /// - Throws: `FormatError` for a token of more than 255 bytes, merges that are not in the order of ids, which
   ///   the file could not tell, and `FormatError.file`.
-  func writeLLM(to path: String) throws(FormatError) {
+  package func writeLLM(to path: String) throws(FormatError) {
     if case .merges(let merges) = scheme,
       zip(merges, merges.dropFirst()).contains(where: { $0.token >= $1.token })
     {

@@ -1,0 +1,134 @@
+import Foundation
+import GPT2
+import Machine
+import Operators
+import TestSupport
+import Testing
+import Tokens
+
+@Suite struct RunTests {
+  // MARK: - Round trips
+
+  @Test func aSavedStepHoldsEverything() throws {
+    let scratch = try ScratchDirectory()
+    let path = scratch.path + "/run"
+    let saved = try RunCase.trainer()
+    let run = try Run(path: path)
+    run.arguments = ["--steps", "10"]
+    try RunCase.run(saved, savingTo: run, until: 7)
+    let step = try #require(try run.newest().step)
+    #expect(step.path == path + "/step-00000006" && step.arguments == ["--steps", "10"])
+    // The saved run has gone on by a step: another one to the same place.
+    let same = try RunCase.trainer()
+    try RunCase.run(same, until: 6)
+    let resumed = try RunCase.trainer()
+    try step.restore(resumed)
+    #expect(firstDifference(try RunCase.tensors(resumed), try RunCase.tensors(same)) == nil)
+    #expect(resumed.progress.step == 6 && resumed.progress.updateCount == 6)
+    #expect(resumed.progress.isReported && !same.progress.isReported)
+    #expect(resumed.progress.position == same.progress.position)
+    #expect(resumed.progress.trainingLosses == same.progress.trainingLosses)
+    #expect(resumed.progress.trainingLosses.count == 6)
+    // Step 6 was validated and sampled before it was saved.
+    #expect(resumed.progress.validationLosses.map(\.step) == [0, 3, 6] && resumed.progress.sampleCount == 3)
+    #expect(resumed.progress.validationLoss == resumed.progress.validationLosses[2].loss)
+    // Nothing but the steps and the lock.
+    #expect(try Directory.names(in: path) == ["lock", "step-00000003", "step-00000006"])
+  }
+
+  /// Losses, samples, validations, parameters and moments, on other threads and with every instruction set.
+  @Test(arguments: InstructionSet.available)
+  func aResumedRunHasTheBitsOfOneThatWasNot(instructionSet: InstructionSet) throws {
+    let whole = try RunCase.trainer()
+    let events = try RunCase.run(whole)
+    for (last, saved) in [(4, 3), (5, 5), (8, 8), (9, 6), (10, 9)] {
+      let scratch = try ScratchDirectory()
+      let path = scratch.path + "/run"
+      let first = try RunCase.trainer(threads: 1)
+      do {
+        let run = try Run(path: path)
+        _ = try RunCase.run(first, savingTo: run, until: last)
+        // As a signal would: wherever the run stops.
+        if last == saved { try run.save(first) }
+      }
+      let second = try RunCase.trainer(threads: 3, instructionSet: instructionSet)
+      let run = try Run(path: path)
+      let step = try #require(try run.newest().step)
+      #expect(step.progress.step == saved && step.progress.isReported == (last != saved))
+      try step.restore(second)
+      let resumedEvents = try RunCase.run(second, savingTo: run)
+      #expect(resumedEvents == Array(events.suffix(resumedEvents.count)) && !resumedEvents.isEmpty)
+      #expect(firstDifference(try RunCase.tensors(second), try RunCase.tensors(whole)) == nil)
+      #expect(second.progress == whole.progress)
+    }
+  }
+
+  @Test func everyOptimizerIsSavedByItsSlots() throws {
+    for momentum in [0, 0.9] {
+      let options = RunCase.options { $0.optimizer = SGD(momentum: momentum) }
+      let scratch = try ScratchDirectory()
+      let whole = try RunCase.trainer(options)
+      try RunCase.run(whole)
+      let first = try RunCase.trainer(options)
+      let run = try Run(path: scratch.path + "/run")
+      try RunCase.run(first, savingTo: run, until: 4)
+      let file = try SafetensorsFile(path: scratch.path + "/run/step-00000003/optimizer.safetensors")
+      let parts = 2 + 2 + 12 * RunCase.tiny.layers
+      #expect(file.entries.count == (momentum == 0 ? 0 : parts))
+      #expect(file.entries.allSatisfy { $0.name.hasPrefix("momentum.") })
+      let second = try RunCase.trainer(options)
+      try #require(try run.newest().step).restore(second)
+      try RunCase.run(second)
+      #expect(firstDifference(try RunCase.tensors(second), try RunCase.tensors(whole)) == nil)
+    }
+  }
+
+  /// An update that is due is taken before anything is written.
+  @Test func aDueUpdateIsSaved() throws {
+    let scratch = try ScratchDirectory()
+    let run = try Run(path: scratch.path + "/run")
+    let options = RunCase.options { ($0.validationInterval, $0.sampleInterval) = (0, 0) }
+    let trainer = try RunCase.trainer(options)
+    try trainer.run(report: { event in
+      if case .train(let step) = event, step.step == 1 { try run.save(trainer) }
+    })
+    let resumed = try RunCase.trainer(options)
+    try #require(try run.newest().step).restore(resumed)
+    let same = try RunCase.trainer(options)
+    try RunCase.run(same, until: 2)
+    #expect(firstDifference(try RunCase.tensors(resumed), try RunCase.tensors(same)) == nil)
+  }
+
+  @Test func lossesComeBackToTheBit() throws {
+    let scratch = try ScratchDirectory()
+    let trainer = try RunCase.trainer()
+    try RunCase.run(trainer)
+    let run = try Run(path: scratch.path + "/run")
+    let step = try RunStep(path: try run.save(trainer))
+    #expect(step.progress == trainer.progress)
+    // Of all magnitudes: shortest digits, read as Double, rounded to Float.
+    var random = TestRandom(seed: 5)
+    for _ in 0..<20_000 {
+      let value = Float(bitPattern: UInt32(truncatingIfNeeded: random.next()))
+      guard value.isFinite else { continue }
+      #expect(Float(Double("\(value)") ?? .nan).bitPattern == value.bitPattern)
+    }
+  }
+
+  @Test func theModelIsACheckpoint() throws {
+    let scratch = try ScratchDirectory()
+    let trainer = try RunCase.trainer()
+    let run = try Run(path: scratch.path + "/run")
+    run.tokenizer = .bytes
+    run.modelFiles = [("vocab.json", [0x7B, 0x7D])]
+    let path = try run.save(trainer)
+    for found in [scratch.path + "/run", path, path + "/model"] {
+      let checkpoint = try Checkpoint(path: found)
+      #expect(checkpoint.path == path + "/model" && checkpoint.damages.isEmpty)
+      let model = try Model(checkpoint: checkpoint, context: ExecutionContext(threads: 1))
+      #expect(firstDifference(model.parameters.arrays, trainer.model.parameters.arrays) == nil)
+    }
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path + "/model/vocab.json")) == Data("{}".utf8))
+    #expect(try Tokenizer(path: path + "/model/gpt2_tokenizer.bin").vocabularySize == 257)
+  }
+}
