@@ -50,7 +50,7 @@ struct Convert: ParsableCommand {
   }
 
   func run() throws {
-    let source = try Checkpoint(path: from)
+    let source = try Checkpoint.opened(from)
     let start = ContinuousClock.now
     try source.write(
       to: to, as: target.format(precision ?? .float32), overwrite: overwrite, context: kernels.context())

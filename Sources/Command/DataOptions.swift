@@ -145,7 +145,7 @@ struct DataOptions: ParsableArguments {
       return (try manifest.tokenizer(), "\(manifest.kind.rawValue), as \(manifest.path) says")
     }
     var folders = [""]
-    if case .checkpoint(let checkpoint) = model {
+    if let checkpoint = model.checkpoint {
       let slash = checkpoint.path.lastIndex(of: "/")
       folders.insert(slash.map { String(checkpoint.path[...$0]) } ?? "", at: 0)
       if case .huggingFace = checkpoint.format { folders.insert(checkpoint.path + "/", at: 0) }
@@ -162,6 +162,28 @@ struct DataOptions: ParsableArguments {
       return (found, path)
     } catch {
       return (nil, Self.none("\(error)"))
+    }
+  }
+
+  /// The files of Hugging Face's tokenizer that belong to the model, by name: those beside the given one, else those in
+  /// the model's own directory.
+  ///
+  /// - Throws: `FileError`.
+  func tokenizerFiles(of model: ModelSource) throws -> [(name: String, bytes: [UInt8])] {
+    var folder: String?
+    if let tokenizer {
+      if tokenizer.hasSuffix(".json") {
+        folder = tokenizer.lastIndex(of: "/").map { String(tokenizer[...$0]) } ?? ""
+      }
+    } else if let checkpoint = model.checkpoint, case .huggingFace = checkpoint.format {
+      folder = checkpoint.path + "/"
+    }
+    guard let folder else { return [] }
+    let names = [
+      "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+    ]
+    return try names.filter { FileManager.default.fileExists(atPath: folder + $0) }.map { name in
+      (name, Array(try Data(contentsOf: URL(filePath: folder + name))))
     }
   }
 

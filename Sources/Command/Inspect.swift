@@ -23,10 +23,10 @@ struct Inspect: ParsableCommand {
   func run() throws {
     let magic: FileMagic?
     do { magic = try FileMagic.detect(path: path) } catch .file(.isDirectory) {
-      return try describeCheckpoint(try Checkpoint(path: path))
+      return try describeCheckpoint(try Checkpoint.opened(path))
     }
     switch magic {
-    case .checkpoint: try describeCheckpoint(try Checkpoint(path: path))
+    case .checkpoint: try describeCheckpoint(try Checkpoint.opened(path))
     case .debugState: describe(try DebugStateHeader(path: path))
     case .tokenizer: describe(try Tokenizer(path: path), kind: "llm.c tokenizer")
     case .tokens: try describe(try TokenFile(path: path), kind: "llm.c data file, version 1, uint16")

@@ -8,18 +8,28 @@ import Terminal
 enum ModelSource {
   case checkpoint(Checkpoint)
   case fresh(Configuration)
+  /// A kept step's, and the sizes that it was trained with.
+  case saved(Checkpoint, Configuration)
 
   var configuration: Configuration {
     switch self {
     case .checkpoint(let checkpoint): checkpoint.configuration
-    case .fresh(let configuration): configuration
+    case .fresh(let configuration), .saved(_, let configuration): configuration
+    }
+  }
+
+  /// What is read from a file or a directory.
+  var checkpoint: Checkpoint? {
+    switch self {
+    case .checkpoint(let checkpoint), .saved(let checkpoint, _): checkpoint
+    case .fresh: nil
     }
   }
 
   /// "gpt2_124M.bin (version 3, float32)"
   var summary: String {
     switch self {
-    case .checkpoint(let checkpoint):
+    case .checkpoint(let checkpoint), .saved(let checkpoint, _):
       "\(checkpoint.path) (\(checkpoint.format))"
     case .fresh: "from scratch"
     }
@@ -34,7 +44,7 @@ struct ModelOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       """
-      The checkpoint to go on from: an llm.c file or a Hugging Face directory. (default: \(defaultCheckpoint) where \
+      The checkpoint to go on from: an llm.c file, a Hugging Face directory or a run directory. (default: \(defaultCheckpoint) where \
       the working directory has it)
       """,
       valueName: "path"))
@@ -67,7 +77,7 @@ struct ModelOptions: ParsableArguments {
 
   /// The model asked for, else the default checkpoint; nil where there is neither.
   func source() throws -> ModelSource? {
-    if let checkpoint { return .checkpoint(try Checkpoint(path: checkpoint)) }
+    if let checkpoint { return .checkpoint(try Checkpoint.opened(checkpoint)) }
     if let configuration = try configuration() { return .fresh(configuration) }
     guard FileManager.default.fileExists(atPath: Self.defaultCheckpoint) else { return nil }
     return .checkpoint(try Checkpoint(path: Self.defaultCheckpoint))

@@ -21,11 +21,14 @@ struct Train: ParsableCommand {
   @OptionGroup(title: "Data") var data: DataOptions
   @OptionGroup(title: "Training") var loop: LoopOptions
   @OptionGroup(title: "Optimizer") var optimizer: OptimizerOptions
+  @OptionGroup(title: "Saving") var saving: SavingOptions
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "A new file that gets every event, one JSON object a line, losses with all their digits.",
+      """
+      A new file that gets every event, one JSON object a line, losses with all their digits. A resumed run adds to it.
+      """,
       valueName: "file.jsonl"))
   var log: String?
 
@@ -49,13 +52,76 @@ struct Train: ParsableCommand {
   static let sequenceLength = 64
 
   func run() throws {
-    let session = try prepare()
+    StopSignal.endAtOnce()
+    let arguments = Array(CommandLine.arguments.dropFirst(2))
+    guard saving.resume, let directory = saving.save, Directory.exists(at: directory) else {
+      return try begin(nil, arguments: arguments)
+    }
+    let run = try Run(path: directory, keep: saving.keptSteps)
+    let found = try run.newest()
+    for damage in found.damages { Console.printWarning("\(damage)") }
+    guard let step = found.step else { return try begin(run, arguments: arguments) }
+    if !found.damages.isEmpty { Console.printWarning("\(step.path) is whole and used instead") }
+    let merged = SavedArguments.merged(saved: step.arguments, given: arguments)
+    let resumed = try Self.parse(merged)
+    try resumed.checkModel(of: step)
+    try resumed.resume(step, run, arguments: merged)
+  }
+
+  /// Refuses another model than the one that the run began with, as the kept step's is trained.
+  private func checkModel(of step: RunStep) throws {
+    let first = try Self.parse(step.arguments).model
+    for (option, saved, found) in [
+      ("checkpoint", first.checkpoint, model.checkpoint),
+      ("from-scratch", first.fromScratch, model.fromScratch),
+    ] where saved != found {
+      throw RunError.contradiction(
+        path: step.path, option: option, saved: saved ?? "none", found: found ?? "none")
+    }
+    guard let saved = try first.sizes.configuration(), let found = try model.sizes.configuration() else {
+      return
+    }
+    guard saved == found else {
+      throw RunError.contradiction(
+        path: step.path, option: "the model", saved: ModelText.sizes(saved), found: ModelText.sizes(found))
+    }
+  }
+
+  private func resume(_ step: RunStep, _ run: Run, arguments: [String]) throws {
+    try saving.checkOutput()
+    var session = try prepare(resuming: step)
+    session.resumed = step
+    run.keep = saving.keptSteps
+    try start(&session, run, arguments: arguments)
+  }
+
+  /// - Parameter run: opened already where it is to be resumed and has nothing yet.
+  private func begin(_ run: Run?, arguments: [String]) throws {
+    try saving.checkOutput()
+    var session = try prepare(resuming: nil)
+    var run = run
+    if run == nil, let directory = saving.save { run = try Run(path: directory, keep: saving.keptSteps) }
+    try run?.checkNew()
+    try start(&session, run, arguments: arguments)
+  }
+
+  private func start(_ session: inout TrainingSession, _ run: Run?, arguments: [String]) throws {
+    run?.arguments = arguments
+    run?.tokenizer = session.tokenizer
+    run?.modelFiles = try data.tokenizerFiles(of: session.source)
+    session.run = run
+    session.saving = saving
+    try session.prepare()
     // Last, so that what was refused leaves no empty file behind.
     let log: TrainingLog?
-    do { log = try self.log.map { try TrainingLog(path: $0) } } catch FileError.exists(let path) {
+    let append = session.resumed != nil
+    do { log = try self.log.map { try TrainingLog(path: $0, append: append) } } catch FileError.exists(
+      let path)
+    {
       throw SetupError(
         description: "\(path): the log should be a new file, but exists: move it or name another.")
     }
+    if saving.keepsSomething { StopSignal.note() }
     try session.run(log: log)
   }
 
@@ -69,7 +135,13 @@ struct Train: ParsableCommand {
     return options
   }
 
-  private func prepare() throws -> TrainingSession {
+  /// - Parameter step: its model is trained then, whatever became of the checkpoint that the run began with.
+  private func prepare(resuming step: RunStep?) throws -> TrainingSession {
+    if let step {
+      let source = ModelSource.saved(try step.checkpoint(), try step.configuration())
+      guard let files = try data.files() else { return try builtInSession(source) }
+      return try session(source, files)
+    }
     switch (try model.source(), try data.files()) {
     case (let source?, let files?):
       return try session(source, files)
@@ -92,7 +164,7 @@ struct Train: ParsableCommand {
             "expected a model and data to use \(tokenizer) with, found neither: give --checkpoint and --data."
         )
       }
-      return try builtInSession()
+      return try builtInSession(.fresh(try BuiltInTraining.configuration()))
     }
   }
 
@@ -137,12 +209,19 @@ struct Train: ParsableCommand {
     return session
   }
 
-  private func builtInSession() throws -> TrainingSession {
+  private func builtInSession(_ source: ModelSource) throws -> TrainingSession {
     Console.print(
       "No checkpoint and no data found: training a small model on sums that the program makes up.\n")
     let batchSize = loop.batchSize ?? BuiltInTraining.batchSize
     let sequenceLength = loop.sequenceLength ?? BuiltInTraining.sequenceLength
-    let configuration = try BuiltInTraining.configuration()
+    let configuration = source.configuration
+    guard configuration.vocabularySize == BuiltInCorpus.vocabularySize else {
+      throw SetupError(
+        description: """
+          expected the data that the run was started with, found none in \(DataOptions.defaultDirectory): give --data \
+          DIR or --train-data FILE.
+          """)
+    }
     let corpus = BuiltInCorpus()
     let options = try trainingOptions(defaults: BuiltInTraining.options(corpus))
     let made = try newModel(configuration, options, batchSize: batchSize, sequenceLength: sequenceLength)
@@ -152,7 +231,7 @@ struct Train: ParsableCommand {
         vocabularySize: BuiltInCorpus.vocabularySize)
     }
     var session = TrainingSession(
-      source: .fresh(configuration), model: made, training: try loader(corpus.training),
+      source: source, model: made, training: try loader(corpus.training),
       validation: try loader(corpus.validation), tokenizer: BuiltInCorpus.tokenizer,
       options: options)
     session.questions = corpus.validationSums.prefix(50)

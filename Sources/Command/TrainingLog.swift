@@ -9,8 +9,11 @@ import Tokens
 struct TrainingLog {
   private let writer: LineWriter
 
-  /// - Throws: `FileError`; a file that exists is refused.
-  init(path: String) throws(FileError) { writer = try LineWriter(path: path) }
+  /// - Parameter append: adds to a file that exists; without it such a file is refused.
+  /// - Throws: `FileError`.
+  init(path: String, append: Bool = false) throws(FileError) {
+    writer = try LineWriter(path: path, append: append)
+  }
 
   func write(_ event: TrainingEvent) throws(FileError) {
     switch event {
@@ -38,7 +41,8 @@ struct TrainingLog {
   func writeStart(_ session: TrainingSession) throws(FileError) {
     try write(
       "start",
-      Self.modelAndData(session) + Self.loop(session) + Self.optimizer(session.options)
+      (session.resumed.map { [("resumed_at", .integer($0.progress.step))] } ?? [])
+        + Self.modelAndData(session) + Self.loop(session) + Self.optimizer(session.options)
         + Self.execution(session.model))
   }
 
@@ -93,6 +97,16 @@ struct TrainingLog {
 
   private static func paths(_ loader: DataLoader?) -> JSONText {
     .array((loader?.files ?? []).map { .text($0.path) })
+  }
+
+  /// - Parameter path: of the step that was saved.
+  func write(save path: String, step: Int, seconds: Double) throws(FileError) {
+    try write(
+      "save", [("step", .integer(step)), ("path", .text(path)), ("milliseconds", .double(seconds * 1000))])
+  }
+
+  func write(saveError error: String, step: Int) throws(FileError) {
+    try write("save", [("step", .integer(step)), ("error", .text(error))])
   }
 
   func writeEnd(_ summary: TrainingSummary, error: (any Error)?) throws(FileError) {

@@ -6,13 +6,16 @@ import Tokens
 /// What a run prints: results to standard output, and how far it is to standard error on a terminal.
 struct TrainingReport {
   private let steps: Int
+  /// The first that this process runs.
+  private let firstStep: Int
   private let stepWidth: Int
   /// Only every so many steps have a line; the log has all.
   private let shownInterval: Int
   private let start = ContinuousClock.now
 
-  init(steps: Int, shownInterval: Int) {
+  init(steps: Int, firstStep: Int = 0, shownInterval: Int) {
     self.steps = steps
+    self.firstStep = firstStep
     self.shownInterval = shownInterval
     stepWidth = max(4, "\(steps)".count)
   }
@@ -49,7 +52,7 @@ struct TrainingReport {
   private func showProgress(done: Int) {
     guard done < steps else { return Console.clearProgress() }
     let seconds = max((.now - start) / .seconds(1), 1e-9)
-    let rate = Double(done) / seconds
+    let rate = Double(done - firstStep) / seconds
     Console.showProgress(
       "\(done) of \(steps) steps, \(NumberText.fixed(rate, 2)) steps/s, "
         + "\(NumberText.duration(seconds: Double(steps - done) / rate)) left")

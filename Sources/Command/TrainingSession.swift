@@ -16,30 +16,54 @@ struct TrainingSession {
   var questions: ArraySlice<BuiltInCorpus.Sum> = []
   /// Only every so many steps get a line on standard output.
   var shownInterval = 1
+  /// Where the run is kept.
+  var run: Run?
+  var saving: SavingOptions?
+  /// What the run goes on from.
+  var resumed: RunStep?
+  /// Made by `prepare()`.
+  var trainer: Trainer?
   /// What is known about data and tokenizer, for the header.
   var dataLines: [(String, String)] = []
 
-  /// Fills the parameters and trains. `log` gets every event, and an end also after an error.
+  /// Makes the trainer and, where a run is resumed, puts it where that was.
+  ///
+  /// - Throws: `TrainingError`; `RunError` for what cannot be resumed so, before anything is written anywhere.
+  mutating func prepare() throws {
+    let trainer = try Trainer(
+      model: model, training: training, validation: validation, tokenizer: tokenizer, options: options)
+    try resumed?.restore(trainer)
+    self.trainer = trainer
+  }
+
+  /// Fills the parameters, unless they are restored, and trains. `log` gets every event, and an end also after an error.
+  ///
+  /// - Precondition: `prepare()` was called.
   func run(log: TrainingLog?) throws {
+    guard let trainer else { preconditionFailure("the trainer comes first") }
     try log?.writeStart(self)
     printHeader()
     switch source {
     case .checkpoint(let checkpoint): checkpoint.load(into: model.parameters, context: model.context)
     case .fresh: model.initialize(seed: options.seed)
+    // Restored with all else.
+    case .saved: break
     }
     var summary = TrainingSummary()
-    let report = TrainingReport(steps: options.steps, shownInterval: shownInterval)
+    let report = TrainingReport(
+      steps: options.steps, firstStep: resumed?.progress.step ?? 0, shownInterval: shownInterval)
     let start = ContinuousClock.now
     do {
-      let trainer = try Trainer(
-        model: model, training: training, validation: validation, tokenizer: tokenizer, options: options)
-      try trainer.run { event in
-        if case .train = event { summary.steps += 1 }
-        report.show(event)
-        try log?.write(event)
-      }
+      let saver = saving.map { TrainingSaver($0, run: run, log: log, resumed: resumed) }
+      try trainer.run(
+        report: { event in
+          if case .train = event { summary.steps += 1 }
+          report.show(event)
+          try log?.write(event)
+        }, shouldStop: { StopSignal.received != nil }, atStep: { try saver?.save(trainer, at: $0) })
       summary.seconds = (.now - start) / .seconds(1)
-      if !questions.isEmpty {
+      try saver?.finish(trainer)
+      if !questions.isEmpty, trainer.progress.step >= options.steps {
         let right = try BuiltInTraining.rightAnswers(to: questions, by: model)
         summary.answers = (right, questions.count)
       }
@@ -79,7 +103,9 @@ struct TrainingSession {
         ),
         ("optimizer", TrainingText.optimizer(options)),
         ("validation", validation.map { "\($0.tokenCount) tokens" } ?? "none"),
+        ("kept", saving?.summary ?? "nothing"),
       ]
+      + (resumed.map { [("resumed", "\($0.path), \($0.progress.step) of \(options.steps) steps done")] } ?? [])
     for (name, text) in lines { Console.print(name.padded(to: 12) + text) }
     if shownInterval > 1 { Console.print("shown".padded(to: 12) + "one step in \(shownInterval)") }
     Console.print()

@@ -37,7 +37,7 @@ struct Verify: ParsableCommand {
   @OptionGroup(title: "Execution") var execution: ExecutionOptions
 
   func run() throws {
-    let checkpoint = try Checkpoint(path: checkpoint)
+    let checkpoint = try Checkpoint.opened(checkpoint)
     let state = try DebugState(path: debugState, configuration: checkpoint.configuration)
     let context = try execution.context()
     let model = try Model(

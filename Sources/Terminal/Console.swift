@@ -21,6 +21,13 @@ package enum Console {
     printStatus("error: \(line)\n")
   }
 
+  /// Writes one sentence to standard error about what is amiss and does not end the program.
+  package static func printWarning(_ sentence: String) {
+    var line = sentence.split(whereSeparator: \.isNewline).joined(separator: " ").withoutControls
+    if line.last != "." { line += "." }
+    printStatus("warning: \(line)\n")
+  }
+
   /// One line on standard error that the next one replaces; nothing unless a person looks.
   ///
   /// - Parameter text: evaluated only where it is shown.

@@ -58,6 +58,21 @@ enum Executable {
   }
 }
 
+extension Executable {
+  /// Starts `gpt2` with `arguments` in `directory`, its output thrown away, and does not wait.
+  static func start(_ arguments: [String], in directory: URL) throws -> Process {
+    let process = Process()
+    process.executableURL = url
+    process.arguments = arguments
+    process.currentDirectoryURL = directory
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    return process
+  }
+}
+
 /// Expects a failure with exactly one sentence on standard error that has `fragments` in it.
 func expectRefusal(
   _ run: Run, exitCode: Int32 = 1, _ fragments: String..., location: SourceLocation = #_sourceLocation

@@ -1,0 +1,21 @@
+/// The arguments that a run goes on with: those that it was started with, and what is given anew behind them, as the
+/// last of an option's values holds.
+enum SavedArguments {
+  /// The options whose values add up when they are given twice.
+  private static let lists = ["--train-data", "--val-data"]
+
+  static func merged(saved: [String], given: [String]) -> [String] {
+    // Resumed with the same words again and again they would grow.
+    if saved.suffix(given.count) == given[...] { return saved }
+    var merged: [String] = []
+    var isDropped = false
+    for argument in saved {
+      if argument.hasPrefix("--") {
+        let name = argument.prefix { $0 != "=" }
+        isDropped = lists.contains(String(name)) && given.contains { $0 == name || $0.hasPrefix(name + "=") }
+      }
+      if !isDropped { merged.append(argument) }
+    }
+    return merged + given
+  }
+}
