@@ -16,6 +16,7 @@
 #include "attention.h"
 #include "attention_forward.h"
 #include "attention_backward.h"
+#include "attention_decode.h"
 #include "layer_norm.h"
 #include "encoder.h"
 #include "cross_entropy.h"
@@ -36,6 +37,8 @@ const ck_kernels ISA_NAME(ck_table) = {
     .gemm = gemm,
     .attention_forward = attention_forward,
     .attention_backward = attention_backward,
+    .attention_cache = attention_cache,
+    .attention_decode = attention_decode,
     .layer_norm_forward = layer_norm_forward,
     .layer_norm_backward = layer_norm_backward,
     .gelu_forward = gelu_forward,

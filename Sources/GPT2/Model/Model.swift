@@ -30,6 +30,7 @@ public final class Model {
   /// That of evaluation and sampling, which leave training's alone.
   public let inference: Workspace
   private var lastPass: ForwardPass?
+  private var sampling: Decoder?
   private var state: TrainingState?
 
   public init(_ network: Network) {
@@ -84,6 +85,14 @@ public final class Model {
     if let state { return state }
     let made = try TrainingState(network)
     state = made
+    return made
+  }
+
+  /// What samples are decoded with: made at first use.
+  func decoder() throws(ModelError) -> Decoder {
+    if let sampling { return sampling }
+    let made = try Decoder(network)
+    sampling = made
     return made
   }
 
@@ -225,8 +234,7 @@ public final class Model {
     try workspace.reserve(
       batchSize: batchSize, sequenceLength: sequenceLength, retention: .forBackward(recomputation),
       backward: true)
-    try inference.reserve(
-      batchSize: 1, sequenceLength: configuration.maximumSequenceLength, retention: .nothing)
+    try decoder().reserve()
     try inference.reserve(batchSize: batchSize, sequenceLength: sequenceLength, retention: .nothing)
   }
 
