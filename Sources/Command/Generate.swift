@@ -68,6 +68,7 @@ struct Generate: ParsableCommand {
     if let tokenizer, !sampling.ignoreEndOfText, tokenizer.bytes(of: tokenizer.endOfText) == Array("<|endoftext|>".utf8) {
       options.endToken = tokenizer.endOfText
     }
+    options.reportsProbabilities = json
     let generation = try Generation(
       network, prompts: [[Int32]](repeating: tokens, count: sampling.samples), options: options)
     try GeneratedSamples(

@@ -34,7 +34,7 @@ final class GeneratedSamples {
     var count = 0
     while !generation.isFinished {
       for step in try generation.step() {
-        logProbabilities[step.sequence].append(step.logProbability)
+        if let probability = step.logProbability { logProbabilities[step.sequence].append(probability) }
         let text = streams[step.sequence].push(step.token)
         if isStreamed { Console.write(text) }
         if streams[step.sequence].isStopped { generation.finish(step.sequence) }

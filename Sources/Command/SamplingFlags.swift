@@ -20,7 +20,7 @@ struct SamplingFlags: ParsableArguments {
   @Option(parsing: .unconditional, help: number("Above 1 what was there becomes less likely."))
   var repetitionPenalty = 1.0
   @Option(
-    parsing: .unconditional,
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "Ends a sample before this text; may be given several times.", valueName: "text"))
   var stop: [String] = []

@@ -10,6 +10,8 @@ public struct GenerationOptions: Sendable {
   public var pastContext = PastContext.stop
   /// Ends a sequence when it is picked; nil: nothing does.
   public var endToken: Int32?
+  /// Whether steps tell the token's probability: some milliseconds a token where the vocabulary is GPT-2's.
+  public var reportsProbabilities = false
   /// Sequence i draws from a generator of its own: the first as training's samples do.
   public var seed: UInt64 = 1337
 
@@ -47,8 +49,8 @@ public final class Generation {
     /// The index of its prompt.
     public let sequence: Int
     public let token: Int32
-    /// Of the token by the model: before penalty, temperature and filters.
-    public let logProbability: Double
+    /// Of the token by the model, before penalty, temperature and filters; nil unless the options ask for it.
+    public let logProbability: Double?
   }
 
   private struct Sequence {
@@ -129,7 +131,8 @@ public final class Generation {
     let step = logits.withSpan { logits in
       let token = Sampler.pick(logits, after: tokens, options: options.sampling, coin: coin)
       return Step(
-        sequence: index, token: Int32(token), logProbability: Sampler.logProbability(of: token, logits))
+        sequence: index, token: Int32(token),
+        logProbability: options.reportsProbabilities ? Sampler.logProbability(of: token, logits) : nil)
     }
     sequences[index].tokens.append(step.token)
     let count = sequences[index].tokens.count

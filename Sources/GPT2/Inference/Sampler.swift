@@ -12,16 +12,22 @@ public enum Sampler {
   ///   - logits: (V), without the padding of the vocabulary, which is thereby never picked.
   ///   - coin: in 0..<1, as `XorshiftGenerator.nextFloat` gives it.
   /// - Precondition: `logits` is not empty.
-  /// - Complexity: two exponentials a token up to the one picked, one after it.
+  /// - Complexity: an exponential a token.
   public static func sample(_ logits: Span<Float>, coin: Float) -> Int {
     precondition(!logits.isEmpty, "there should be a logit to pick")
     var largest = -Float.infinity
     for index in logits.indices { largest = max(largest, logits[index]) }
+    var weights: [Double] = []
+    weights.reserveCapacity(logits.count)
     var sum = 0.0
-    for index in logits.indices { sum += exponential(Double(logits[index] - largest)) }
-    var cumulative: Float = 0
     for index in logits.indices {
-      cumulative += Float(exponential(Double(logits[index] - largest)) / sum)
+      let weight = exponential(Double(logits[index] - largest))
+      weights.append(weight)
+      sum += weight
+    }
+    var cumulative: Float = 0
+    for index in weights.indices {
+      cumulative += Float(weights[index] / sum)
       if coin < cumulative { return index }
     }
     return logits.count - 1

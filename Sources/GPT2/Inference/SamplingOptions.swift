@@ -1,3 +1,5 @@
+import Operators
+
 /// How the next token is picked from a model's logits.
 ///
 /// In this order: logits of tokens that are there already are divided by the penalty (multiplied where negative), all are
@@ -101,7 +103,7 @@ extension Sampler {
     for index in logits.indices { largest = max(largest, logits[index]) }
     var sum = 0.0
     for index in logits.indices { sum += exponential(Double(logits[index] - largest)) }
-    return Double(logits[token] - largest) - logarithm(sum)
+    return Double(logits[token] - largest) - ElementaryFunctions.log(sum)
   }
 
   /// What is left out can no longer be picked.
