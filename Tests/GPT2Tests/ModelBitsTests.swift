@@ -3,7 +3,7 @@ import Operators
 import TestSupport
 import Testing
 
-/// Rule 2 of the numerical rules: the same bits, whatever the instruction set and the number of threads.
+/// Rule 2 of Documentation/numerical-rules.md: the same bits, whatever the instruction set and the number of threads.
 @Suite struct ModelBitsTests {
   /// No size is a multiple of a vector or a tile, and each is past the block in which something is summed: 393
   /// positions (128 rows of a bias gradient, 384 products of GEMM, 32 rows of a layer norm), 131 queries (128 of

@@ -4,7 +4,7 @@ import Operators
 import TestSupport
 import Testing
 
-/// The model against float64, on every instruction set: rule 3 of the numerical rules.
+/// The model against float64, on every instruction set: rule 3 of Documentation/numerical-rules.md.
 ///
 /// The bound of each tensor is 4 × max(the error of PyTorch's float32, 2⁻²⁴ × the tensor's largest magnitude); the
 /// cases bring all three. Two correct float32 engines differ by the order of their sums, and such errors are much

@@ -3,6 +3,9 @@
 // Contraction would fuse scalar a·b + c where the target can and not elsewhere: other bits.
 #pragma STDC FP_CONTRACT OFF
 
+// An enumeration's case that a switch leaves out does not compile.
+#pragma clang diagnostic error "-Wswitch"
+
 #include "lanes.h"
 #include "exponential.h"
 #include "rows.h"

@@ -10,7 +10,7 @@ extension Network {
   ///   - pass: with targets, and with all its activations.
   ///   - lossScale: 1/n when the gradients of n batches are accumulated into one update.
   /// - Throws: `ModelError.memory`; the gradients are then as before.
-  /// - Accuracy: rule 3 of the numerical rules; `ModelTests` enforces it against float64.
+  /// - Accuracy: rule 3 of Documentation/numerical-rules.md; `ModelTests` enforces it against float64.
   /// - Complexity: about twice the forward pass.
   func backward(
     _ pass: consuming ForwardPass, lossScale: Float, into gradients: Gradients, in workspace: Workspace

@@ -21,7 +21,7 @@ extension Network {
   ///
   /// - Parameter keepsAttention: whether the attention's scores and weights are stored, too.
   /// - Throws: `ModelError.memory`; nothing is computed then.
-  /// - Accuracy: rule 3 of the numerical rules; `ModelTests` enforces it against float64.
+  /// - Accuracy: rule 3 of Documentation/numerical-rules.md; `ModelTests` enforces it against float64.
   /// - Complexity: ≈ 2·B·T·(12·L·C² + V·C) + 2·B·L·C·T² FLOP.
   func forward(
     _ batch: Batch, keepsAttention: Bool, in workspace: Workspace

@@ -109,7 +109,7 @@ public final class Model {
   ///   - batchSize, sequenceLength: B and T; T at most the model's context.
   /// - Throws: `ModelError`: sizes below 1, T too long, counts that differ from B·T, a token outside the vocabulary,
   ///   or activations that exceed memory. Nothing is computed then.
-  /// - Accuracy: rule 3 of the numerical rules; `ModelTests` enforces it against float64.
+  /// - Accuracy: rule 3 of Documentation/numerical-rules.md; `ModelTests` enforces it against float64.
   /// - Complexity: ≈ 2·B·T·(12·L·C² + V·C) + 2·B·L·C·T² FLOP; allocates tensor memory only when (B, T) grows.
   public func forward(
     _ inputs: [Int32], targets: [Int32]? = nil, batchSize: Int, sequenceLength: Int
@@ -133,7 +133,7 @@ public final class Model {
   ///
   /// - Parameter lossScale: 1/n when the gradients of n batches are accumulated into one update.
   /// - Throws: `ModelError.noForwardPass` unless the last forward pass had targets and is new; `ModelError.memory`.
-  /// - Accuracy: rule 3 of the numerical rules; `ModelTests` enforces it against float64.
+  /// - Accuracy: rule 3 of Documentation/numerical-rules.md; `ModelTests` enforces it against float64.
   /// - Complexity: about twice the forward pass.
   public func backward(lossScale: Float = 1) throws(ModelError) {
     guard let pass = lastPass.take(), pass.loss != nil, pass.number == workspace.passCount else {

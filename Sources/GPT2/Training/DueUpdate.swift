@@ -39,6 +39,12 @@ final class DueUpdate {
   /// Takes what the embeddings of `tokens` need, and lets everything else wait beside the products.
   func prepareEmbeddings(of tokens: BoundedIntegers) {
     let configuration = network.configuration
+    guard optimizer.extent == .elements else {
+      // Rows of the embedding by themselves would not do.
+      takeAll()
+      layerEnds = [WorkQueue.Position](repeating: queue.end, count: configuration.layers)
+      return
+    }
     add(.embeddings(tokens))
     add(.layer(0))
     layerEnds = [queue.end]
