@@ -59,8 +59,6 @@ extension Array where Element: Hashable {
 
 /// The options that choose data and tokenizer.
 struct DataOptions: ParsableArguments {
-  static let tokenizerName = "gpt2_tokenizer.bin"
-
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
@@ -90,8 +88,8 @@ struct DataOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       """
-      Turns samples into text. (default: what the data's manifest names, else \(tokenizerName) beside the checkpoint \
-      or in the working directory, where it has the model's vocabulary)
+      Turns samples into text. (default: what the data's manifest names, else \(TokenizerChoice.search), where it has \
+      the model's vocabulary)
       """,
       valueName: "file"))
   var tokenizer: String?
@@ -135,37 +133,13 @@ struct DataOptions: ParsableArguments {
     if let manifest, manifest.vocabularySize != size {
       throw VocabularyError(manifest: manifest, model: size)
     }
-    if let tokenizer {
-      let given = try Tokenizer(path: tokenizer)
-      let note =
-        given.vocabularySize == size ? "" : ", \(given.vocabularySize) tokens where the model has \(size)"
-      return (given, tokenizer + note)
-    }
-    if let manifest {
+    if tokenizer == nil, let manifest {
       return (try manifest.tokenizer(), "\(manifest.kind.rawValue), as \(manifest.path) says")
     }
-    var folders = [""]
-    if case .checkpoint(let checkpoint) = model {
-      let slash = checkpoint.path.lastIndex(of: "/")
-      folders.insert(slash.map { String(checkpoint.path[...$0]) } ?? "", at: 0)
-      if case .huggingFace = checkpoint.format { folders.insert(checkpoint.path + "/", at: 0) }
-    }
-    let paths = folders.map { $0 + Self.tokenizerName }
-    guard let path = paths.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
-      return (nil, Self.none("there is no \(Self.tokenizerName) beside the checkpoint or here"))
-    }
-    do {
-      let found = try Tokenizer(path: path)
-      guard found.vocabularySize == size else {
-        return (nil, Self.none("\(path) has \(found.vocabularySize) tokens, the model \(size)"))
-      }
-      return (found, path)
-    } catch {
-      return (nil, Self.none("\(error)"))
-    }
-  }
-
-  private static func none(_ reason: String) -> String {
-    "none, samples are printed as ids: \(reason)"
+    var checkpoint: Checkpoint?
+    if case .checkpoint(let source) = model { checkpoint = source }
+    let choice = try TokenizerChoice(given: tokenizer, checkpoint: checkpoint, vocabularySize: size)
+    let summary = choice.summary
+    return (choice.tokenizer, choice.tokenizer == nil ? "none, samples are printed as ids: \(summary)" : summary)
   }
 }

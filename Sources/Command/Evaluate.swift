@@ -1,43 +1,32 @@
 import ArgumentParser
 import GPT2
-import JSON
-import Machine
-import Operators
 import Terminal
 import Tokens
 
-/// `gpt2 evaluate`: how well a model predicts a text.
+/// `gpt2 evaluate`: how well a model predicts a text, or completes a situation.
 struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Computes a model's loss, perplexity and bits per byte on token files.",
+    abstract: "Computes a model's loss on token files, or its accuracy on HellaSwag.",
     discussion: """
-      Every token but a file's first is predicted once, by windows of the model's context one after another, the last \
-      one shorter. --stride lets windows overlap: each token then has more of what comes before it, and the whole takes \
-      longer.
+      Loss, perplexity and bits per byte: every token but a file's first is predicted once, by windows of \
+      --sequence-length tokens one after another, the last one shorter. --stride lets windows overlap: each token then \
+      has more of what comes before it, and the whole takes longer.
 
         gpt2 evaluate --data data/tiny_shakespeare_val.bin
         gpt2 evaluate --checkpoint gpt2_hf --data a.bin b.bin --stride 512 --json
+
+      HellaSwag, as llm.c scores it: of an example's four completions the one with the least mean loss of its tokens is \
+      the model's answer. The file is llm.c's hellaswag_val.bin or the original's JSON lines (ctx, endings, label).
+
+        gpt2 evaluate --hellaswag hellaswag_val.bin
       """)
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "An llm.c file or a Hugging Face directory. (default: \(ModelOptions.defaultCheckpoint))",
-      valueName: "path"))
-  var checkpoint: String?
-
   @Option(parsing: .upToNextOption, help: ArgumentHelp("Token files, as gpt2 tokenize writes them.", valueName: "file"))
-  var data: [String]
-
-  @Option(parsing: .unconditional, help: "The feed-forward block's non-linearity.")
-  var activation: Activation = .gelu
+  var data: [String] = []
 
   @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Tells how many bytes a token is. (default: what lies beside the checkpoint or in the working directory)",
-      valueName: "file"))
-  var tokenizer: String?
+    parsing: .unconditional, help: ArgumentHelp("Examples of HellaSwag, instead of token files.", valueName: "file"))
+  var hellaswag: String?
 
   @Option(parsing: .unconditional, help: number("T: tokens of a window. (default: the model's context)"))
   var sequenceLength: Int?
@@ -48,71 +37,34 @@ struct Evaluate: ParsableCommand {
   @Option(parsing: .unconditional, help: number("Windows computed at once."))
   var batchSize = 4
 
-  @OptionGroup(title: "Execution") var execution: ExecutionOptions
+  @OptionGroup(title: "Model") var inference: InferenceOptions
 
-  @Flag(help: "One JSON object instead of the table.")
+  @Flag(help: "Prints one JSON object instead of the table.")
   var json = false
 
-  func run() throws {
-    let source = try Checkpoint(path: checkpoint ?? ModelOptions.defaultCheckpoint)
-    let configuration = source.configuration
-    let windows = try Evaluation.Windows(
-      length: sequenceLength ?? configuration.maximumSequenceLength, stride: stride, batchSize: batchSize,
-      for: configuration)
-    let files = try data.map { try TokenFile(path: $0) }
-    let vocabulary = try TokenizerChoice(
-      given: tokenizer, checkpoint: source, vocabularySize: configuration.vocabularySize)
-    let context = try execution.context()
-    let network = try Network(
-      configuration: configuration, activation: activation,
-      memory: MemoryOptions(placement: try execution.placement()), context: context)
-    let workspace = network.makeWorkspace()
-    try workspace.reserve(
-      batchSize: batchSize, sequenceLength: windows.length, retention: .nothing)
-    source.load(into: network.parameters)
-
-    var evaluation = Evaluation()
-    let total = files.reduce(0) { $0 + $1.count - 1 }
-    let start = ContinuousClock.now
-    for file in files {
-      try evaluation.add(
-        file, windows: windows, network: network, in: workspace, tokenizer: vocabulary.tokenizer
-      ) { done in Console.showProgress(Self.progress(done: done, of: total, since: start)) }
+  func validate() throws {
+    guard data.isEmpty != (hellaswag == nil) else {
+      throw ValidationError(
+        "expected --data FILE or --hellaswag FILE, found \(data.isEmpty ? "neither" : "both")")
     }
-    Console.clearProgress()
-    json ? printJSON(evaluation) : printTable(evaluation, windows, vocabulary, context, since: start)
+    if hellaswag != nil, sequenceLength != nil || stride != nil {
+      throw ValidationError(
+        "expected \(stride == nil ? "--sequence-length" : "--stride") beside --data, found it beside --hellaswag")
+    }
   }
 
-  private static func progress(done: Int, of total: Int, since start: ContinuousClock.Instant) -> String {
-    let rate = Double(done) / max((.now - start) / .seconds(1), 1e-9)
-    let left = NumberText.duration(seconds: Double(total - done) / max(rate, 1e-9))
-    return "\(done) of \(total) tokens, \(NumberText.fixed(rate, 0)) tokens/s, \(left) left"
-  }
-
-  private func printJSON(_ evaluation: Evaluation) {
-    Console.print(
-      JSONText.object([
-        ("loss", .double(evaluation.loss)), ("perplexity", .double(evaluation.perplexity)),
-        ("bits_per_byte", evaluation.bitsPerByte.map { .double($0) } ?? .null),
-        ("tokens", .integer(evaluation.tokens)),
-      ]).encoded)
-  }
-
-  private func printTable(
-    _ evaluation: Evaluation, _ windows: Evaluation.Windows, _ vocabulary: TokenizerChoice,
-    _ context: ExecutionContext, since start: ContinuousClock.Instant
-  ) {
-    let seconds = (ContinuousClock.now - start) / .seconds(1)
-    let step = windows.stride == windows.length ? "one after another" : "a stride of \(windows.stride) apart"
-    let bits =
-      evaluation.bitsPerByte.map { NumberText.fixed($0, 6) } ?? "unknown: \(vocabulary.summary)"
-    let lines = [
-      ("windows", "of \(windows.length) tokens, \(step)"), ("tokens", "\(evaluation.tokens)"),
-      ("loss", NumberText.fixed(evaluation.loss, 6)),
-      ("perplexity", NumberText.fixed(evaluation.perplexity, 4)), ("bits a byte", bits),
-      ("machine", ExecutionOptions.summary(context)),
-      ("time", "\(NumberText.fixed(seconds, 1)) s, \(NumberText.fixed(Double(evaluation.tokens) / seconds, 0)) tokens/s"),
-    ]
-    for (name, text) in lines { Console.print(name.padded(to: 13) + text) }
+  func run() throws {
+    let source = try inference.source()
+    let vocabulary = try inference.vocabulary(source)
+    if let hellaswag {
+      try HellaSwagCommand(source: source, inference: inference, vocabulary: vocabulary, json: json).run(hellaswag)
+    } else {
+      let windows = try Evaluation.Windows(
+        length: sequenceLength ?? source.configuration.maximumSequenceLength, stride: stride,
+        batchSize: batchSize, for: source.configuration)
+      try LossCommand(
+        source: source, inference: inference, vocabulary: vocabulary, windows: windows, json: json
+      ).run(data)
+    }
   }
 }

@@ -1,127 +1,95 @@
 import GPT2
 import JSON
-import Machine
 import Terminal
 import Tokens
 
 /// What `gpt2 generate` prints: one sample as it comes, several one after the other when all are there.
 final class GeneratedSamples {
   private let generation: Generation
-  private let promptLength: Int
+  private let prompt: Prompt
   private let tokenizer: Tokenizer?
-  private let stops: [String]
   private let json: Bool
-  private var streams: [StoppingText]
-  private var logProbabilities: [[Double]]
+  private var samples: [Sample]
+  private var isStreamed: Bool { !json && samples.count == 1 }
 
-  init(_ generation: Generation, promptLength: Int, tokenizer: Tokenizer?, stops: [String], json: Bool) {
+  /// What has come of one.
+  private struct Sample {
+    /// nil where there is no vocabulary.
+    var text: StoppingText?
+    var logProbabilities: [Double] = []
+  }
+
+  init(_ generation: Generation, prompt: Prompt, tokenizer: Tokenizer?, stops: [String], json: Bool) {
     self.generation = generation
-    self.promptLength = promptLength
+    self.prompt = prompt
     self.tokenizer = tokenizer
-    self.stops = stops
     self.json = json
-    let count = generation.tokens.count
-    streams = (0..<count).map { _ in StoppingText(tokenizer: tokenizer, stops: stops) }
-    logProbabilities = [[Double]](repeating: [], count: count)
+    let text = tokenizer.map { StoppingText(tokenizer: $0, after: prompt.shown, stops: stops) }
+    samples = generation.tokens.map { _ in Sample(text: text) }
   }
 
   /// Generates to the end.
   func run() throws {
-    let isStreamed = !json && streams.count == 1
-    let prompt = text(generation.tokens[0])
-    if isStreamed { Console.write(prompt) }
+    if isStreamed { write(promptText) }
     let start = ContinuousClock.now
     var count = 0
     while !generation.isFinished {
-      for step in try generation.step() {
-        if let probability = step.logProbability { logProbabilities[step.sequence].append(probability) }
-        let text = streams[step.sequence].push(step.token)
-        if isStreamed { Console.write(text) }
-        if streams[step.sequence].isStopped { generation.finish(step.sequence) }
-        count += 1
-      }
+      for step in try generation.step() { take(step) }
+      count = generation.tokens.reduce(0) { $0 + $1.count - prompt.tokens.count }
+      // Streamed text shows by itself how far it is.
+      if !isStreamed { Console.showProgress("\(count) tokens of \(NumberText.count(samples.count, "sample"))") }
     }
+    if !isStreamed { Console.clearProgress() }
+    for index in samples.indices {
+      let rest = samples[index].text?.finish() ?? ""
+      if isStreamed { write(rest) }
+    }
+    if isStreamed { Console.print() } else if json { printJSON() } else { printTexts() }
     let rate = Double(count) / max((.now - start) / .seconds(1), 1e-9)
-    for index in streams.indices {
-      let rest = streams[index].finish()
-      if isStreamed { Console.write(rest) }
-    }
-    if isStreamed { Console.print() }
-    if json { printJSON(prompt) }
-    if !json, !isStreamed { printSamples(prompt) }
-    Console.printNote("\(count) tokens, \(NumberText.significant(rate)) tokens/s")
+    Console.printNote("\(NumberText.count(count, "token")), \(NumberText.significant(rate)) tokens/s")
   }
 
-  /// Ids where there is no vocabulary.
-  private func text(_ tokens: [Int32]) -> String {
-    guard let tokenizer else { return tokens.map { "\($0) " }.joined() }
-    return tokenizer.decode(tokens).withoutControlCharacters
+  private func take(_ step: Generation.Step) {
+    if let probability = step.logProbability { samples[step.sequence].logProbabilities.append(probability) }
+    // The end of the text is no part of it.
+    if step.token == generation.options.endToken { return }
+    let text = samples[step.sequence].text?.push(step.token) ?? " \(step.token)"
+    if isStreamed { write(text) }
+    if samples[step.sequence].text?.isStopped ?? false { generation.finish(step.sequence) }
   }
 
-  private func printSamples(_ prompt: String) {
-    for (index, stream) in streams.enumerated() {
-      Console.print("--- \(index + 1)\n\(prompt)\(stream.text)")
-    }
+  /// What a model writes may not steer a terminal.
+  private func write(_ text: String) {
+    let text = text.withoutControlCharacters
+    if !text.isEmpty { Console.write(text) }
   }
 
-  private func printJSON(_ prompt: String) {
+  /// Ids where there is no vocabulary. A character that the prompt leaves open is finished by the sample.
+  private var promptText: String {
+    guard let tokenizer else { return ids(prompt.tokens) }
+    var stream = TextStream(tokenizer: tokenizer)
+    return prompt.shown.map { stream.push($0) }.joined()
+  }
+
+  private func ids(_ tokens: some Sequence<Int32>) -> String {
+    tokens.map(String.init).joined(separator: " ")
+  }
+
+  private func printTexts() {
     for (index, tokens) in generation.tokens.enumerated() {
-      let text: JSONText = tokenizer == nil ? .null : .text(prompt + streams[index].text)
+      let text = samples[index].text.map { promptText + $0.text } ?? ids(tokens)
+      Console.print("--- \(index + 1)\n\(text.withoutControlCharacters)")
+    }
+  }
+
+  private func printJSON() {
+    for (index, tokens) in generation.tokens.enumerated() {
+      let text = samples[index].text.map { promptText + $0.text }
       Console.print(
         JSONText.object([
-          ("tokens", .array(tokens.map { .integer(Int($0)) })), ("text", text),
-          ("log_probabilities", .array(logProbabilities[index].map { .double($0) })),
+          ("tokens", .array(tokens.map { .integer(Int($0)) })), ("text", .text(text)),
+          ("log_probabilities", .array(samples[index].logProbabilities.map { .double($0) })),
         ]).encoded)
     }
-  }
-}
-
-/// Text that comes token by token and ends before the first stop string: what may still become one is held back.
-struct StoppingText {
-  /// What was given out.
-  private(set) var text = ""
-  private(set) var isStopped = false
-  private var stream: TextStream?
-  private var held = ""
-  private let stops: [String]
-
-  init(tokenizer: Tokenizer?, stops: [String]) {
-    stream = tokenizer.map { TextStream(tokenizer: $0) }
-    self.stops = stops
-  }
-
-  /// What a token lets out; an id where there is no vocabulary.
-  mutating func push(_ token: Int32) -> String {
-    guard !isStopped else { return "" }
-    let pushed = stream?.push(token) ?? "\(token) "
-    held += pushed.withoutControlCharacters
-    return release(all: false)
-  }
-
-  /// What is left at the end.
-  mutating func finish() -> String {
-    guard !isStopped else { return "" }
-    held += (stream?.finish() ?? "").withoutControlCharacters
-    return release(all: true)
-  }
-
-  private mutating func release(all: Bool) -> String {
-    if let first = stops.compactMap({ held.firstRange(of: $0)?.lowerBound }).min() {
-      isStopped = true
-      held = String(held[..<first])
-    }
-    let waiting = all || isStopped ? 0 : longestBeginningOfAStop()
-    let out = String(held.dropLast(waiting))
-    held = String(held.suffix(waiting))
-    text += out
-    return out
-  }
-
-  /// Characters at the end of what is held that a stop string begins with.
-  private func longestBeginningOfAStop() -> Int {
-    let longest = stops.map(\.count).max() ?? 0
-    return (1..<max(1, min(longest, held.count + 1))).last { count in
-      stops.contains { $0.hasPrefix(held.suffix(count)) }
-    } ?? 0
   }
 }

@@ -6,7 +6,9 @@ import Terminal
 struct SamplingFlags: ParsableArguments {
   @Option(parsing: .unconditional, help: number("Tokens of a sample, the prompt included."))
   var length = 64
-  @Option(parsing: .unconditional, help: number("Below 1 likely tokens become likelier; 0: always the likeliest."))
+  @Option(
+    parsing: .unconditional,
+    help: number("Below 1 likely tokens become likelier, above 1 less so; 0: always the likeliest."))
   var temperature = 1.0
   @Option(parsing: .unconditional, help: number("Picks from the n likeliest alone; 0: from all."))
   var topK = 0
@@ -17,7 +19,9 @@ struct SamplingFlags: ParsableArguments {
     parsing: .unconditional,
     help: number("Picks from those at least this part as likely as the likeliest; 0: all."))
   var minP = 0.0
-  @Option(parsing: .unconditional, help: number("Above 1 what was there becomes less likely."))
+  @Option(
+    parsing: .unconditional,
+    help: number("Above 1 tokens that are in the text already become less likely, below 1 likelier."))
   var repetitionPenalty = 1.0
   @Option(
     parsing: .unconditionalSingleValue,
@@ -35,12 +39,15 @@ struct SamplingFlags: ParsableArguments {
   var pastContext: GenerationOptions.PastContext = .stop
   @Option(parsing: .unconditional, help: number("Samples of the same prompt, generated together."))
   var samples = 1
-  @Option(parsing: .unconditional, help: number("Of the draws."))
+  @Option(
+    parsing: .unconditional, help: number("Of the draws: another one gives another text, the same one the same."))
   var seed: UInt64 = 1337
 
+  private static let mostSamples = 1024
+
   func validate() throws {
-    guard (1...1024).contains(samples) else {
-      throw ValidationError("--samples should be in 1...1024, but is \(samples)")
+    guard (1...Self.mostSamples).contains(samples) else {
+      throw ValidationError("--samples should be in 1...\(Self.mostSamples), but is \(samples)")
     }
     if stop.contains("") { throw ValidationError("--stop should be a text, but is empty") }
   }

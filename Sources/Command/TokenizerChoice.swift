@@ -2,15 +2,21 @@ import Foundation
 import GPT2
 import Tokens
 
-/// The vocabulary that belongs to a model: the given one, else one that lies beside it or in the working directory.
+/// The vocabulary that belongs to a model: the given one, else the first of the model's size that lies beside it or in
+/// the working directory.
 struct TokenizerChoice {
-  /// nil where there is none of the model's size.
   let tokenizer: Tokenizer?
   /// The file, or why there is none.
   let summary: String
 
-  private static let names = ["gpt2_tokenizer.bin", "vocab.json"]
+  /// What is looked for in each folder; the second has merges.txt beside it.
+  static let names = ["gpt2_tokenizer.bin", "vocab.json"]
 
+  /// "gpt2_tokenizer.bin, or vocab.json with merges.txt, beside the checkpoint or in the working directory"
+  static let search =
+    "\(names[0]), or \(names[1]) with merges.txt, beside the checkpoint or in the working directory"
+
+  /// - Parameter checkpoint: nil for a model that starts from scratch.
   /// - Throws: `FormatError` for the given file.
   init(given: String?, checkpoint: Checkpoint?, vocabularySize: Int) throws {
     if let given {
@@ -22,20 +28,18 @@ struct TokenizerChoice {
       return
     }
     let paths = Self.folders(checkpoint).flatMap { folder in Self.names.map { folder + $0 } }
-    guard let path = paths.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
-      (tokenizer, summary) = (nil, "there is no \(Self.names[0]) beside the checkpoint or here")
-      return
+    var reason: String?
+    for path in paths where FileManager.default.fileExists(atPath: path) {
+      do {
+        let found = try Tokenizer(path: path)
+        if found.vocabularySize == vocabularySize {
+          (tokenizer, summary) = (found, path)
+          return
+        }
+        reason = reason ?? "\(path) has \(found.vocabularySize) tokens, the model \(vocabularySize)"
+      } catch { reason = reason ?? "\(error)" }
     }
-    do {
-      let found = try Tokenizer(path: path)
-      if found.vocabularySize == vocabularySize {
-        (tokenizer, summary) = (found, path)
-      } else {
-        (tokenizer, summary) = (nil, "\(path) has \(found.vocabularySize) tokens, the model \(vocabularySize)")
-      }
-    } catch {
-      (tokenizer, summary) = (nil, "\(error)")
-    }
+    (tokenizer, summary) = (nil, reason ?? "there is no \(Self.names[0]) beside the checkpoint or here")
   }
 
   /// A directory of Hugging Face itself, the folder of a file, the working directory.

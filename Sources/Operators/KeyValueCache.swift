@@ -62,6 +62,22 @@ public struct KeyValueCache {
       })
   }
 
+  /// Gives others the first `count` positions of a sequence.
+  ///
+  /// - Complexity: 16 bytes a position and channel for each.
+  public func copy(_ sequence: Int, to others: [Int], count: Int, context: ExecutionContext) {
+    precondition((0...capacity).contains(count), "\(count) of \(capacity) positions")
+    let block = Kernels.attentionBlock
+    let keyCount = (count + block - 1) / block * block * headSize
+    context.perform(
+      Work(count: others.count * heads) { task, _ in
+        let (other, head) = (others[task / heads], task % heads)
+        for (tensor, size) in [(keys, keyCount), (values, count * headSize)] {
+          part(tensor, other, head).slice(0..<size).copy(from: part(tensor, sequence, head).slice(0..<size))
+        }
+      })
+  }
+
   /// Attention of each sequence's newest position over all it has: the same bits as `Attention.forward`'s.
   ///
   /// - Parameters:

@@ -14,28 +14,31 @@ public final class Decoder {
   public let sequenceCount: Int
   /// The positions that each sequence has.
   public private(set) var lengths: [Int]
-  /// The most that a sequence may have: the model's context.
-  public var capacity: Int { network.configuration.maximumSequenceLength }
+  /// The most that a sequence may have: the model's context, or less.
+  public let capacity: Int
 
   private let memory: DecoderMemory
   private let workspace: Workspace
 
-  /// Allocates the cache for whole contexts; pages are touched when they are needed.
+  /// Allocates the cache; pages are touched when they are needed.
   ///
+  /// - Parameter capacity: the positions of a sequence; by default, and at most, the model's context.
   /// - Throws: `ModelError.memory`, `ModelError.notPositive`.
-  public init(_ network: Network, sequences: Int = 1) throws(ModelError) {
+  public init(_ network: Network, sequences: Int = 1, capacity: Int? = nil) throws(ModelError) {
     guard sequences > 0 else { throw .notPositive(name: "number of sequences", size: sequences) }
+    let capacity = min(capacity ?? .max, network.configuration.maximumSequenceLength)
+    guard capacity > 0 else { throw .notPositive(name: "capacity", size: capacity) }
     self.network = network
+    self.capacity = capacity
     sequenceCount = sequences
     lengths = [Int](repeating: 0, count: sequences)
-    let configuration = network.configuration
     memory = try ModelError.wrapping { () throws(MemoryError) in
       try DecoderMemory(
-        configuration, sequences: sequences, capacity: configuration.maximumSequenceLength, memory: network.memory)
+        network.configuration, sequences: sequences, capacity: capacity, memory: network.memory)
     }
     workspace = network.makeWorkspace()
     try ModelError.wrapping { () throws(MemoryError) in
-      try network.context.reserve(sequenceLength: configuration.maximumSequenceLength, sharedCount: 1)
+      try network.context.reserve(sequenceLength: capacity, sharedCount: 1)
     }
   }
 
@@ -53,6 +56,10 @@ public final class Decoder {
   /// - Throws: `ModelError`: an empty or too long prompt, a token outside the vocabulary, memory.
   /// - Complexity: that of a forward pass without all logits but the last.
   public func prefill(_ prompt: [Int32], sequence: Int = 0) throws(ModelError) -> Matrix {
+    precondition((0..<sequenceCount).contains(sequence), "sequence \(sequence) of \(sequenceCount)")
+    guard prompt.count <= capacity else {
+      throw .sequenceTooLong(sequenceLength: prompt.count, maximum: capacity)
+    }
     let batch = try Batch(
       prompt, batchSize: 1, sequenceLength: prompt.count, for: network.configuration)
     lengths[sequence] = 0
@@ -62,6 +69,15 @@ public final class Decoder {
     }
     lengths[sequence] = prompt.count
     return logits
+  }
+
+  /// Begins sequences anew with what another one has, at the cost of a copy.
+  public func copy(_ sequence: Int, to others: [Int]) {
+    precondition(([sequence] + others).allSatisfy { (0..<sequenceCount).contains($0) } && !others.contains(sequence))
+    for cache in memory.caches {
+      cache.copy(sequence, to: others, count: lengths[sequence], context: network.context)
+    }
+    for other in others { lengths[other] = lengths[sequence] }
   }
 
   /// Appends a token to each of some sequences.

@@ -50,23 +50,26 @@ public struct Evaluation: Sendable, Equatable {
 
   public init() {}
 
+  /// Checks that a model can predict a file's tokens. Reads the whole file once.
+  ///
+  /// - Throws: `EvaluationError`: fewer than two tokens, one outside the vocabulary.
+  public static func check(_ file: TokenFile, for configuration: Configuration) throws(EvaluationError) {
+    guard file.count >= 2 else { throw .tooFewTokens(path: file.path, found: file.count) }
+    do { try file.validate(vocabularySize: configuration.vocabularySize) } catch { throw .data(error) }
+  }
+
   /// Adds a file.
   ///
   /// - Parameters:
   ///   - tokenizer: tells how many bytes of text a token is; the end of text is none.
   ///   - progress: called with the tokens predicted so far.
-  /// - Throws: `EvaluationError`: fewer than two tokens, one outside the vocabulary; memory.
+  /// - Throws: `EvaluationError`: a file that `check` refuses, memory, a loss that is not finite.
   public mutating func add(
     _ file: TokenFile, windows: Windows, network: Network, in workspace: Workspace, tokenizer: Tokenizer? = nil,
     progress: (Int) -> Void = { _ in }
   ) throws(EvaluationError) {
-    guard file.count >= 2 else { throw .tooFewTokens(path: file.path, found: file.count) }
-    let sizes = tokenizer.map { tokenizer in
-      (0..<tokenizer.vocabularySize).map { id in
-        Int32(id) == tokenizer.endOfText && (tokenizer.bytes(of: Int32(id)) ?? []).count > 1
-          ? 0 : (tokenizer.bytes(of: Int32(id)) ?? []).count
-      }
-    }
+    try Self.check(file, for: network.configuration)
+    let sizes = tokenizer?.textSizes
     var batch: [Range<Int>] = []
     var counted = 0
     for window in Self.cut(file.count - 1, windows) {
@@ -100,7 +103,6 @@ public struct Evaluation: Sendable, Equatable {
     _ sizes: [Int]?
   ) throws(EvaluationError) -> Int {
     guard let length = windows.first?.count else { return counted }
-    let vocabularySize = network.configuration.vocabularySize
     let (inputs, targets): ([Int32], [Int32]) = (
       windows.flatMap { file.tokens(in: $0) },
       windows.flatMap { file.tokens(in: $0.lowerBound + 1..<$0.upperBound + 1) }
@@ -111,16 +113,14 @@ public struct Evaluation: Sendable, Equatable {
         Batch(
           inputs, targets: targets, batchSize: windows.count, sequenceLength: length,
           for: network.configuration), in: workspace)
-    } catch .tokenOutsideVocabulary(_, let position, let token, _) {
-      let window = windows[position / length]
-      throw .tokenOutside(
-        path: file.path, position: window.lowerBound + position % length, token: token,
-        vocabularySize: vocabularySize)
     } catch { throw .model(error) }
     var counted = counted
     for (index, window) in windows.enumerated() {
       for position in max(counted, window.lowerBound)..<window.upperBound {
         let row = index * length + position - window.lowerBound
+        guard losses[row].isFinite else {
+          throw .notFinite(path: file.path, position: position + 1, loss: losses[row])
+        }
         totalLoss += Double(losses[row])
         tokens += 1
         if let sizes { bytes += sizes[Int(targets[row])] }
@@ -137,17 +137,26 @@ public struct Evaluation: Sendable, Equatable {
 }
 
 /// Why a file cannot be evaluated: one sentence.
-public enum EvaluationError: Error, Equatable, CustomStringConvertible {
+public enum EvaluationError: Error, CustomStringConvertible {
   case tooFewTokens(path: String, found: Int)
-  case tokenOutside(path: String, position: Int, token: Int32, vocabularySize: Int)
+  case data(DataError)
+  case exampleTooLong(path: String, index: Int, tokens: Int, context: Int)
+  case exampleOutside(path: String, index: Int, token: Int32, vocabularySize: Int)
+  case notFinite(path: String, position: Int, loss: Float)
   case model(ModelError)
 
   public var description: String {
     switch self {
     case .tooFewTokens(let path, let found):
       "\(path): the file should have at least 2 tokens, one to predict another, but has \(found)."
-    case .tokenOutside(let path, let position, let token, let vocabularySize):
-      "\(path): token \(position) should be within the model's vocabulary 0..<\(vocabularySize), but is \(token)."
+    case .data(let error): error.description
+    case .exampleTooLong(let path, let index, let tokens, let context):
+      "\(path): example \(index) should be at most the model's context of \(context) tokens, but is \(tokens)."
+    case .exampleOutside(let path, let index, let token, let vocabularySize):
+      "\(path): tokens of example \(index) should be within the model's vocabulary 0..<\(vocabularySize), but one is "
+        + "\(token)."
+    case .notFinite(let path, let position, let loss):
+      "\(path): the loss of token \(position) should be finite, but is \(loss): the model's parameters are damaged."
     case .model(let error): error.description
     }
   }

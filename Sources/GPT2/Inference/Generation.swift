@@ -42,7 +42,7 @@ public struct GenerationOptions: Sendable {
 ///     let generation = try Generation(model.network, prompts: [prompt], options: options)
 ///     while !generation.isFinished { for next in try generation.step() { print(next.token) } }
 ///
-/// Memory: that of `Decoder`.
+/// Memory: that of `Decoder` for as many positions as the options ask for.
 public final class Generation {
   /// One token that a step added.
   public struct Step: Sendable, Equatable {
@@ -65,7 +65,7 @@ public final class Generation {
   private let decoder: Decoder
   private var sequences: [Sequence]
 
-  /// - Parameter prompts: each at least one token.
+  /// - Parameter prompts: at least one, each at least one token.
   /// - Throws: `GenerationError`: options out of range, a prompt that is empty, too long to end with the context, or has a
   ///   token outside the vocabulary; memory.
   public init(
@@ -77,19 +77,27 @@ public final class Generation {
       if options.pastContext == .stop, prompt.count >= context, prompt.count < options.length {
         throw .promptTooLong(tokens: prompt.count, context: context)
       }
-      do {
-        let window = Array(prompt.suffix(context))
-        _ = try Batch(window, batchSize: 1, sequenceLength: window.count, for: network.configuration)
-      } catch { throw .model(error) }
+      try Self.check(prompt, vocabularySize: network.configuration.vocabularySize)
     }
     self.options = options
-    do { decoder = try Decoder(network, sequences: prompts.count) } catch { throw .model(error) }
+    do {
+      decoder = try Decoder(network, sequences: prompts.count, capacity: options.length)
+    } catch { throw .model(error) }
     sequences = prompts.enumerated().map { index, prompt in
       // Seeds that differ in their lowest bits draw alike at first; the golden ratio spreads them.
       Sequence(
         tokens: prompt,
         generator: XorshiftGenerator(seed: options.seed &+ UInt64(index) &* 0x9E37_79B9_7F4A_7C15),
         isFinished: prompt.count >= options.length)
+    }
+  }
+
+  private static func check(_ prompt: [Int32], vocabularySize: Int) throws(GenerationError) {
+    guard !prompt.isEmpty else { throw .model(.notPositive(name: "length of the prompt", size: 0)) }
+    do { _ = try BoundedIntegers(prompt, below: vocabularySize) } catch {
+      throw .model(
+        .tokenOutsideVocabulary(
+          name: "prompt", position: error.position, token: error.value, vocabularySize: vocabularySize))
     }
   }
 
@@ -104,38 +112,59 @@ public final class Generation {
   /// Adds a token to each sequence that is not finished.
   ///
   /// - Returns: the tokens, by sequence; none where all are finished.
-  /// - Throws: `ModelError.memory`.
+  /// - Throws: `ModelError`: memory; logits that are not finite, of a damaged model: nothing is picked from them.
   public func step() throws(ModelError) -> [Step] {
-    let active = sequences.indices.filter { !sequences[$0].isFinished }
     var steps: [Step] = []
-    for index in active where !sequences[index].isCached {
-      let window = Array(sequences[index].tokens.suffix(decoder.capacity))
-      steps.append(add(to: index, from: try decoder.prefill(window, sequence: index).flat))
-      sequences[index].isCached = sequences[index].tokens.count <= decoder.capacity
-    }
-    let cached = active.filter { index in sequences[index].isCached && !steps.contains { $0.sequence == index } }
+    let cached = sequences.indices.filter { sequences[$0].isCached && !sequences[$0].isFinished }
     if !cached.isEmpty {
       let logits = try decoder.append(cached.map { sequences[$0].tokens.last ?? 0 }, to: cached)
       for (row, index) in cached.enumerated() {
-        steps.append(add(to: index, from: logits[row..<row + 1].flat))
-        // The newest token has no place in the cache any more.
-        if sequences[index].tokens.count > decoder.capacity { sequences[index].isCached = false }
+        steps.append(try add(to: index, from: logits[row..<row + 1].flat))
       }
+    }
+    var others = sequences.indices.filter { index in
+      !sequences[index].isFinished && !cached.contains(index)
+    }
+    while let first = others.first {
+      let window = sequences[first].tokens.suffix(decoder.capacity)
+      let alike = others.filter { sequences[$0].tokens.suffix(decoder.capacity) == window }
+      others.removeAll { alike.contains($0) }
+      steps += try begin(alike, Array(window))
     }
     return steps.sorted { $0.sequence < $1.sequence }
   }
 
-  private func add(to index: Int, from logits: Tensor) -> Step {
-    let coin = options.sampling.temperature == 0 ? 0 : sequences[index].generator.nextFloat()
-    let tokens = sequences[index].tokens
-    let step = logits.withSpan { logits in
+  /// Fills the caches of sequences whose last tokens are those of `window`, once for all, and adds a token to each.
+  private func begin(_ alike: [Int], _ window: [Int32]) throws(ModelError) -> [Step] {
+    let logits = try decoder.prefill(window, sequence: alike[0]).flat
+    var steps: [Step] = []
+    for index in alike {
+      steps.append(try add(to: index, from: logits))
+      sequences[index].isCached = sequences[index].tokens.count <= decoder.capacity
+    }
+    let kept = alike.dropFirst().filter { sequences[$0].isCached && !sequences[$0].isFinished }
+    if !kept.isEmpty { decoder.copy(alike[0], to: kept) }
+    return steps
+  }
+
+  private func add(to index: Int, from logits: Tensor) throws(ModelError) -> Step {
+    let (tokens, options) = (sequences[index].tokens, options)
+    var generator = sequences[index].generator
+    let step = try logits.withSpan { (logits) throws(ModelError) in
+      guard logits.indices.allSatisfy({ logits[$0].isFinite }) else {
+        throw .nonFiniteLogits(tokens: tokens.count)
+      }
+      let coin = options.sampling.temperature == 0 ? 0 : generator.nextFloat()
       let token = Sampler.pick(logits, after: tokens, options: options.sampling, coin: coin)
       return Step(
         sequence: index, token: Int32(token),
         logProbability: options.reportsProbabilities ? Sampler.logProbability(of: token, logits) : nil)
     }
+    sequences[index].generator = generator
     sequences[index].tokens.append(step.token)
     let count = sequences[index].tokens.count
+    // The newest token has no place in a full cache.
+    if count > decoder.capacity { sequences[index].isCached = false }
     sequences[index].isFinished =
       count >= options.length || step.token == options.endToken
       || options.pastContext == .stop && count >= decoder.capacity
@@ -143,9 +172,11 @@ public final class Generation {
   }
 }
 
-/// The tokens of one sequence as they come; ends within one token after its task is cancelled.
+/// The tokens of a generation as they come; ends within one token after its task is cancelled.
 ///
 ///     for try await step in GeneratedTokens(generation) { … }
+///
+/// Each token is computed by the task that asks for it, which does nothing else meanwhile.
 public struct GeneratedTokens: AsyncSequence {
   private let generation: Generation
 

@@ -32,10 +32,15 @@ extension Model {
     return tokens
   }
 
+  /// As `Configuration.startToken`.
+  public func startToken(tokenizer: Tokenizer?) -> Int32 { configuration.startToken(tokenizer: tokenizer) }
+}
+
+extension Configuration {
   /// The token that a sample starts from: the tokenizer's end of text, else GPT-2's, else 0: the first of these
   /// that is in the vocabulary.
   public func startToken(tokenizer: Tokenizer?) -> Int32 {
     let candidates = [tokenizer?.endOfText, 50256].compactMap { $0 }
-    return candidates.first { Int($0) < configuration.vocabularySize } ?? 0
+    return candidates.first { Int($0) < vocabularySize } ?? 0
   }
 }
