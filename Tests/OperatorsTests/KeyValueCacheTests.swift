@@ -30,8 +30,8 @@ struct CacheSize: CustomTestStringConvertible, Sendable {
 
   /// Lengths at which a newest position is looked at: the ends of vectors and blocks.
   var counts: [Int] {
-    [1, 2, 15, 16, 17, 64, 65, 127, 128, 129, 200, 255, 256, 257, capacity - 1, capacity]
-      .filter { (1...capacity).contains($0) }
+    let ends: Set = [1, 2, 15, 16, 17, 64, 65, 127, 128, 129, 200, 255, 256, 257, capacity - 1, capacity]
+    return ends.filter { (1...capacity).contains($0) }.sorted()
   }
 }
 
