@@ -140,6 +140,8 @@ struct DataOptions: ParsableArguments {
     if case .checkpoint(let source) = model { checkpoint = source }
     let choice = try TokenizerChoice(given: tokenizer, checkpoint: checkpoint, vocabularySize: size)
     let summary = choice.summary
-    return (choice.tokenizer, choice.tokenizer == nil ? "none, samples are printed as ids: \(summary)" : summary)
+    return (
+      choice.tokenizer, choice.tokenizer == nil ? "none, samples are printed as ids: \(summary)" : summary
+    )
   }
 }

@@ -21,11 +21,14 @@ struct Evaluate: ParsableCommand {
         gpt2 evaluate --hellaswag hellaswag_val.bin
       """)
 
-  @Option(parsing: .upToNextOption, help: ArgumentHelp("Token files, as gpt2 tokenize writes them.", valueName: "file"))
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Token files, as gpt2 tokenize writes them.", valueName: "file"))
   var data: [String] = []
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Examples of HellaSwag, instead of token files.", valueName: "file"))
+    parsing: .unconditional,
+    help: ArgumentHelp("Examples of HellaSwag, instead of token files.", valueName: "file"))
   var hellaswag: String?
 
   @Option(parsing: .unconditional, help: number("T: tokens of a window. (default: the model's context)"))
@@ -49,7 +52,8 @@ struct Evaluate: ParsableCommand {
     }
     if hellaswag != nil, sequenceLength != nil || stride != nil {
       throw ValidationError(
-        "expected \(stride == nil ? "--sequence-length" : "--stride") beside --data, found it beside --hellaswag")
+        "expected \(stride == nil ? "--sequence-length" : "--stride") beside --data, found it beside --hellaswag"
+      )
     }
   }
 
@@ -57,7 +61,8 @@ struct Evaluate: ParsableCommand {
     let source = try inference.source()
     let vocabulary = try inference.vocabulary(source)
     if let hellaswag {
-      try HellaSwagCommand(source: source, inference: inference, vocabulary: vocabulary, json: json).run(hellaswag)
+      try HellaSwagCommand(source: source, inference: inference, vocabulary: vocabulary, json: json).run(
+        hellaswag)
     } else {
       let windows = try Evaluation.Windows(
         length: sequenceLength ?? source.configuration.maximumSequenceLength, stride: stride,

@@ -15,7 +15,9 @@ struct GPT2Command: ParsableCommand {
       To begin: 'gpt2 train' in a directory without data or a checkpoint trains a small model on sums \
       that the program makes up itself, within about a minute.
       """,
-    subcommands: [Train.self, Generate.self, Evaluate.self, Tokenize.self, Verify.self, Convert.self, Inspect.self])
+    subcommands: [
+      Train.self, Generate.self, Evaluate.self, Tokenize.self, Verify.self, Convert.self, Inspect.self,
+    ])
 
   static func main() { runProgram() }
 }

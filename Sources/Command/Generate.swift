@@ -43,7 +43,8 @@ struct Generate: ParsableCommand {
     if vocabulary.tokenizer == nil, let stop = sampling.stop.first {
       throw InferenceError(
         description:
-          "expected a vocabulary to look for --stop '\(stop)' with, found none: \(vocabulary.summary): give --tokenizer FILE.")
+          "expected a vocabulary to look for --stop '\(stop)' with, found none: \(vocabulary.summary): give --tokenizer FILE."
+      )
     }
     guard prompt.tokens.count < sampling.length else {
       throw InferenceError(
@@ -64,7 +65,9 @@ struct Generate: ParsableCommand {
 
   private func options(_ tokenizer: Tokenizer?) -> GenerationOptions {
     var options = sampling.options()
-    if let tokenizer, !sampling.ignoreEndOfText, tokenizer.separatesTexts { options.endToken = tokenizer.endOfText }
+    if let tokenizer, !sampling.ignoreEndOfText, tokenizer.separatesTexts {
+      options.endToken = tokenizer.endOfText
+    }
     options.reportsProbabilities = json
     return options
   }

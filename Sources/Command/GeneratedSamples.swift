@@ -37,7 +37,9 @@ final class GeneratedSamples {
       for step in try generation.step() { take(step) }
       count = generation.tokens.reduce(0) { $0 + $1.count - prompt.tokens.count }
       // Streamed text shows by itself how far it is.
-      if !isStreamed { Console.showProgress("\(count) tokens of \(NumberText.count(samples.count, "sample"))") }
+      if !isStreamed {
+        Console.showProgress("\(count) tokens of \(NumberText.count(samples.count, "sample"))")
+      }
     }
     if !isStreamed { Console.clearProgress() }
     for index in samples.indices {

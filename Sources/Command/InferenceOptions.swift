@@ -31,7 +31,8 @@ struct InferenceOptions: ParsableArguments {
     if let checkpoint { return try Checkpoint(path: checkpoint) }
     guard FileManager.default.fileExists(atPath: ModelOptions.defaultCheckpoint) else {
       throw InferenceError(
-        description: "expected a model, found no \(ModelOptions.defaultCheckpoint) here: give --checkpoint PATH.")
+        description:
+          "expected a model, found no \(ModelOptions.defaultCheckpoint) here: give --checkpoint PATH.")
     }
     return try Checkpoint(path: ModelOptions.defaultCheckpoint)
   }
@@ -43,7 +44,8 @@ struct InferenceOptions: ParsableArguments {
     if let tokenizer, let found = choice.tokenizer, found.vocabularySize != size {
       throw InferenceError(
         description:
-          "\(tokenizer): the vocabulary should have the model's \(size) tokens, but has \(found.vocabularySize).")
+          "\(tokenizer): the vocabulary should have the model's \(size) tokens, but has \(found.vocabularySize)."
+      )
     }
     return choice
   }

@@ -15,7 +15,8 @@ struct Prompt {
 /// The options that give a prompt.
 struct PromptOptions: ParsableArguments {
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("The text to continue; - reads standard input.", valueName: "text"))
+    parsing: .unconditional,
+    help: ArgumentHelp("The text to continue; - reads standard input.", valueName: "text"))
   var prompt: String?
 
   @Option(
@@ -40,7 +41,8 @@ struct PromptOptions: ParsableArguments {
   private func ids() throws -> [Int32] {
     try (tokens ?? "").split(separator: ",").map { text in
       guard let id = Int32(text.trimmingCharacters(in: .whitespaces)) else {
-        throw ValidationError("--tokens should be ids with commas between, such as 15496,995, but has '\(text)'")
+        throw ValidationError(
+          "--tokens should be ids with commas between, such as 15496,995, but has '\(text)'")
       }
       return id
     }

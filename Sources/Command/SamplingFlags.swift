@@ -13,7 +13,8 @@ struct SamplingFlags: ParsableArguments {
   @Option(parsing: .unconditional, help: number("Picks from the n likeliest alone; 0: from all."))
   var topK = 0
   @Option(
-    parsing: .unconditional, help: number("Picks from the likeliest that together have this probability; 1: all."))
+    parsing: .unconditional,
+    help: number("Picks from the likeliest that together have this probability; 1: all."))
   var topP = 1.0
   @Option(
     parsing: .unconditional,
@@ -40,7 +41,8 @@ struct SamplingFlags: ParsableArguments {
   @Option(parsing: .unconditional, help: number("Samples of the same prompt, generated together."))
   var samples = 1
   @Option(
-    parsing: .unconditional, help: number("Of the draws: another one gives another text, the same one the same."))
+    parsing: .unconditional,
+    help: number("Of the draws: another one gives another text, the same one the same."))
   var seed: UInt64 = 1337
 
   private static let mostSamples = 1024

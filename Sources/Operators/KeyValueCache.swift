@@ -14,7 +14,9 @@ public struct KeyValueCache {
   private let keys, values: Tensor
 
   /// Floats that a cache takes.
-  public static func count(sequences: Int, heads: Int, headSize: Int, capacity: Int) -> (keys: Int, values: Int) {
+  public static func count(sequences: Int, heads: Int, headSize: Int, capacity: Int) -> (
+    keys: Int, values: Int
+  ) {
     let block = Kernels.attentionBlock
     let columns = (capacity + block - 1) / block * block
     return (sequences * heads * columns * headSize, sequences * heads * capacity * headSize)
@@ -48,7 +50,8 @@ public struct KeyValueCache {
     _ qkv: Matrix, sequence: Int, positions: Range<Int>, context: ExecutionContext
   ) {
     let channels = heads * headSize
-    precondition(qkv.columns == 3 * channels && qkv.rows == positions.count, "\(positions) of \(channels) channels")
+    precondition(
+      qkv.columns == 3 * channels && qkv.rows == positions.count, "\(positions) of \(channels) channels")
     precondition(positions.lowerBound >= 0 && positions.upperBound <= capacity && sequence < sequences)
     context.perform(
       Work(count: heads) { head, _ in

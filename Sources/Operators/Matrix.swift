@@ -68,7 +68,8 @@ public struct Matrix: Sendable {
   /// - Precondition: `range` lies within `0..<columns`.
   public func columns(_ range: Range<Int>) -> Matrix {
     precondition(
-      range.lowerBound >= 0 && range.upperBound <= columns, "columns \(range) of \(columns) in \(tensor.name)")
+      range.lowerBound >= 0 && range.upperBound <= columns, "columns \(range) of \(columns) in \(tensor.name)"
+    )
     return Matrix(
       tensor, offset: offset + range.lowerBound * columnStride, rows: rows, columns: range.count,
       rowStride: rowStride, columnStride: columnStride)

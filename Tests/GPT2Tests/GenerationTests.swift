@@ -114,11 +114,13 @@ import Tokens
     var generator = XorshiftGenerator(seed: 1337)
     let golden: [[Int32]] = [
       [
-        0, 0, 1, 4, 26, 22, 15, 13, 17, 15, 22, 17, 15, 24, 23, 8, 13, 11, 24, 18, 25, 16, 2, 24, 18, 3, 16, 14, 24,
+        0, 0, 1, 4, 26, 22, 15, 13, 17, 15, 22, 17, 15, 24, 23, 8, 13, 11, 24, 18, 25, 16, 2, 24, 18, 3, 16,
+        14, 24,
         10, 19, 8, 28, 5, 5, 16, 9, 1, 1, 6,
       ],
       [
-        0, 15, 24, 24, 22, 24, 9, 24, 18, 19, 24, 10, 13, 24, 4, 28, 24, 24, 19, 2, 15, 24, 23, 28, 21, 25, 28, 28,
+        0, 15, 24, 24, 22, 24, 9, 24, 18, 19, 24, 10, 13, 24, 4, 28, 24, 24, 19, 2, 15, 24, 23, 28, 21, 25,
+        28, 28,
         9, 5, 22, 3, 26, 2, 19, 9, 19, 19, 18, 9,
       ],
     ]
@@ -234,7 +236,8 @@ import Tokens
       sentence { _ = try Generation(network, prompts: [prompt], options: options(change)) } ?? ""
     }
     #expect(text([]).contains("length of the prompt should be at least 1"))
-    #expect(text([1, 29]).contains("token 1 of the prompt should be within the vocabulary 0..<29, but is 29"))
+    #expect(
+      text([1, 29]).contains("token 1 of the prompt should be within the vocabulary 0..<29, but is 29"))
     #expect(text([-1]).contains("but is -1"))
     let long = [Int32](repeating: 1, count: 16)
     #expect(text(long).contains("fewer than 16 tokens, the model's context, but has 16"))

@@ -36,7 +36,9 @@ import Tokens
       arguments += [x.nextDown, x, x.nextUp]
     }
     arguments += [0, -0.0, -.leastNonzeroMagnitude, -700, (-700.0).nextUp]
-    let halves = arguments.count { abs(($0 * 1.442_695_040_888_963_4).truncatingRemainder(dividingBy: 1)) == 0.5 }
+    let halves = arguments.count {
+      abs(($0 * 1.442_695_040_888_963_4).truncatingRemainder(dividingBy: 1)) == 0.5
+    }
     #expect(halves > 100, "some quotients lie halfway")
     let different = arguments.first { Sampler.exponential($0).bitPattern != formula($0).bitPattern }
     #expect(different == nil)

@@ -173,7 +173,8 @@ import Tokens
   @Test func optionsOutsideTheirRangesAreRefused() throws {
     let changes: [(String, (inout SamplingOptions) -> Void)] = [
       ("temperature", { $0.temperature = -1 }), ("temperature", { $0.temperature = .nan }),
-      ("temperature", { $0.temperature = .infinity }), ("top-k", { $0.topK = -1 }), ("top-p", { $0.topP = 0 }),
+      ("temperature", { $0.temperature = .infinity }), ("top-k", { $0.topK = -1 }),
+      ("top-p", { $0.topP = 0 }),
       ("top-p", { $0.topP = 1.1 }), ("min-p", { $0.minP = -0.1 }), ("min-p", { $0.minP = .nan }),
       ("penalty", { $0.repetitionPenalty = 0 }), ("penalty", { $0.repetitionPenalty = .infinity }),
     ]

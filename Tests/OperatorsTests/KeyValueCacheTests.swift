@@ -22,7 +22,8 @@ struct CacheSize: CustomTestStringConvertible, Sendable {
   /// channel; scores hundreds apart.
   static let ragged =
     [
-      (1, 1, 1, 1), (2, 5, 3, 12), (1, 17, 2, 16), (3, 40, 2, 64), (1, 127, 1, 17), (2, 128, 1, 64), (1, 129, 2, 5),
+      (1, 1, 1, 1), (2, 5, 3, 12), (1, 17, 2, 16), (3, 40, 2, 64), (1, 127, 1, 17), (2, 128, 1, 64),
+      (1, 129, 2, 5),
       (2, 140, 1, 300), (1, 257, 2, 64), (1, 290, 3, 12), (1, 300, 1, 100),
     ].map { CacheSize(sequences: $0.0, capacity: $0.1, heads: $0.2, headSize: $0.3) } + [
       CacheSize(sequences: 1, capacity: 290, heads: 1, headSize: 12, deviation: 12)

@@ -73,7 +73,8 @@ public final class Decoder {
 
   /// Begins sequences anew with what another one has, at the cost of a copy.
   public func copy(_ sequence: Int, to others: [Int]) {
-    precondition(([sequence] + others).allSatisfy { (0..<sequenceCount).contains($0) } && !others.contains(sequence))
+    precondition(
+      ([sequence] + others).allSatisfy { (0..<sequenceCount).contains($0) } && !others.contains(sequence))
     for cache in memory.caches {
       cache.copy(sequence, to: others, count: lengths[sequence], context: network.context)
     }
@@ -127,7 +128,8 @@ public final class Decoder {
     let (stream, middle, normalised) = (memory.stream[rows], memory.middle[rows], memory.normalised[rows])
     let (mean, rstd) = (memory.mean.slice(rows), memory.rstd.slice(rows))
     LayerNorm.forward(
-      stream, weight: tensors.ln1w, bias: tensors.ln1b, y: normalised, mean: mean, rstd: rstd, context: context)
+      stream, weight: tensors.ln1w, bias: tensors.ln1b, y: normalised, mean: mean, rstd: rstd,
+      context: context)
     let qkv = memory.qkv[rows]
     Linear.forward(
       normalised, weight: tensors.qkvw.matrix(), bias: tensors.qkvb, y: qkv, context: context)
@@ -136,12 +138,14 @@ public final class Decoder {
         qkv[row..<row + 1], sequence: sequences[row], positions: position..<position + 1, context: context)
     }
     cache.attend(
-      qkv, sequences: sequences, counts: positions.map { $0 + 1 }, out: memory.attended[rows], context: context)
+      qkv, sequences: sequences, counts: positions.map { $0 + 1 }, out: memory.attended[rows],
+      context: context)
     Linear.forward(
       memory.attended[rows], weight: tensors.attprojw.matrix(), bias: tensors.attprojb, y: middle,
       epilogue: .add(stream), context: context)
     LayerNorm.forward(
-      middle, weight: tensors.ln2w, bias: tensors.ln2b, y: normalised, mean: mean, rstd: rstd, context: context)
+      middle, weight: tensors.ln2w, bias: tensors.ln2b, y: normalised, mean: mean, rstd: rstd,
+      context: context)
     Linear.forward(
       normalised, weight: tensors.fcw.matrix(), bias: tensors.fcb, y: memory.hidden[rows],
       epilogue: .activation(network.activation, output: memory.activated[rows]), context: context)

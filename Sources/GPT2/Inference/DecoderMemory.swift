@@ -21,7 +21,10 @@ struct DecoderMemory {
     let (channels, heads) = (configuration.channels, configuration.heads)
     let size = KeyValueCache.count(
       sequences: sequences, heads: heads, headSize: configuration.headSize, capacity: capacity)
-    let rows = [("stream", 1), ("middle", 1), ("normalised", 1), ("attended", 1), ("qkv", 3), ("hidden", 4), ("activated", 4)]
+    let rows = [
+      ("stream", 1), ("middle", 1), ("normalised", 1), ("attended", 1), ("qkv", 3), ("hidden", 4),
+      ("activated", 4),
+    ]
     let entries =
       rows.map { Arena.Entry(name: $0.0, shape: [sequences, $0.1 * channels]) } + [
         Arena.Entry(name: "logits", shape: [sequences, configuration.paddedVocabularySize]),

@@ -65,7 +65,8 @@ public struct Evaluation: Sendable, Equatable {
   ///   - progress: called with the tokens predicted so far.
   /// - Throws: `EvaluationError`: a file that `check` refuses, memory, a loss that is not finite.
   public mutating func add(
-    _ file: TokenFile, windows: Windows, network: Network, in workspace: Workspace, tokenizer: Tokenizer? = nil,
+    _ file: TokenFile, windows: Windows, network: Network, in workspace: Workspace,
+    tokenizer: Tokenizer? = nil,
     progress: (Int) -> Void = { _ in }
   ) throws(EvaluationError) {
     try Self.check(file, for: network.configuration)

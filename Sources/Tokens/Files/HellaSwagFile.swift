@@ -33,7 +33,8 @@ public struct HellaSwagFile: Sendable {
     if FileMagic.detect(file) == nil, JSONCursor.opensObject(file) {
       guard let encoder else {
         throw .mismatch(
-          path: path, field: "the vocabulary that JSON lines are encoded with", expected: "given", found: "not at hand")
+          path: path, field: "the vocabulary that JSON lines are encoded with", expected: "given",
+          found: "not at hand")
       }
       examples = try HellaSwagLines(path: path, encoder: encoder).examples()
     } else {
@@ -66,7 +67,8 @@ private struct HellaSwagRecords {
     let most = (file.byteCount - LLMHeader.byteCount) / (2 * Self.leastCount)
     guard (0...most).contains(header[2]) else {
       throw header.mismatch(
-        "the number of examples", expected: "in 0...\(most), which the file's \(file.byteCount) bytes can hold",
+        "the number of examples",
+        expected: "in 0...\(most), which the file's \(file.byteCount) bytes can hold",
         found: "\(header[2])")
     }
   }
@@ -95,7 +97,8 @@ private struct HellaSwagRecords {
     let bytes = try next("the size")
     guard start + bytes <= file.byteCount, bytes >= 2 * Self.leastCount, bytes.isMultiple(of: 2) else {
       throw mismatch(
-        "the size", "an even number of bytes from \(2 * Self.leastCount) to the \(file.byteCount - start) that are left",
+        "the size",
+        "an even number of bytes from \(2 * Self.leastCount) to the \(file.byteCount - start) that are left",
         "\(bytes)")
     }
     end = start + bytes
@@ -205,7 +208,9 @@ private struct HellaSwagLines {
 
   private func example(_ line: Line, _ number: Int) throws(FormatError) -> HellaSwagExample {
     guard let context = line.context, let endings = line.endings, let label = line.label else {
-      let missing = [("ctx", line.context == nil), ("endings", line.endings == nil), ("label", line.label == nil)]
+      let missing = [
+        ("ctx", line.context == nil), ("endings", line.endings == nil), ("label", line.label == nil),
+      ]
       throw mismatch(
         number, "an object with ctx, endings and label",
         "one without \(missing.filter(\.1).map(\.0).joined(separator: " and "))")
@@ -216,7 +221,9 @@ private struct HellaSwagLines {
     var completions: [[Int32]] = []
     for ending in endings { completions.append(try encode(ending, number)) }
     let tokens = try encode(context, number)
-    guard !tokens.isEmpty else { throw mismatch(number, "one with a ctx of some characters", "one with an empty one") }
+    guard !tokens.isEmpty else {
+      throw mismatch(number, "one with a ctx of some characters", "one with an empty one")
+    }
     return HellaSwagExample(context: tokens, completions: completions, label: label)
   }
 
