@@ -69,8 +69,7 @@ struct HellaSwagCommand {
     let network = try inference.network(source)
     let workspace = network.makeWorkspace()
     let rows = file.examples.map(\.completions.count).max() ?? 1
-    let length =
-      file.examples.map { $0.context.count + ($0.completions.map(\.count).max() ?? 0) - 1 }.max() ?? 1
+    let length = file.examples.map(\.inputCount).max() ?? 1
     try workspace.reserve(batchSize: rows, sequenceLength: length, retention: .nothing)
     source.load(into: network.parameters)
 

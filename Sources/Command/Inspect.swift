@@ -123,7 +123,7 @@ struct Inspect: ParsableCommand {
   }
 
   private func describe(_ file: HellaSwagFile) {
-    let longest = file.examples.map { $0.context.count + ($0.completions.map(\.count).max() ?? 0) }.max() ?? 0
+    let longest = file.examples.map(\.inputCount).max() ?? 0
     printLines([
       ("file", path), ("kind", "llm.c HellaSwag file, version 1"), ("examples", "\(file.examples.count)"),
       ("longest", NumberText.count(longest, "token")),

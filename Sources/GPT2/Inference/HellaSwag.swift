@@ -21,11 +21,10 @@ public struct HellaSwag: Sendable, Equatable {
   /// - Throws: `EvaluationError`: one longer than the context, a token outside the vocabulary.
   public static func check(_ file: HellaSwagFile, for configuration: Configuration) throws(EvaluationError) {
     for (index, example) in file.examples.enumerated() {
-      // The last token is predicted and predicts nothing.
-      let length = example.context.count + (example.completions.map(\.count).max() ?? 0) - 1
-      guard length <= configuration.maximumSequenceLength else {
+      guard example.inputCount <= configuration.maximumSequenceLength else {
         throw .exampleTooLong(
-          path: file.path, index: index, tokens: length, context: configuration.maximumSequenceLength)
+          path: file.path, index: index, tokens: example.inputCount,
+          context: configuration.maximumSequenceLength)
       }
       for token in example.context + example.completions.joined()
       where !(0..<Int32(configuration.vocabularySize)).contains(token) {
@@ -55,8 +54,7 @@ public struct HellaSwag: Sendable, Equatable {
   private static func losses(
     _ example: HellaSwagExample, _ network: Network, _ workspace: Workspace
   ) throws(ModelError) -> [Double] {
-    let first = example.context.count - 1
-    let length = first + (example.completions.map(\.count).max() ?? 0)
+    let (first, length) = (example.context.count - 1, example.inputCount)
     var (inputs, targets): ([Int32], [Int32]) = ([], [])
     for completion in example.completions {
       let tokens = example.context + completion

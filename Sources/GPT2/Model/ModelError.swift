@@ -33,7 +33,7 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     case .noGradients: "the update needs a backward pass before it; there was none."
     case .nonFiniteLoss(let loss): "the loss should be finite, but is \(loss)."
     case .nonFiniteLogits(let tokens):
-      "the logits after \(tokens) tokens should be finite, but are not: the model's parameters are damaged."
+      "the logits after \(tokens) token\(tokens == 1 ? "" : "s") should be finite, but are not: the model's parameters are damaged."
     case .nonFiniteGradients(let step):
       "the gradients of update \(step) should be finite, but their norm is not: the training has diverged."
     }

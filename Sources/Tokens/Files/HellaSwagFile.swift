@@ -9,6 +9,18 @@ public struct HellaSwagExample: Sendable, Equatable {
   public let completions: [[Int32]]
   /// The index of the right one.
   public let label: Int
+
+  /// - Precondition: tokens and completions as said above; the label is one of theirs.
+  public init(context: [Int32], completions: [[Int32]], label: Int) {
+    precondition(
+      !context.isEmpty && completions.allSatisfy { !$0.isEmpty } && completions.indices.contains(label))
+    self.context = context
+    self.completions = completions
+    self.label = label
+  }
+
+  /// Tokens that a model is given to predict the longest completion: the last one predicts nothing.
+  public var inputCount: Int { context.count + (completions.map(\.count).max() ?? 0) - 1 }
 }
 
 /// Examples of HellaSwag: everyday situations and four ends to each, of which people know the right one.
