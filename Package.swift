@@ -48,13 +48,16 @@ let package = Package(
       ],
       path: "Benchmarks/GPT2Bench", swiftSettings: safe),
     .target(
-      name: "TestSupport", dependencies: ["Machine", "Operators", "GPT2", "Reference"],
-      path: "Tests/TestSupport",
-      swiftSettings: safe),
+      name: "TestSupport",
+      dependencies: [
+        "Machine", "Operators", "GPT2", "Reference", .product(name: "RealModule", package: "swift-numerics"),
+      ],
+      path: "Tests/TestSupport", swiftSettings: safe),
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "GPT2", "Tokens", "Machine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "GPT2", "Tokens", "Operators", "Machine",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tests/Fuzz", exclude: ["Corpus"], swiftSettings: safe),
     .testTarget(name: "MachineTests", dependencies: ["Machine", "TestSupport"], swiftSettings: safe),

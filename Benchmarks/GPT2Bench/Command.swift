@@ -13,13 +13,13 @@ struct BenchCommand: ParsableCommand {
       "Measures what this machine gives and how much of it GPT-2's operators and training steps take.",
     discussion: """
       Suites:
-        peak       multiply-adds and memory reads on all threads and on one; what a parallel region costs
+        peak       multiply-adds and memory reads, on all threads and one
         gemm       the model's five matrix products in each pass
         operators  everything else that a step is made of, forward and backward
         step       whole training steps: forward, backward, update
         evaluate   forward pass and loss, nothing kept
         memory     bytes of every tensor, and the time to read it
-        tokenize   encoding --text with --tokenizer, and decoding; only where it is asked for
+        tokenize   --text encoded with --tokenizer, and decoded; on demand only
 
       Rows are warmed up, then timed in rounds that visit every row of a suite once, so that a machine that drifts \
       drifts for all of them. Rates come from the median. Fractions are of the peak that the same run measures, \
@@ -31,22 +31,30 @@ struct BenchCommand: ParsableCommand {
       GPT2_ISA names the instruction set where --isa does not. Exit codes: 0 success, 1 failed, 64 usage.
       """)
 
-  @Option(help: "Suites to run, with commas between: \(SuiteName.list). (default: all but tokenize)")
+  @Option(
+    help: ArgumentHelp(
+      "Suites to run, with commas between: \(SuiteName.list). (default: all but tokenize)", valueName: "names"
+    ))
   var suite: String?
 
   @Option(
-    help: "A published size: \(Configuration.presetNames.joined(separator: ", ")). (default: gpt2-124M)")
+    help: ArgumentHelp(
+      "A published size: \(Configuration.presetNames.joined(separator: ", ")). (default: gpt2-124M)",
+      valueName: "name"))
   var model: String?
 
   @OptionGroup var sizes: SizeOptions
 
-  @Option(help: "Sequences in a batch.")
+  @Option(parsing: .unconditional, help: wholeNumber("B: sequences of a batch."))
   var batchSize = 4
 
-  @Option(help: "Tokens in a sequence.")
+  @Option(
+    parsing: .unconditional, help: wholeNumber("T: tokens of a sequence, at most the model's context."))
   var sequenceLength = 64
 
-  @Option(help: "Training steps to time. (default: 10, quick: 3)")
+  @Option(
+    parsing: .unconditional,
+    help: wholeNumber("Training steps and evaluations to time. (default: 10, quick: 3)"))
   var steps: Int?
 
   @Option(
@@ -55,18 +63,27 @@ struct BenchCommand: ParsableCommand {
   )
   var recompute: Recomputation?
 
-  @Option(help: "The largest norm of the gradients in training steps; 0: any.")
-  var gradientClip = 0.0
+  @Option(
+    parsing: .unconditional,
+    help: number(
+      """
+      The largest norm of all gradients together in training steps, which are scaled down to it where it is \
+      exceeded; 0: never. (default: 0)
+      """))
+  var gradientClip: Double?
 
   @OptionGroup var kernels: KernelOptions
 
-  @Option(help: "The text file of the suite tokenize.")
+  @Option(help: ArgumentHelp("The text file of the suite tokenize.", valueName: "file"))
   var text: String?
 
-  @Option(help: "Its vocabulary: gpt2_tokenizer.bin, or a vocab.json with merges.txt beside it.")
+  @Option(
+    help: ArgumentHelp(
+      "Its vocabulary: gpt2_tokenizer.bin, or a vocab.json with merges.txt beside it.", valueName: "file"))
   var tokenizer: String?
 
-  @Option(help: "Write the results there, too; a file that exists is refused.")
+  @Option(
+    help: ArgumentHelp("Write the results there, too; a file that exists is refused.", valueName: "file"))
   var json: String?
 
   @Flag(help: "A small model unless you name one, and few rounds: the whole run takes some seconds.")
@@ -139,7 +156,7 @@ extension BenchCommand {
       sequenceLength: sequenceLength, steps: steps ?? (quick ? 3 : 10),
       recomputation: recompute
         ?? .automatic(configuration, batchSize: batchSize, sequenceLength: sequenceLength),
-      gradientClip: gradientClip, threads: try threadChoice(),
+      gradientClip: gradientClip ?? 0, threads: try threadChoice(),
       instructionSet: try kernels.instructionSet(), quick: quick, text: text, tokenizer: tokenizer)
   }
 
@@ -149,8 +166,11 @@ extension BenchCommand {
     ] {
       guard value >= 1 else { throw ValidationError("\(option) should be at least 1, but is \(value).") }
     }
-    guard gradientClip >= 0, gradientClip.isFinite else {
-      throw ValidationError("--gradient-clip should be a number from 0 up, but is \(gradientClip).")
+    if let gradientClip {
+      guard gradientClip >= 0, Float(gradientClip).isFinite else {
+        throw ValidationError(
+          "--gradient-clip should be a number from 0 up that float32 holds, but is \(gradientClip).")
+      }
     }
     guard sequenceLength <= configuration.maximumSequenceLength else {
       throw ValidationError(

@@ -43,14 +43,20 @@ struct PlainNorm {
 }
 
 struct PlainActivation {
+  /// The backward pass is that of the second layer and of the activation before it.
   let forward, backward: PlainLoops
 
-  init(count fullCount: Int) {
-    let count = min(fullCount, 1 << 15)
-    let share = Double(count) / Double(fullCount)
-    let (x, dout) = (numbers(count), numbers(count))
+  init(rows fullRows: Int, channels: Int) {
+    let rows = min(fullRows, 4)
+    let share = Double(rows) / Double(fullRows)
+    let (x, dout) = (numbers(rows * 4 * channels), numbers(rows * channels))
+    let weight = numbers(4 * channels * channels)
     forward = PlainLoops(share: share) { _ = ReferenceGELU.tanh.forward(x) }
-    backward = PlainLoops(share: share) { _ = ReferenceGELU.tanh.backward(dout, input: x) }
+    backward = PlainLoops(share: share) {
+      let dactivated = ReferenceLinear.backwardInput(
+        dout, weight: weight, rows: rows, inputChannels: 4 * channels, outputChannels: channels)
+      _ = ReferenceGELU.tanh.backward(dactivated, input: x)
+    }
   }
 }
 
@@ -127,12 +133,6 @@ struct PlainEncoder {
 }
 
 enum PlainStream {
-  static func residual(count fullCount: Int) -> PlainLoops {
-    let count = min(fullCount, 1 << 18)
-    let (a, b) = (numbers(count), numbers(count))
-    return PlainLoops(share: Double(count) / Double(fullCount)) { _ = ReferenceResidual.forward(a, b) }
-  }
-
   static func adamW(count fullCount: Int) -> PlainLoops {
     let count = min(fullCount, 1 << 20)
     let gradients = numbers(count)

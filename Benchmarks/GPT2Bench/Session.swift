@@ -51,7 +51,8 @@ final class Session {
       what: "the tensor of the logits")
     let model = try Model(configuration: configuration, context: context)
     model.recomputation = settings.recomputation
-    try model.reserve(batchSize: settings.batchSize, sequenceLength: settings.sequenceLength)
+    try model.reserve(
+      batchSize: settings.batchSize, sequenceLength: settings.sequenceLength, sampleLength: 0)
     model.initialize()
     sharedModel = model
     return model

@@ -33,9 +33,15 @@ extension Session {
     ]
     return Section(
       title: "step", rows: { [row] + rows },
-      notes: notes(samples, row) + [
+      notes: notes(samples, row) + clippingNote + [
         "the passes are measured by themselves, keeping everything; a step keeps less and has its update beside the next one's forward pass"
       ])
+  }
+
+  private var clippingNote: [String] {
+    let clip = settings.gradientClip
+    return clip > 0
+      ? ["gradients clipped to \(NumberText.significant(clip)), in steps and updates alike"] : []
   }
 
   func evaluateSection() throws -> Section {

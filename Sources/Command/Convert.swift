@@ -37,6 +37,8 @@ struct Convert: ParsableCommand {
   @Flag(help: "Replace what is there.")
   var overwrite = false
 
+  @OptionGroup(title: "Execution") var kernels: KernelOptions
+
   private var target: TargetFormat { format ?? (to.hasSuffix(".bin") ? .llmVersion3 : .huggingFace) }
 
   func validate() throws {
@@ -50,7 +52,8 @@ struct Convert: ParsableCommand {
   func run() throws {
     let source = try Checkpoint(path: from)
     let start = ContinuousClock.now
-    try source.write(to: to, as: target.format(precision ?? .float32), overwrite: overwrite)
+    try source.write(
+      to: to, as: target.format(precision ?? .float32), overwrite: overwrite, context: kernels.context())
     let seconds = (ContinuousClock.now - start) / .seconds(1)
     let written = try Checkpoint(path: to)
     Console.print("model  \(ModelText.sizes(source.configuration))")

@@ -31,13 +31,13 @@ struct Evaluate: ParsableCommand {
     help: ArgumentHelp("Examples of HellaSwag, instead of token files.", valueName: "file"))
   var hellaswag: String?
 
-  @Option(parsing: .unconditional, help: number("T: tokens of a window. (default: the model's context)"))
+  @Option(parsing: .unconditional, help: wholeNumber("T: tokens of a window. (default: the model's context)"))
   var sequenceLength: Int?
 
-  @Option(parsing: .unconditional, help: number("Tokens from one window to the next. (default: T)"))
+  @Option(parsing: .unconditional, help: wholeNumber("Tokens from one window to the next. (default: T)"))
   var stride: Int?
 
-  @Option(parsing: .unconditional, help: number("Windows computed at once."))
+  @Option(parsing: .unconditional, help: wholeNumber("Windows computed at once."))
   var batchSize = 4
 
   @OptionGroup(title: "Model") var inference: InferenceOptions

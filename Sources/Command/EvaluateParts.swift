@@ -18,7 +18,7 @@ struct LossCommand {
     let workspace = network.makeWorkspace()
     try workspace.reserve(
       batchSize: windows.batchSize, sequenceLength: windows.length, retention: .nothing)
-    source.load(into: network.parameters)
+    source.load(into: network.parameters, context: network.context)
 
     var evaluation = Evaluation()
     let progress = EvaluationProgress(total: files.reduce(0) { $0 + $1.count - 1 }, unit: "tokens")
@@ -71,7 +71,7 @@ struct HellaSwagCommand {
     let rows = file.examples.map(\.completions.count).max() ?? 1
     let length = file.examples.map(\.inputCount).max() ?? 1
     try workspace.reserve(batchSize: rows, sequenceLength: length, retention: .nothing)
-    source.load(into: network.parameters)
+    source.load(into: network.parameters, context: network.context)
 
     var score = HellaSwag()
     let progress = EvaluationProgress(total: file.examples.count, unit: "examples")

@@ -57,7 +57,7 @@ struct Generate: ParsableCommand {
     let generation = try Generation(
       network, prompts: [[Int32]](repeating: prompt.tokens, count: sampling.samples),
       options: options(vocabulary.tokenizer))
-    source.load(into: network.parameters)
+    source.load(into: network.parameters, context: network.context)
     try GeneratedSamples(
       generation, prompt: prompt, tokenizer: vocabulary.tokenizer, stops: sampling.stop, json: json
     ).run()

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import GPT2
 import Machine
+import Operators
 import Terminal
 import Tokens
 
@@ -51,7 +52,7 @@ struct Inspect: ParsableCommand {
       ("model", ModelText.sizes(configuration)), ("parameters", ModelText.parameters(configuration)),
     ])
     let parameters = try ParameterTensors(configuration, what: "The parameters")
-    checkpoint.load(into: parameters)
+    checkpoint.load(into: parameters, context: try ExecutionContext())
     Console.print()
     Console.print(
       row("tensor", "shape", ["min", "max", "mean", "deviation"].map { $0.aligned(to: 12) }))

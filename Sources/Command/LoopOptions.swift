@@ -5,29 +5,31 @@ import Tokens
 
 /// The options of the training loop. What is not given depends on whether the built-in corpus is trained on.
 struct LoopOptions: ParsableArguments {
-  @Option(parsing: .unconditional, help: number("B: sequences of a batch. (default: 4; built-in corpus: 16)"))
+  @Option(
+    parsing: .unconditional, help: wholeNumber("B: sequences of a batch. (default: 4; built-in corpus: 16)"))
   var batchSize: Int?
   @Option(
     parsing: .unconditional,
-    help: number("T: tokens of a sequence, at most the model's context. (default: 64)"))
+    help: wholeNumber("T: tokens of a sequence, at most the model's context. (default: 64)"))
   var sequenceLength: Int?
-  @Option(parsing: .unconditional, help: number("Batches whose gradients are averaged into one update."))
+  @Option(parsing: .unconditional, help: wholeNumber("Batches whose gradients are averaged into one update."))
   var gradientAccumulation = 1
-  @Option(parsing: .unconditional, help: number("Updates. (default: 40; built-in corpus: 700)"))
+  @Option(
+    parsing: .unconditional, help: wholeNumber("Updates of the weights. (default: 40; built-in corpus: 700)"))
   var steps: Int?
   @Option(
     parsing: .unconditional,
-    help: number("Steps between validations; 0: never. (default: 10; built-in corpus: 100)"))
+    help: wholeNumber("Steps between validations; 0: never. (default: 10; built-in corpus: 100)"))
   var valEvery: Int?
-  @Option(parsing: .unconditional, help: number("Batches of a validation."))
+  @Option(parsing: .unconditional, help: wholeNumber("Batches of a validation."))
   var valBatches = 10
   @Option(
     parsing: .unconditional,
-    help: number("Steps between samples; 0: never. (default: 20; built-in corpus: 100)"))
+    help: wholeNumber("Steps between samples; 0: never. (default: 20; built-in corpus: 100)"))
   var sampleEvery: Int?
   @Option(
     parsing: .unconditional,
-    help: number("Tokens of a sample, its start included. (default: 64; built-in corpus: 32)"))
+    help: wholeNumber("Tokens of a sample, its start included. (default: 64; built-in corpus: 32)"))
   var sampleLength: Int?
   @Option(
     parsing: .unconditional,
@@ -37,7 +39,9 @@ struct LoopOptions: ParsableArguments {
       (default: none where that takes at most a sixteenth of the machine's memory, else elementwise)
       """)
   var recompute: Recomputation?
-  @Option(parsing: .unconditional, help: number("Of sampling and of random weights."))
+  @Option(
+    parsing: .unconditional,
+    help: wholeNumber("Where the random numbers of new weights and of samples start."))
   var seed: UInt64 = 1337
 
   func validate() throws {
@@ -64,6 +68,3 @@ struct LoopOptions: ParsableArguments {
     return options
   }
 }
-
-/// The help of an option that takes a number.
-func number(_ text: String) -> ArgumentHelp { ArgumentHelp(text, valueName: "n") }

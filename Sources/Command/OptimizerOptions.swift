@@ -11,60 +11,96 @@ struct OptimizerOptions: ParsableArguments {
   var optimizer: OptimizerName = .adamw
   @Option(
     parsing: .unconditional,
-    help: number("The step's size. (default: 1e-4; built-in corpus: 1e-3; sgd: 1e-2)"))
+    help: number("How far a step goes. (default: 1e-4; built-in corpus: 1e-3; sgd: 1e-2)"))
   var learningRate: Double?
-  @Option(parsing: .unconditional, help: number("Of adamw: the first moment's decay. (default: 0.9)"))
+  @Option(
+    parsing: .unconditional,
+    help: number(
+      "Only adamw: how much of the running mean of the gradients a step keeps, below 1. (default: 0.9)"))
   var beta1: Double?
-  @Option(parsing: .unconditional, help: number("Of adamw: the second moment's decay. (default: 0.999)"))
+  @Option(
+    parsing: .unconditional,
+    help: number("Only adamw: the same of the mean of their squares, below 1. (default: 0.999)"))
   var beta2: Double?
   @Option(
-    parsing: .unconditional, help: number("Of adamw: added to the second moment's root. (default: 1e-8)"))
+    parsing: .unconditional,
+    help: number(
+      "Only adamw: added to the root of that mean, by which a step is divided; above 0. (default: 1e-8)"))
   var epsilon: Double?
   @Option(
     parsing: .unconditional,
-    help: number("Of sgd: how much of its last step a step keeps; 0: none. (default: 0.9)"))
+    help: number(
+      "Only sgd: how much of the step before a step keeps: 0, nothing, to below 1. (default: 0.9)"))
   var momentum: Double?
-  @Flag(help: "Of sgd: Nesterov's step, which looks ahead along the momentum.")
+  @Flag(help: "Only sgd: Nesterov's step, which looks ahead along the momentum.")
   var nesterov = false
   @Option(
     parsing: .unconditional,
-    help: number("How fast weights shrink: decoupled with adamw, part of the gradient with sgd."))
-  var weightDecay = 0.0
+    help: number(
+      """
+      How fast weights shrink towards 0: each step of adamw takes this times the learning rate times the weight off \
+      it; sgd adds this times the weight to its gradient. (default: 0)
+      """))
+  var weightDecay: Double?
   @Option(
     parsing: .unconditional,
     help: """
-      What shrinks: all tensors, or matrices, which are the weight matrices and embeddings but no bias or norm \
-      (as in nanoGPT).
+      What --weight-decay shrinks: all tensors, or matrices: the weight matrices and embeddings but no bias or norm \
+      (as in nanoGPT). (default: all)
       """)
-  var decay: WeightDecayScope = .all
+  var decay: WeightDecayScope?
   @Option(
     parsing: .unconditional,
-    help: number("The largest norm of the gradients: larger ones are scaled down to it; 0: any."))
-  var gradientClip = 0.0
+    help: number(
+      """
+      The largest norm of all gradients together, often 1: larger ones are scaled down to it; 0: never. (default: 0)
+      """))
+  var gradientClip: Double?
   @Option(
-    parsing: .unconditional, help: "The learning rate's way after the warm-up: constant, cosine or linear.")
+    parsing: .unconditional,
+    help:
+      "The learning rate after the warm-up: constant, or falling to --min-learning-rate, cosine or linear.")
   var schedule: LearningRateSchedule.Shape = .constant
   @Option(
-    parsing: .unconditional, help: number("Steps of a linear ascent. (default: 0; built-in corpus: 20)"))
+    parsing: .unconditional,
+    help: wholeNumber(
+      "First steps, in which the learning rate rises in a line to its full size. (default: 0; built-in corpus: 20)"
+    ))
   var warmupSteps: Int?
-  @Option(parsing: .unconditional, help: number("Where cosine and linear end."))
-  var minLearningRate = 0.0
+  @Option(
+    parsing: .unconditional,
+    help: number("What a cosine or linear schedule falls to at the end. (default: 0)"))
+  var minLearningRate: Double?
 
   func validate() throws {
-    let others: [(String, Bool, OptimizerName)] = [
+    let owners: [(String, Bool, OptimizerName)] = [
       ("--beta1", beta1 != nil, .adamw), ("--beta2", beta2 != nil, .adamw),
       ("--epsilon", epsilon != nil, .adamw),
       ("--momentum", momentum != nil, .sgd), ("--nesterov", nesterov, .sgd),
     ]
-    for (option, isGiven, owner) in others where isGiven && owner != optimizer {
+    for (option, isGiven, owner) in owners where isGiven && owner != optimizer {
       throw ValidationError(
-        "\(option) is for --optimizer \(owner.rawValue), found --optimizer \(optimizer.rawValue)")
+        "\(option) is an option of \(owner.rawValue), but the optimizer is \(optimizer.rawValue): give"
+          + " --optimizer \(owner.rawValue), or leave \(option) out")
+    }
+    if nesterov, momentum == 0 {
+      throw ValidationError("--nesterov needs a --momentum above 0, found 0: leave one of them out")
+    }
+    // What would have no effect was meant to have one.
+    if decay != nil, weightDecay == nil {
+      throw ValidationError(
+        "--decay says what --weight-decay shrinks, found none: give --weight-decay, often 0.1")
+    }
+    if minLearningRate != nil, schedule == .constant {
+      throw ValidationError(
+        "--min-learning-rate is for a schedule that falls, found constant: give --schedule cosine or linear")
     }
   }
 
   /// - Parameter learningRate: the default of AdamW.
   func optimizer(learningRate default: Double) -> any Optimizer {
-    switch optimizer {
+    let (weightDecay, decay) = (weightDecay ?? 0, decay ?? .all)
+    return switch optimizer {
     case .adamw:
       AdamW(
         learningRate: learningRate ?? `default`, beta1: beta1 ?? 0.9, beta2: beta2 ?? 0.999,
@@ -78,7 +114,7 @@ struct OptimizerOptions: ParsableArguments {
 
   func learningRateSchedule(defaults: LearningRateSchedule) -> LearningRateSchedule {
     LearningRateSchedule(
-      shape: schedule, warmupSteps: warmupSteps ?? defaults.warmupSteps, minimum: minLearningRate)
+      shape: schedule, warmupSteps: warmupSteps ?? defaults.warmupSteps, minimum: minLearningRate ?? 0)
   }
 }
 

@@ -4,13 +4,13 @@ import Terminal
 
 /// How much is generated, and how tokens are picked.
 struct SamplingFlags: ParsableArguments {
-  @Option(parsing: .unconditional, help: number("Tokens of a sample, the prompt included."))
+  @Option(parsing: .unconditional, help: wholeNumber("Tokens of a sample, the prompt included."))
   var length = 64
   @Option(
     parsing: .unconditional,
     help: number("Below 1 likely tokens become likelier, above 1 less so; 0: always the likeliest."))
   var temperature = 1.0
-  @Option(parsing: .unconditional, help: number("Picks from the n likeliest alone; 0: from all."))
+  @Option(parsing: .unconditional, help: wholeNumber("Picks from the n likeliest alone; 0: from all."))
   var topK = 0
   @Option(
     parsing: .unconditional,
@@ -38,11 +38,11 @@ struct SamplingFlags: ParsableArguments {
       that the context holds (as slow as a whole pass each).
       """)
   var pastContext: GenerationOptions.PastContext = .stop
-  @Option(parsing: .unconditional, help: number("Samples of the same prompt, generated together."))
+  @Option(parsing: .unconditional, help: wholeNumber("Samples of the same prompt, generated together."))
   var samples = 1
   @Option(
     parsing: .unconditional,
-    help: number("Of the draws: another one gives another text, the same one the same."))
+    help: wholeNumber("Of the draws: another one gives another text, the same one the same."))
   var seed: UInt64 = 1337
 
   private static let mostSamples = 1024

@@ -36,7 +36,7 @@ struct Train: ParsableCommand {
     var defaults = TrainingOptions()
     defaults.optimizer.learningRate =
       BuiltInTraining.options(BuiltInCorpus(trainingLines: 0, validationLines: 0)).optimizer.learningRate
-    do { try trainingOptions(defaults: defaults).check() } catch { throw ValidationError("\(error)") }
+    _ = try trainingOptions(defaults: defaults)
     guard let context = try model.configuration()?.maximumSequenceLength else { return }
     let length = loop.sequenceLength ?? Self.sequenceLength
     guard length <= context else {
@@ -59,11 +59,13 @@ struct Train: ParsableCommand {
     try session.run(log: log)
   }
 
-  private func trainingOptions(defaults: TrainingOptions) -> TrainingOptions {
+  /// - Throws: `ValidationError` for a number outside its range, which may depend on the defaults.
+  private func trainingOptions(defaults: TrainingOptions) throws(ValidationError) -> TrainingOptions {
     var options = loop.trainingOptions(defaults: defaults)
     options.optimizer = optimizer.optimizer(learningRate: defaults.optimizer.learningRate)
-    options.gradientClip = optimizer.gradientClip
+    options.gradientClip = optimizer.gradientClip ?? 0
     options.schedule = optimizer.learningRateSchedule(defaults: defaults.schedule)
+    try TrainingText.check(options)
     return options
   }
 
@@ -104,14 +106,16 @@ struct Train: ParsableCommand {
     made.recomputation =
       loop.recompute
       ?? .automatic(configuration, batchSize: batchSize, sequenceLength: sequenceLength)
-    try made.reserve(batchSize: batchSize, sequenceLength: sequenceLength, optimizer: options.optimizer)
+    try made.reserve(
+      batchSize: batchSize, sequenceLength: sequenceLength, optimizer: options.optimizer,
+      sampleLength: options.longestSample)
     return made
   }
 
   private func session(_ source: ModelSource, _ files: DataFiles) throws -> TrainingSession {
     let batchSize = loop.batchSize ?? Self.batchSize
     let sequenceLength = loop.sequenceLength ?? Self.sequenceLength
-    let options = trainingOptions(defaults: TrainingOptions())
+    let options = try trainingOptions(defaults: TrainingOptions())
     let (tokenizer, tokenizerSummary) = try data.tokenizer(for: source, files)
     let made = try newModel(
       source.configuration, options, batchSize: batchSize, sequenceLength: sequenceLength)
@@ -140,7 +144,7 @@ struct Train: ParsableCommand {
     let sequenceLength = loop.sequenceLength ?? BuiltInTraining.sequenceLength
     let configuration = try BuiltInTraining.configuration()
     let corpus = BuiltInCorpus()
-    let options = trainingOptions(defaults: BuiltInTraining.options(corpus))
+    let options = try trainingOptions(defaults: BuiltInTraining.options(corpus))
     let made = try newModel(configuration, options, batchSize: batchSize, sequenceLength: sequenceLength)
     func loader(_ file: TokenFile) throws -> DataLoader {
       try DataLoader(
@@ -152,6 +156,7 @@ struct Train: ParsableCommand {
       validation: try loader(corpus.validation), tokenizer: BuiltInCorpus.tokenizer,
       options: options)
     session.questions = corpus.validationSums.prefix(50)
+    try BuiltInTraining.reserve(forAnswersTo: session.questions.count, of: made)
     session.shownInterval = 10
     session.dataLines = [
       ("data", "built-in corpus of sums"), ("tokenizer", "built-in, one token a character"),

@@ -36,32 +36,63 @@ struct TrainingLog {
   }
 
   func writeStart(_ session: TrainingSession) throws(FileError) {
-    let (configuration, options) = (session.model.configuration, session.options)
-    let optimizer = options.optimizer
     try write(
       "start",
-      [
-        ("model", .text(session.source.summary)), ("layers", .integer(configuration.layers)),
-        ("heads", .integer(configuration.heads)), ("channels", .integer(configuration.channels)),
-        ("vocabulary", .integer(configuration.vocabularySize)),
-        ("context", .integer(configuration.maximumSequenceLength)),
-        ("parameters", .integer(ModelText.usedParameterCount(configuration))),
-        ("training_tokens", .integer(session.training.tokenCount)),
-        ("validation_tokens", .integer(session.validation?.tokenCount ?? 0)),
-        ("batch_size", .integer(session.training.batchSize)),
-        ("sequence_length", .integer(session.training.sequenceLength)),
-        ("gradient_accumulation", .integer(options.gradientAccumulation)), ("steps", .integer(options.steps)),
-        ("seed", .unsigned(options.seed)), ("learning_rate", .double(optimizer.learningRate)),
-        ("schedule", .text(options.schedule.shape.rawValue)),
-        ("warmup_steps", .integer(options.schedule.warmupSteps)),
-        ("min_learning_rate", .double(options.schedule.minimum)),
-        ("optimizer", .text(type(of: optimizer).name)), ("weight_decay", .double(optimizer.weightDecay)),
-        ("decay", .text(optimizer.decay.rawValue)), ("gradient_clip", .double(options.gradientClip)),
-        ("activation", .text(session.model.activation.rawValue)),
-        ("recompute", .text(session.model.recomputation.rawValue)),
-        ("cpu", .text(Topology.current.modelName)), ("threads", .integer(session.model.context.threads)),
-        ("isa", .text(session.model.context.instructionSet.rawValue)),
-      ] + optimizer.hyperparameters.map { ($0.name, .double($0.value)) })
+      Self.modelAndData(session) + Self.loop(session) + Self.optimizer(session.options)
+        + Self.execution(session.model))
+  }
+
+  private static func modelAndData(_ session: TrainingSession) -> [(String, JSONText)] {
+    let configuration = session.model.configuration
+    return [
+      ("model", .text(session.source.summary)), ("layers", .integer(configuration.layers)),
+      ("heads", .integer(configuration.heads)), ("channels", .integer(configuration.channels)),
+      ("vocabulary", .integer(configuration.vocabularySize)),
+      ("context", .integer(configuration.maximumSequenceLength)),
+      ("parameters", .integer(ModelText.usedParameterCount(configuration))),
+      ("activation", .text(session.model.activation.rawValue)),
+      ("training_data", paths(session.training)), ("training_tokens", .integer(session.training.tokenCount)),
+      ("validation_data", paths(session.validation)),
+      ("validation_tokens", .integer(session.validation?.tokenCount ?? 0)),
+      ("tokenizer", .text(session.dataLines.first { $0.0 == "tokenizer" }?.1)),
+    ]
+  }
+
+  private static func loop(_ session: TrainingSession) -> [(String, JSONText)] {
+    let options = session.options
+    return [
+      ("batch_size", .integer(session.training.batchSize)),
+      ("sequence_length", .integer(session.training.sequenceLength)),
+      ("gradient_accumulation", .integer(options.gradientAccumulation)), ("steps", .integer(options.steps)),
+      ("val_every", .integer(options.validationInterval)),
+      ("val_batches", .integer(options.validationBatches)),
+      ("sample_every", .integer(options.sampleInterval)), ("sample_length", .integer(options.sampleLength)),
+      ("recompute", .text(session.model.recomputation.rawValue)), ("seed", .unsigned(options.seed)),
+    ]
+  }
+
+  private static func optimizer(_ options: TrainingOptions) -> [(String, JSONText)] {
+    let optimizer = options.optimizer
+    return [
+      ("optimizer", .text(type(of: optimizer).name)), ("learning_rate", .double(optimizer.learningRate)),
+      ("schedule", .text(options.schedule.shape.rawValue)),
+      ("warmup_steps", .integer(options.schedule.warmupSteps)),
+      ("min_learning_rate", .double(options.schedule.minimum)),
+      ("weight_decay", .double(optimizer.weightDecay)),
+      ("decay", .text(optimizer.decay.rawValue)), ("gradient_clip", .double(options.gradientClip)),
+    ] + optimizer.hyperparameters.map { ($0.name, .double($0.value)) }
+  }
+
+  private static func execution(_ model: Model) -> [(String, JSONText)] {
+    [
+      ("cpu", .text(Topology.current.modelName)), ("threads", .integer(model.context.threads)),
+      ("isa", .text(model.context.instructionSet.rawValue)),
+      ("numa", .text(ExecutionOptions.name(of: model.network.memory.placement))),
+    ]
+  }
+
+  private static func paths(_ loader: DataLoader?) -> JSONText {
+    .array((loader?.files ?? []).map { .text($0.path) })
   }
 
   func writeEnd(_ summary: TrainingSummary, error: (any Error)?) throws(FileError) {

@@ -24,7 +24,7 @@ struct TrainingSession {
     try log?.writeStart(self)
     printHeader()
     switch source {
-    case .checkpoint(let checkpoint): checkpoint.load(into: model.parameters)
+    case .checkpoint(let checkpoint): checkpoint.load(into: model.parameters, context: model.context)
     case .fresh: model.initialize(seed: options.seed)
     }
     var summary = TrainingSummary()
@@ -57,6 +57,7 @@ struct TrainingSession {
   private func printHeader() {
     let configuration = model.configuration
     let slots = options.optimizer.slots
+    let activationBytes = model.workspace.byteCount + model.inference.byteCount
     let memory = (2 + slots.count) * model.parameters.byteCount + activationBytes
     let batch = [training.batchSize, training.sequenceLength].map(String.init).joined(separator: " × ")
     let accumulation = options.gradientAccumulation
@@ -67,7 +68,7 @@ struct TrainingSession {
         (
           "memory",
           "\(NumberText.bytes(memory)): parameters, gradients, \(slotsText(slots))"
-            + "\(NumberText.bytes(activationBytes)) of activations"
+            + "\(NumberText.bytes(activationBytes)) of activations (recompute: \(model.recomputation.rawValue))"
         ),
         ("machine", ExecutionOptions.summary(model.context)),
       ] + dataLines + [
@@ -76,6 +77,7 @@ struct TrainingSession {
           "\(training.tokenCount) tokens, \(NumberText.count(training.batchCount, "batch")) of \(batch)"
             + (accumulation > 1 ? ", \(accumulation) to an update" : "")
         ),
+        ("optimizer", TrainingText.optimizer(options)),
         ("validation", validation.map { "\($0.tokenCount) tokens" } ?? "none"),
       ]
     for (name, text) in lines { Console.print(name.padded(to: 12) + text) }
@@ -83,13 +85,9 @@ struct TrainingSession {
     Console.print()
   }
 
-  /// "first moments, second moments, ".
+  /// "first moment, second moment, ".
   private func slotsText(_ slots: [String]) -> String {
-    slots.map { $0.replacing("_", with: " ") + "s, " }.joined()
-  }
-
-  private var activationBytes: Int {
-    (model.activations?.tensors ?? []).reduce(0) { $0 + $1.count * MemoryLayout<Float>.size }
+    slots.map { $0.replacing("_", with: " ") + ", " }.joined()
   }
 
   private func printEnd(_ summary: TrainingSummary) {

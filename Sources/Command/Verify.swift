@@ -43,8 +43,8 @@ struct Verify: ParsableCommand {
     let model = try Model(
       configuration: checkpoint.configuration, activation: activation, placement: try execution.placement(),
       context: context)
-    try model.reserve(batchSize: state.batchSize, sequenceLength: state.sequenceLength)
-    checkpoint.load(into: model.parameters)
+    try model.reserve(batchSize: state.batchSize, sequenceLength: state.sequenceLength, sampleLength: 0)
+    checkpoint.load(into: model.parameters, context: context)
 
     Console.print("model     \(ModelText.sizes(checkpoint.configuration))")
     Console.print("batch     \(state.batchSize) × \(state.sequenceLength)")

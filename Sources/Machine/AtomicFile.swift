@@ -54,36 +54,13 @@ public struct AtomicFile: ~Copyable, Sendable {
     if !renamed { _ = unsafe clinux_remove(temporaryPath) }
   }
 
-  public mutating func write(_ bytes: RawSpan) throws(FileError) {
-    try file.write(bytes)
-  }
-
   public mutating func write(_ bytes: [UInt8]) throws(FileError) {
     try unsafe file.write(bytes.span.bytes)
   }
 
-  /// Writes the tensor's elements in this precision, rounded to nearest even where it is not float32.
-  public mutating func write(_ tensor: Tensor, as precision: Precision = .float32) throws(FileError) {
-    try tensor.withSpan { span throws(FileError) in
-      switch precision {
-      case .float32: try unsafe file.write(span.bytes)
-      case .bfloat16: try writeHalves(span) { Precision.bfloat16Bits($0) }
-      case .float16: try writeHalves(span) { Precision.float16Bits($0) }
-      }
-    }
-  }
-
-  /// By way of a chunk that stays in cache.
-  @inline(__always)
-  private func writeHalves(_ numbers: Span<Float>, _ bits: (Float) -> UInt16) throws(FileError) {
-    let chunk = 1 << 16
-    var halves: [UInt16] = []
-    halves.reserveCapacity(min(chunk, numbers.count))
-    for start in stride(from: 0, to: numbers.count, by: chunk) {
-      halves.removeAll(keepingCapacity: true)
-      for index in start..<min(numbers.count, start + chunk) { halves.append(bits(numbers[index])) }
-      try unsafe file.write(halves.span.bytes)
-    }
+  /// Writes the tensor's elements, float32, as they are.
+  public mutating func write(_ tensor: Tensor) throws(FileError) {
+    try tensor.withSpan { span throws(FileError) in try unsafe file.write(span.bytes) }
   }
 
   /// Writes the integers as little-endian ones.

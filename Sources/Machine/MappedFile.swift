@@ -33,6 +33,30 @@ public struct MappedFile: Sendable {
     let start = unsafe mapping.bytes(at: 0, count: byteCount, stride: 1)
     return try body(unsafe RawSpan(_unsafeStart: start, byteCount: byteCount))
   }
+
+  /// The bytes in `range`, in place, which are not read again soon: their memory is given back afterwards. A
+  /// checkpoint that has been copied into a model would otherwise count as long as the model lives.
+  ///
+  /// - Precondition: they lie within the file.
+  public func withBytes<Result, Failure: Error>(
+    in range: Range<Int>, _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let start = unsafe mapping.bytes(at: range.lowerBound, count: range.count, stride: 1)
+    defer { unsafe clinux_forget_pages(start, range.count) }
+    return try body(unsafe RawSpan(_unsafeStart: start, byteCount: range.count))
+  }
+
+  /// Whether the bytes in `range` are those in `otherRange` of the other file.
+  ///
+  /// - Precondition: the ranges lie within their files.
+  public func hasSameBytes(in range: Range<Int>, as other: MappedFile, in otherRange: Range<Int>) -> Bool {
+    let first = unsafe UnsafeRawBufferPointer(
+      start: mapping.bytes(at: range.lowerBound, count: range.count, stride: 1), count: range.count)
+    let second = unsafe UnsafeRawBufferPointer(
+      start: other.mapping.bytes(at: otherRange.lowerBound, count: otherRange.count, stride: 1),
+      count: otherRange.count)
+    return unsafe first.elementsEqual(second)
+  }
 }
 
 /// Owns the mapping.
@@ -53,12 +77,6 @@ public struct MappedFile: Sendable {
     if let start = unsafe start {
       _ = unsafe clinux_unmap(UnsafeMutableRawPointer(mutating: start), byteCount)
     }
-  }
-
-  /// Gives back the memory of a range that is not read again soon: a checkpoint that has been copied into a model
-  /// would otherwise count as long as the model lives.
-  func forget(at byteOffset: Int, byteCount: Int) {
-    unsafe clinux_forget_pages(bytes(at: byteOffset, count: byteCount, stride: 1), byteCount)
   }
 
   /// Where `count` elements of `stride` bytes begin, after checking that they lie within the file.

@@ -7,7 +7,7 @@ public enum Activation: String, CaseIterable, Sendable {
   /// x·(½ + 0.35849124x + 0.05037353x³ + 0.00625x⁵): departs from GPT-2 beyond |x| ≈ ½.
   case geluQuintic = "gelu-quintic"
 
-  /// y = activation(x), element by element.
+  /// y = activation(x), element by element; the derivative is applied by the product before it (`Epilogue.slope`).
   ///
   /// - Parameters:
   ///   - x: (count).
@@ -22,23 +22,6 @@ public enum Activation: String, CaseIterable, Sendable {
     context.perform(
       .blocks(of: context.blockSize(count, least: 8192, multipleOf: 16), in: count) { range, _ in
         context.kernels.activationForward(self, x, range: range, y: y)
-      })
-  }
-
-  /// dx = activation′(x)·dout, element by element.
-  ///
-  /// - Parameters:
-  ///   - x, dout: (count).
-  ///   - dx: (count), overwritten; may be dout.
-  /// - Complexity: ≈ 40 FLOP and 12 bytes an element.
-  public func backward(_ dout: Tensor, x: Tensor, dx: Tensor, context: ExecutionContext) {
-    let count = x.count
-    precondition(
-      dout.count == count && dx.count == count, "\(count) elements of x, \(dout.count) and \(dx.count) others"
-    )
-    context.perform(
-      .blocks(of: context.blockSize(count, least: 8192, multipleOf: 16), in: count) { range, _ in
-        context.kernels.activationBackward(self, x, dout, range: range, dx: dx)
       })
   }
 }

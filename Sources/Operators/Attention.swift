@@ -132,16 +132,16 @@ public enum Attention {
 }
 
 /// How the backward pass cuts a head's keys into tasks, by T alone: the cuts decide the order in which dq is summed.
-private struct AttentionChunks {
+package struct AttentionChunks {
   /// So few that what they contribute to dq takes 1.5 times its size, so many that 4 × heads threads find work.
   static let most = 4
   static let leastKeys = 256
 
-  let size: Int
-  let count: Int
+  private let size: Int
+  package let count: Int
   private let shape: AttentionShape
 
-  init(_ shape: AttentionShape) {
+  package init(_ shape: AttentionShape) {
     self.shape = shape
     let block = Kernels.attentionBlock
     let quarter = (shape.sequenceLength + Self.most - 1) / Self.most
@@ -149,7 +149,7 @@ private struct AttentionChunks {
     count = (shape.sequenceLength + size - 1) / size
   }
 
-  func keys(_ chunk: Int) -> Range<Int> {
+  package func keys(_ chunk: Int) -> Range<Int> {
     chunk * size..<min(shape.sequenceLength, (chunk + 1) * size)
   }
 
@@ -159,10 +159,10 @@ private struct AttentionChunks {
   }
 
   /// Floats that the contributions of one head take.
-  var partialCount: Int { partialOffset(count) }
+  package var partialCount: Int { partialOffset(count) }
 
   /// Where a chunk's contribution to dq lies among those of all heads: (T − its first key, hs).
-  func partial(_ chunk: Int, head: Int) -> Range<Int> {
+  package func partial(_ chunk: Int, head: Int) -> Range<Int> {
     head * partialCount + partialOffset(chunk)..<head * partialCount + partialOffset(chunk + 1)
   }
 }

@@ -1,9 +1,10 @@
 import Machine
+import Synchronization
 
 /// Between float32 and the precisions that files and weights may have, on all threads.
 ///
-/// The bits are those of `Precision`, whatever the instruction set: nearest, ties to even, where digits are lost; NaN
-/// stays NaN, and what is too large becomes infinite.
+/// The same bits whatever the instruction set: nearest, ties to even, where digits are lost; a NaN keeps its sign and
+/// the upper bits of its fraction and becomes quiet, and what is too large becomes infinite.
 ///
 /// - Complexity: bound by memory: 6 bytes a number between float32 and a half.
 public enum Conversion {
@@ -43,6 +44,42 @@ public enum Conversion {
     } else {
       round(x, y: PackedNumbers(y), context: context)
     }
+  }
+
+  /// The first of x's finite numbers that is infinite in `precision`, or nil.
+  ///
+  /// - Complexity: bound by memory: reads x once.
+  public static func firstOverflow(
+    of x: Tensor, in precision: Precision, context: ExecutionContext
+  ) -> Int? {
+    // The middle between the largest number and the power of two behind it: nearest even is that power.
+    let bound: Float
+    switch precision {
+    case .float32: return nil
+    case .bfloat16: bound = 0x1.FFp127
+    case .float16: bound = 0x1.FFEp15
+    }
+    let first = Atomic<Int>(x.count)
+    context.perform(
+      .blocks(of: context.blockSize(x.count, least: 16384), in: x.count) { range, _ in
+        if let index = x.slice(range).withSpan({ firstFinite($0, from: bound) }) {
+          first.min(range.lowerBound + index, ordering: .relaxed)
+        }
+      })
+    let index = first.load(ordering: .relaxed)
+    return index < x.count ? index : nil
+  }
+
+  /// The first finite number of a magnitude of at least `bound`.
+  private static func firstFinite(_ numbers: Span<Float>, from bound: Float) -> Int? {
+    // Counting is a loop of vectors, as one that may be left is not.
+    var count: UInt32 = 0
+    for index in numbers.indices {
+      let magnitude = numbers[index].magnitude
+      count &+= magnitude >= bound && magnitude < .infinity ? 1 : 0
+    }
+    if count == 0 { return nil }
+    return numbers.indices.first { numbers[$0].magnitude >= bound && numbers[$0].isFinite }
   }
 
   private static func check(byteCount: Int, _ precision: Precision, _ tensor: Tensor) {

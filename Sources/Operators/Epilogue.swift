@@ -4,14 +4,15 @@ import Machine
 ///
 /// Matrices have the rows, columns and row stride of y, and are not y.
 ///
-/// - Accuracy: the bits are those of the operator by itself, after the product's; `LinearTests` enforces it.
+/// - Accuracy: the product's bits, then for the sum one rounding, for the activation those of `Activation.forward`, for
+///   the slope a few ulp of its terms and one rounding; `LinearTests` and `ActivationTests` derive and enforce the bounds.
 /// - Complexity: the operator's FLOP; of memory only the matrix is read or written, 4 bytes an element.
 public enum Epilogue: Sendable {
-  /// y += matrix, as `Residual.forward`.
+  /// y += matrix.
   case add(Matrix)
   /// output = activation(y), as `Activation.forward`; y is kept as well.
   case activation(Activation, output: Matrix)
-  /// y ·= activation′(input), as `Activation.backward`.
+  /// y ·= activation′(input).
   case slope(Activation, input: Matrix)
 
   var matrix: Matrix {

@@ -36,6 +36,9 @@ public final class ExecutionContext {
     try reserve(sequenceLength: 1, sharedCount: threads)
   }
 
+  /// Bytes of the scratch at hand.
+  package var scratchByteCount: Int { workerScratch.byteCount + sharedScratch.byteCount }
+
   /// Makes room for attention over `sequenceLength` positions and `sharedCount` floats of shared scratch.
   ///
   /// - Throws: `MemoryError` when that exceeds the memory at hand.
@@ -97,7 +100,11 @@ extension ExecutionContext {
   /// A block size that gives every thread several tasks of 0..<total, none smaller than `least`: one that comes late
   /// or is interrupted leaves the rest to the others.
   package func blockSize(_ total: Int, least: Int, multipleOf unit: Int = 1) -> Int {
-    let tasks = threads == 1 ? 1 : threads * Self.tasksPerThread
+    Self.blockSize(total, least: least, multipleOf: unit, threads: threads)
+  }
+
+  package static func blockSize(_ total: Int, least: Int, multipleOf unit: Int, threads: Int) -> Int {
+    let tasks = threads == 1 ? 1 : threads * tasksPerThread
     let size = max(least, (total + tasks - 1) / tasks)
     return (size + unit - 1) / unit * unit
   }

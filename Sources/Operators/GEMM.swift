@@ -33,13 +33,13 @@ package enum GEMM {
       precondition(epilogue.matrix.hasLayout(of: c), "an epilogue's matrix is laid out as C")
     }
     let kernels = context.kernels
-    let (rows, columns) = (c.rows, c.columns)
-    let grid = GEMMGrid(rows: rows, columns: columns, aInPlace: a.columnStride == 1, context: context)
-    return Work(count: grid.across * grid.down) { task, worker in
-      let (column, row) = (task / grid.down * grid.width, task % grid.down * grid.height)
+    let grid = GEMMGrid(
+      rows: c.rows, columns: c.columns, aInPlace: a.columnStride == 1, threads: context.threads,
+      tile: (kernels.tileRows, kernels.tileColumns))
+    return Work(count: grid.count) { task, worker in
+      let block = grid.block(task)
       kernels.gemm(
-        a, b, bias: bias, rows: row..<min(rows, row + grid.height),
-        columns: column..<min(columns, column + grid.width), accumulate: accumulate, into: c,
+        a, b, bias: bias, rows: block.rows, columns: block.columns, accumulate: accumulate, into: c,
         epilogue: epilogue, scratch: context.scratch(worker))
     }
   }
@@ -54,15 +54,21 @@ extension Matrix {
 /// Every block of rows packs its B, every block of columns reads its A, packed or not, from L3. Measured on a Zen 4, an
 /// element of either costs about the same. A tall A in place is read again for each block of columns that a kernel packs
 /// at once; a short one is then found in L2.
-private struct GEMMGrid {
-  let height, width, down, across: Int
+package struct GEMMGrid {
+  private let rows, columns: Int
+  /// Of a block.
+  private let height, width: Int
+  /// Blocks.
+  private let down, across: Int
   private let cost: Int
 
-  init(rows: Int, columns: Int, aInPlace: Bool, context: ExecutionContext) {
-    let tasks = context.threads == 1 ? 1 : ExecutionContext.tasksPerThread * context.threads
+  /// - Parameter tile: the kernel's.
+  package init(rows: Int, columns: Int, aInPlace: Bool, threads: Int, tile: (rows: Int, columns: Int)) {
+    let tasks = threads == 1 ? 1 : ExecutionContext.tasksPerThread * threads
     func grid(down: Int) -> GEMMGrid {
       GEMMGrid(
-        rows: rows, columns: columns, aInPlace: aInPlace, down: down, tasks: tasks, kernels: context.kernels)
+        rows: rows, columns: columns, aInPlace: aInPlace, down: down, tasks: tasks, threads: threads,
+        tile: tile)
     }
     var best = grid(down: 1)
     var down = 2
@@ -74,19 +80,38 @@ private struct GEMMGrid {
     self = best
   }
 
-  private init(rows: Int, columns: Int, aInPlace: Bool, down: Int, tasks: Int, kernels: Kernels) {
+  private init(
+    rows: Int, columns: Int, aInPlace: Bool, down: Int, tasks: Int, threads: Int,
+    tile: (rows: Int, columns: Int)
+  ) {
     func split(_ total: Int, _ parts: Int, least: Int, unit: Int) -> Int {
       max(least, ((total + parts - 1) / parts).rounded(upTo: unit))
     }
-    height = split(rows, down, least: 4 * kernels.tileRows, unit: kernels.tileRows)
+    (self.rows, self.columns) = (rows, columns)
+    height = split(rows, down, least: Self.leastTiles.down * tile.rows, unit: tile.rows)
     self.down = (rows + height - 1) / height
     width = split(
-      columns, (tasks + self.down - 1) / self.down, least: 2 * kernels.tileColumns, unit: Kernels.lanes)
+      columns, (tasks + self.down - 1) / self.down, least: Self.leastTiles.across * tile.columns,
+      unit: Kernels.lanes)
     across = (columns + width - 1) / width
     let atOnce = aInPlace && height >= Kernels.gemmManyRows ? Kernels.gemmColumns : width
     let sweeps = across * ((width + atOnce - 1) / atOnce)
-    // Too few tasks keep too few threads busy.
-    cost = self.down * columns + sweeps * rows + (self.down * across < tasks ? rows * columns : 0)
+    // Too few tasks keep too few threads busy: more than all that is read counts a thread that has none.
+    let count = self.down * across
+    let idle = max(0, threads - count) + (count < tasks ? 1 : 0)
+    cost = self.down * columns + sweeps * rows + idle * rows * columns
+  }
+
+  /// A block is at least so many tiles: smaller ones spend their time on packing.
+  package static let leastTiles = (down: 4, across: 2)
+
+  /// Blocks, one a task.
+  package var count: Int { across * down }
+
+  /// The part of C that a task computes: blocks follow each other down the rows.
+  package func block(_ task: Int) -> (rows: Range<Int>, columns: Range<Int>) {
+    let (row, column) = (task % down * height, task / down * width)
+    return (row..<min(rows, row + height), column..<min(columns, column + width))
   }
 }
 

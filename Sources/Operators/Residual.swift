@@ -1,24 +1,9 @@
 import Machine
 
-/// Element-wise operations on the residual stream and on whole gradients.
+/// What sets the residual stream's gradient, columns of logits and whole gradients to 0.
+///
+/// Branches are added to the stream by the product that ends them (`Epilogue.add`).
 public enum Residual {
-  /// out = a + b.
-  ///
-  /// - Parameters:
-  ///   - a, b: (count).
-  ///   - out: (count), overwritten; may be a or b.
-  /// - Accuracy: rounded once.
-  /// - Complexity: count FLOP, 12 bytes an element. The gradient of both addends is dout itself: there is no backward.
-  public static func forward(_ a: Tensor, _ b: Tensor, out: Tensor, context: ExecutionContext) {
-    let count = a.count
-    precondition(
-      b.count == count && out.count == count, "\(count) and \(b.count) elements into \(out.count)")
-    context.perform(
-      .blocks(of: context.blockSize(count, least: 16384, multipleOf: 16), in: count) { range, _ in
-        context.kernels.add(a, b, range: range, out: out)
-      })
-  }
-
   /// Sets some columns of a matrix to 0.
   public static func zeroColumns(_ columns: Range<Int>, of matrix: Matrix, context: ExecutionContext) {
     precondition(

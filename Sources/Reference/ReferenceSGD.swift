@@ -9,6 +9,7 @@ public struct ReferenceSGD<Scalar: Real> {
   public var learningRate, momentum, weightDecay: Scalar
   public var nesterov: Bool
 
+  @inlinable
   public init(learningRate: Scalar, momentum: Scalar, nesterov: Bool, weightDecay: Scalar) {
     self.learningRate = learningRate
     self.momentum = momentum
@@ -19,6 +20,7 @@ public struct ReferenceSGD<Scalar: Real> {
   /// - Parameters:
   ///   - gradients: (count).
   ///   - parameters, momentum: (count), updated; without momentum the latter is d.
+  @inlinable
   public func update(gradients: [Scalar], parameters: inout [Scalar], momentum velocity: inout [Scalar]) {
     precondition(gradients.count == parameters.count && velocity.count == parameters.count)
     for i in parameters.indices {

@@ -69,7 +69,7 @@ package struct ExecutionOptions: ParsableArguments {
 
   package func placement() throws -> Placement {
     if numa == "auto" { return .automatic }
-    let names = ["auto"] + Placement.allCases.filter { $0 != .automatic }.map(\.rawValue)
+    let names = Placement.allCases.map(Self.name)
     guard names.contains(numa), let placement = Placement(rawValue: numa) else {
       throw ValidationError("--numa should be one of \(names.joined(separator: ", ")), but is '\(numa)'")
     }
@@ -77,6 +77,11 @@ package struct ExecutionOptions: ParsableArguments {
   }
 
   package func context() throws -> ExecutionContext { try kernels.context() }
+
+  /// What --numa calls it.
+  package static func name(of placement: Placement) -> String {
+    placement == .automatic ? "auto" : placement.rawValue
+  }
 
   /// "AMD EPYC 9654, 2 threads, avx512".
   package static func summary(_ context: ExecutionContext) -> String {

@@ -36,6 +36,7 @@ extension ParsableCommand {
     var sentence = message.replacing(". Did you mean", with: ", did you mean")
       .replacing(". Please provide one of", with: ": it is one of")
     while let last = sentence.last, ".?".contains(last) { sentence.removeLast() }
+    sentence += expectedNumber(afterMessage: sentence)
     let command = CommandLine.arguments.dropFirst().first { name in
       configuration.subcommands.contains { $0._commandName == name }
     }

@@ -9,14 +9,21 @@ package struct SizeOptions: ParsableArguments {
       "L: layers of a model of your own, with --heads, --channels, --vocabulary and --context.",
       valueName: "n"))
   package var layers: Int?
-  @Option(parsing: .unconditional, help: ArgumentHelp("NH, which divides the channels.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("NH: heads of the attention, among which the channels are divided.", valueName: "n"))
   package var heads: Int?
-  @Option(parsing: .unconditional, help: ArgumentHelp("C.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("C: width, the numbers that layers pass on for each position.", valueName: "n"))
   package var channels: Int?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("V; the data's token ids are below it.", valueName: "n"))
+    parsing: .unconditional,
+    help: ArgumentHelp("V: tokens that there are; the data's ids are below it.", valueName: "n"))
   package var vocabulary: Int?
-  @Option(parsing: .unconditional, help: ArgumentHelp("The longest sequence.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The longest sequence, in tokens, that the model can see.", valueName: "n"))
   package var context: Int?
 
   package init() {}

@@ -96,18 +96,12 @@ import Testing
       "--sample-length",
       "--threads",
     ] {
-      for value in ["0", "-3"] { expectRefusal(try train(option, value), exitCode: 64, "1", value) }
-      expectRefusal(try train(option, "four"), exitCode: 64, option, "four")
+      for value in ["0", "-3"] { expectRefusal(try train(option, value), exitCode: 64, option, "1", value) }
+      expectRefusal(try train(option, "four"), exitCode: 64, option, "four", "whole number")
     }
-    for option in ["--val-every", "--sample-every", "--warmup-steps", "--learning-rate", "--weight-decay"] {
-      expectRefusal(try train(option, "-3"), exitCode: 64, "0", "-3")
+    for option in ["--val-every", "--sample-every", "--warmup-steps"] {
+      expectRefusal(try train(option, "-3"), exitCode: 64, option, "0", "-3")
     }
-    for value in ["nan", "inf", "-inf"] {
-      expectRefusal(try train("--learning-rate", value), exitCode: 64, value)
-    }
-    expectRefusal(try train("--beta2", "1"), exitCode: 64, "below 1")
-    expectRefusal(try train("--epsilon", "0"), exitCode: 64, "above 0")
-    expectRefusal(try train("--min-learning-rate", "1"), exitCode: 64, "lowest learning rate")
     expectRefusal(try train("--batch-size", "9223372036854775807"), exitCode: 64, "tokens")
     expectRefusal(try train("--sequence-length", "17"), "context of 16", "17")
   }

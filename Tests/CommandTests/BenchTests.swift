@@ -66,9 +66,17 @@ import Testing
     try check(step, flop: 3 * (2 * 27776 * 32 + 2 * 2 * 4 * 32 * 136))
     #expect(step["model"] as? String == "L2-NH2-C32-V100")
     #expect(step["batch_size"] as? Int == 2 && step["sequence_length"] as? Int == 16)
+    #expect(try Bench.number(step, "gradient_clip") == 0)
     for name in ["forward_ms", "backward_ms", "update_ms", "tokens_per_second", "peak_resident_bytes"] {
       #expect(try Bench.number(step, name) > 0, "\(name)")
     }
+  }
+
+  @Test func clippedStepsSaySo() throws {
+    let (report, output) = try Bench.report(Self.small + ["--suite", "step", "--gradient-clip", "0.5"])
+    let step = try #require((report["results"] as? [[String: Any]])?.first)
+    #expect(try Bench.number(step, "gradient_clip") == 0.5)
+    #expect(output.contains("gradients clipped to 0.5"))
   }
 
   @Test func memoryCountsEveryTensor() throws {
@@ -125,7 +133,11 @@ import Testing
       ["--layers", "1", "--heads", "3", "--channels", "32", "--vocabulary", "9", "--context", "8"], "3 heads"
     ),
     (["--batch-size", "0"], "--batch-size"),
-    (["--sequence-length=-1"], "--sequence-length"),
+    (["--sequence-length", "-1"], "--sequence-length"),
+    (["--gradient-clip", "-1"], "--gradient-clip"),
+    (["--gradient-clip", "nan"], "--gradient-clip"),
+    (["--gradient-clip", "1e39"], "float32"),
+    (["--gradient-clip", "one"], "--gradient-clip"),
     (["--sequence-length", "1025"], "1024"),
     (["--batch-size", "9000000000000000000"], "too large"),
     (["--steps", "0"], "--steps"),

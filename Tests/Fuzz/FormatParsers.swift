@@ -1,5 +1,6 @@
 import GPT2
 import Machine
+import Operators
 import Tokens
 
 /// The readers of checkpoints, debug states and token files.
@@ -28,11 +29,18 @@ private let tokenFile = ScratchFile("tokens.bin")
 
 /// Reads all numbers, where the model has the sizes of one in the corpus: making room takes milliseconds.
 func load(_ checkpoint: Checkpoint) {
-  guard let tensors = parameters.first(where: { $0.configuration == checkpoint.configuration }) else {
-    return
-  }
-  checkpoint.load(into: tensors)
+  let tensors = parameters.first { $0.configuration == checkpoint.configuration }
+  if let tensors { checkpoint.load(into: tensors, context: only.context) }
 }
+
+/// `@unchecked Sendable`: one thread alone runs one parser after another.
+private struct OnlyContext: @unchecked Sendable {
+  let context: ExecutionContext
+}
+
+private let only = {
+  do { return OnlyContext(context: try ExecutionContext(threads: 1)) } catch { fatalError("\(error)") }
+}()
 
 private let parameters = [5, 7, 128].map { padded in
   do { return try ParameterTensors(smallest(padded: padded)) } catch { fatalError("\(error)") }

@@ -1,6 +1,7 @@
 import Foundation
 import GPT2
 import Machine
+import Operators
 import TestSupport
 import Testing
 
@@ -19,11 +20,13 @@ import Testing
     #expect(checkpoint.precision == (version == 5 ? .bfloat16 : .float32))
     #expect(try checkpoint.configuration == TinyModel.configuration(padded: padded))
 
-    let parameters = try ParameterTensors(checkpoint.configuration)
-    checkpoint.load(into: parameters)
     let mask: UInt32 = version == 5 ? 0xFFFF_0000 : .max
     let expected = try TinyModel.parameters(padded: padded).map { $0.bitPattern & mask }
-    #expect(parameters.tensors.flatMap { $0.array().map(\.bitPattern) } == expected)
+    try withEveryContext { context in
+      let parameters = try ParameterTensors(checkpoint.configuration)
+      checkpoint.load(into: parameters, context: context)
+      #expect(parameters.tensors.flatMap { $0.array().map(\.bitPattern) } == expected)
+    }
   }
 
   @Test(arguments: ReferenceCase.all)
@@ -47,7 +50,7 @@ import Testing
   private func load(_ path: String) throws -> ParameterTensors {
     let checkpoint = try Checkpoint(path: path)
     let parameters = try ParameterTensors(checkpoint.configuration)
-    checkpoint.load(into: parameters)
+    checkpoint.load(into: parameters, context: try ExecutionContext(threads: 2))
     return parameters
   }
 
@@ -64,7 +67,7 @@ import Testing
       start += tensor.count
     }
     let path = directory.path + "/model.bin"
-    try Checkpoint.write(parameters, to: path)
+    try Checkpoint.write(parameters, to: path, context: ExecutionContext(threads: 2))
 
     let read = try Checkpoint(path: path)
     #expect(read.format == .llmVersion3)
@@ -82,9 +85,11 @@ import Testing
     let original = try Data(contentsOf: reference.model)
     for source in [reference.model, reference.modelVersion1] {
       let path = directory.path + "/" + source.lastPathComponent
-      try Checkpoint.write(load(source.path), to: path)
-      let isSame = try Data(contentsOf: URL(fileURLWithPath: path)) == original
-      #expect(isSame, "from \(source.lastPathComponent)")
+      try withEveryContext { context in
+        try Checkpoint.write(load(source.path), to: path, overwrite: true, context: context)
+        let isSame = try Data(contentsOf: URL(fileURLWithPath: path)) == original
+        #expect(isSame, "from \(source.lastPathComponent) on \(context.instructionSet)")
+      }
     }
   }
 
@@ -92,10 +97,11 @@ import Testing
     let configuration = try TinyModel.configuration(padded: 128)
     let parameters = try ParameterTensors(configuration)
     let path = try directory.write([1, 2, 3])
-    let refusal = sentence { try Checkpoint.write(parameters, to: path) }
+    let context = try ExecutionContext(threads: 2)
+    let refusal = sentence { try Checkpoint.write(parameters, to: path, context: context) }
     #expect(refusal == FileError.exists(path: path).description)
     #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Data([1, 2, 3]))
-    try Checkpoint.write(parameters, to: path, overwrite: true)
+    try Checkpoint.write(parameters, to: path, overwrite: true, context: context)
     #expect(try Checkpoint(path: path).configuration == configuration)
   }
 }

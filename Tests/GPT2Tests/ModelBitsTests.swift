@@ -7,14 +7,15 @@ import Testing
 @Suite struct ModelBitsTests {
   /// No size is a multiple of a vector or a tile, and each is past the block in which something is summed: 393
   /// positions (128 rows of a bias gradient, 384 products of GEMM, 32 rows of a layer norm), 131 queries (128 of
-  /// attention), 396 hidden channels (384 products), parameters beyond 65536 (a block of the gradients' norm).
-  private static let batch = TestBatch(seed: 5, vocabulary: 301, batchSize: 3, sequenceLength: 131)
+  /// attention), 396 hidden channels (384 products), an embedding of 768 · 99 numbers (65536 of a task that measures
+  /// gradients or takes an update).
+  private static let batch = TestBatch(seed: 5, vocabulary: 701, batchSize: 3, sequenceLength: 131)
 
   private static func model(
     threads: Int, instructionSet: InstructionSet = .best, activation: Activation = .gelu
   ) throws -> Model {
     let configuration = try Configuration(
-      maximumSequenceLength: 135, vocabularySize: 301, layers: 2, heads: 3, channels: 99)
+      maximumSequenceLength: 135, vocabularySize: 701, layers: 2, heads: 3, channels: 99)
     let context = try ExecutionContext(threads: threads, instructionSet: instructionSet)
     let model = try Model(configuration: configuration, activation: activation, context: context)
     model.initialize(seed: 11)

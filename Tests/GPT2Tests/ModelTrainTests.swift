@@ -10,9 +10,10 @@ struct ModelTrainTests {
   private let optimizer = AdamW(learningRate: 1e-2, weightDecay: 0.01)
 
   /// More rows than one block of logits has, and not a multiple of it; sizes that no vector width divides.
-  private func model(threads: Int = 2) throws -> Model {
+  private func model(threads: Int = 2, vocabulary: Int = 131) throws -> Model {
     let configuration = try Configuration(
-      maximumSequenceLength: 75, vocabularySize: 131, paddedVocabularySize: 140, layers: 3, heads: 3,
+      maximumSequenceLength: 75, vocabularySize: vocabulary, paddedVocabularySize: vocabulary + 9, layers: 3,
+      heads: 3,
       channels: 21)
     let model = try Model(configuration: configuration, context: ExecutionContext(threads: threads))
     model.initialize(seed: 5)
@@ -21,6 +22,12 @@ struct ModelTrainTests {
 
   private func batch(_ seed: UInt64) -> TestBatch {
     TestBatch(seed: seed, vocabulary: 131, batchSize: 7, sequenceLength: 75)
+  }
+
+  /// Tokens that leave most of a large vocabulary out, in many gaps: a layer's products, of a task each, take two of what
+  /// waits, so that the rows in those gaps keep the later layers' updates waiting until the layer asks for them.
+  private func sparseBatch(_ seed: UInt64) -> TestBatch {
+    TestBatch(seed: seed, vocabulary: 1000, batchSize: 2, sequenceLength: 16)
   }
 
   @discardableResult
@@ -79,7 +86,14 @@ struct ModelTrainTests {
   /// that is taken at once.
   @Test(arguments: [0, 0.01], [1, 2, 3])
   func dueUpdatesAreTakenInTheNextPass(_ clip: Double, _ threads: Int) throws {
-    let (now, later) = (try model(threads: threads), try model(threads: threads))
+    try expectDueUpdates(clip: clip, { batch($0) }, { try model(threads: threads) })
+    try expectDueUpdates(clip: clip, { sparseBatch($0) }, { try model(threads: threads, vocabulary: 1000) })
+  }
+
+  private func expectDueUpdates(
+    clip: Double, _ batch: (UInt64) -> TestBatch, _ model: () throws -> Model
+  ) throws {
+    let (now, later) = (try model(), try model())
     let training = try later.training()
     for step in 0..<4 {
       let batch = batch(UInt64(step))
@@ -103,6 +117,23 @@ struct ModelTrainTests {
     for (slot, tensors) in try now.training().slots {
       #expect(firstDifference(try #require(training.slots[slot]).arrays, tensors.arrays) == nil)
     }
+  }
+
+  /// An update that is asked for comes after the one that is due, and does not replace it.
+  @Test func anotherUpdateTakesTheDueOneFirst() throws {
+    let (now, later) = (try model(), try model())
+    let batch = batch(1)
+    try train(now, batch)
+    try now.update(optimizer)
+    let training = try later.training()
+    _ = try training.step(
+      Batch(
+        batch.inputs, targets: batch.targets, batchSize: batch.batchSize,
+        sequenceLength: batch.sequenceLength, for: later.configuration),
+      optimizer: optimizer, leavingUpdateDue: true, in: later.workspace)
+    try later.update(optimizer)
+    #expect(later.updateCount == 2)
+    #expect(firstDifference(try state(later), try state(now)) == nil)
   }
 
   /// Evaluation and samples leave what training left: the pass before them is still there.
@@ -152,6 +183,9 @@ struct ModelTrainTests {
     }
     #expect(firstDifference(try state(model), before) == nil)
     #expect(model.updateCount == 1)
+    // Also what other batches of the update had added counts as zero.
+    #expect(throws: ModelError.noGradients) { try model.update(optimizer) }
+    #expect(try model.gradients().all.array().allSatisfy { $0 == 0 })
   }
 
   /// So does a gradient, also one that is found when all others have been measured: a loss scale of 3e38 leaves the

@@ -184,7 +184,8 @@ import Tokens
   }
 
   @Test func whatReportThrowsEndsTheRun() throws {
-    let trainer = try Trainer(model: try model(), training: try loader(), options: options())
+    let (stopped, whole) = (try model(), try model())
+    let trainer = try Trainer(model: stopped, training: try loader(), options: options())
     var count = 0
     let text = sentence {
       try trainer.run { _ in
@@ -193,6 +194,9 @@ import Tokens
       }
     }
     #expect(count == 2 && text == FileError.exists(path: "FILE").description)
+    // Both steps have been taken, the second one's update, too.
+    try Trainer(model: whole, training: try loader(), options: options { $0.steps = 2 }).run { _ in }
+    #expect(firstDifference(stopped.parameters.arrays, whole.parameters.arrays) == nil)
   }
 
   @Test func optionsOutsideTheirRangesAreRefused() throws {

@@ -21,28 +21,34 @@ import Testing
     #expect(file.withBytes { $0.byteCount } == 9)
   }
 
-  @Test func floatsAreCopiedAtAnyAlignment() throws {
-    let file = try MappedFile(path: try folder.write([9, 0, 0, 0x80, 0x3F, 0, 0, 0x20, 0xC0], to: "x"))
-    let tensor = try Arena([.init(name: "x", shape: [3])])["x"]!
-    file.copy(.float32, at: 1, count: 2, into: tensor)
-    #expect(tensor.array() == [1, -2.5, 0])
+  /// Ranges that begin and end anywhere, read again after their memory was given back.
+  @Test func rangesAreReadInPlace() throws {
+    let bytes = (0..<20_000).map { UInt8(truncatingIfNeeded: $0 / 3) }
+    let file = try MappedFile(path: try folder.write(bytes, to: "x"))
+    for range in [0..<20_000, 1..<19_999, 5000..<5001, 4096..<8192, 20_000..<20_000] {
+      for _ in 0..<2 {
+        let read = file.withBytes(in: range) { span in
+          span.byteOffsets.map { unsafe span.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
+        }
+        #expect(read == Array(bytes[range]), "\(range)")
+      }
+    }
   }
 
-  /// Every one of the 65,536 bit patterns, NaNs' payloads included.
-  @Test func bfloat16IsTheUpperHalfOfFloat32() throws {
-    let bytes = (0..<65_536).flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }
-    let file = try MappedFile(path: try folder.write([0] + bytes, to: "x"))
-    let tensor = try Arena([.init(name: "x", shape: [65_536])])["x"]!
-    file.copy(.bfloat16, at: 1, count: 65_536, into: tensor)
-    #expect(tensor.withSpan { span in span.indices.allSatisfy { span[$0].bitPattern == UInt32($0) << 16 } })
-    #expect(tensor[0x3FC0] == 1.5)
+  @Test func comparingBytes() throws {
+    let first = try MappedFile(path: try folder.write([1, 2, 3, 4, 5], to: "a"))
+    let second = try MappedFile(path: try folder.write([9, 2, 3, 4, 6], to: "b"))
+    #expect(first.hasSameBytes(in: 1..<4, as: second, in: 1..<4))
+    #expect(!first.hasSameBytes(in: 1..<5, as: second, in: 1..<5))
+    #expect(!first.hasSameBytes(in: 1..<4, as: second, in: 1..<3))
+    #expect(first.hasSameBytes(in: 5..<5, as: second, in: 0..<0))
   }
 
   @Test func anEmptyFileIsFine() throws {
     let file = try MappedFile(path: try folder.write([], to: "empty"))
     #expect(file.byteCount == 0)
     #expect(file.withBytes { $0.byteCount } == 0)
-    file.copy(.float32, at: 0, count: 0, into: try Arena([.init(name: "x", shape: [1])])["x"]!)
+    #expect(file.withBytes(in: 0..<0) { $0.byteCount } == 0)
   }
 
   @Test func whatCannotBeMappedIsAnErrorThatNamesThePath() throws {
@@ -74,8 +80,11 @@ import Testing
       _ = try MappedFile(path: "/proc/self/exe").read(UInt8.self, at: -1)
     }
     await #expect(processExitsWith: trap) {
-      let tensor = try Arena([.init(name: "x", shape: [4])])["x"]!
-      try MappedFile(path: "/proc/self/exe").copy(.float32, at: 0, count: 5, into: tensor)
+      let file = try MappedFile(path: "/proc/self/exe")
+      file.withBytes(in: 1..<file.byteCount + 1) { _ in }
+    }
+    await #expect(processExitsWith: trap) {
+      try MappedFile(path: "/proc/self/exe").withBytes(in: -1..<4) { _ in }
     }
   }
 }

@@ -26,28 +26,39 @@ import Testing
       expect(input.array(), equals: y.array(), "in place")
       return ["y": y.array()]
     }
-    let expected = activation.reference.forward(doubles(x))
+    let expected = activation.plain.forward(doubles(x))
     let bounds = zip(x, expected).map { activation.forwardBound(Double($0), y: $1) }
     for (set, outputs) in results { expect(outputs["y"], near: expected, within: bounds, "y on \(set)") }
   }
 
-  @Test(arguments: counts, Activation.allCases) func backward(_ count: Int, activation: Activation) throws {
+  /// As an epilogue it gives the bits of `forward`, by which a backward pass may compute it again.
+  @Test(arguments: counts, Activation.allCases) func epilogue(_ count: Int, activation: Activation) throws {
+    let x = inputs(count)
+    _ = try everywhere { place in
+      let (kept, activated, alone) = (
+        try place.output(count), try place.output(count), try place.output(count)
+      )
+      try place.product(
+        x, y: kept, epilogue: .activation(activation, output: activated.matrix(columns: count)))
+      try activation.forward(place.input(x), y: alone, context: place.context)
+      expect(kept.array(), equals: x, "what the activation is taken of")
+      expect(activated.array(), equals: alone.array(), "activation")
+      return ["activated": activated.array()]
+    }
+  }
+
+  @Test(arguments: counts, Activation.allCases) func slope(_ count: Int, activation: Activation) throws {
     let x = inputs(count)
     var random = TestRandom(seed: 11)
     let dout: [Float] = random.normal(count)
     let results = try everywhere { place in
-      let (input, gradient, dx) = (try place.input(x), try place.input(dout), try place.output(count))
-      activation.backward(gradient, x: input, dx: dx, context: place.context)
-      activation.backward(gradient, x: input, dx: gradient, context: place.context)
-      expect(gradient.array(), equals: dx.array(), "in place")
+      let dx = try place.output(count)
+      try place.gradientProduct(
+        dout, dx: dx, epilogue: .slope(activation, input: place.input(x).matrix(columns: count)))
       return ["dx": dx.array()]
     }
-    let expected = activation.reference.backward(doubles(dout), input: doubles(x))
-    let bounds = zip(x, dout).map { x, dout in
-      // dout multiplies last: one more rounding.
-      let (slope, error) = activation.backwardBound(Double(x))
-      return abs(Double(dout)) * (error + epsilon * (slope + error)) + underflow
-    }
+    let expected = activation.plain.backward(doubles(dout), input: doubles(x))
+    let bounds = zip(x, dout).map { activation.productBound(Double($0), of: Double($1), error: 0) }
     for (set, outputs) in results { expect(outputs["dx"], near: expected, within: bounds, "dx on \(set)") }
   }
 
@@ -74,8 +85,8 @@ import Testing
     for (set, outputs) in try everywhere({ place in
       let (y, dx) = (try place.output(x.count), try place.output(x.count))
       try Activation.gelu.forward(place.input(x), y: y, context: place.context)
-      try Activation.gelu.backward(
-        place.input(x.map { _ in 1 }), x: place.input(x), dx: dx, context: place.context)
+      try place.gradientProduct(
+        x.map { _ in 1 }, dx: dx, epilogue: .slope(.gelu, input: place.input(x).matrix(columns: x.count)))
       return ["y": y.array(), "dx": dx.array()]
     }) {
       #expect(outputs["y"] == x.map { max($0, 0) }, "y on \(set)")
@@ -85,13 +96,6 @@ import Testing
 }
 
 extension Activation {
-  var reference: ReferenceGELU {
-    switch self {
-    case .gelu: .tanh
-    case .geluQuintic: .quintic
-    }
-  }
-
   /// The relative error of σ̂(z) = 1/(1 + e), e = exp(−z), z = 2u = 2√(2/π)·x·(1 + 0.044715x²), or of x in its place.
   ///
   /// z passes 6 roundings: the square, the constant and the multiply-add of the factor, its product with x, the other
@@ -117,9 +121,17 @@ extension Activation {
     }
   }
 
+  /// How far the product of the slope at x and a gradient that is itself off by `error` may be: each times what the
+  /// other is off by, and one more rounding.
+  func productBound(_ x: Double, of gradient: Double, error gradientError: Double) -> Double {
+    let (slope, error) = slopeBound(x)
+    let product = (abs(gradient) + gradientError) * (slope + error)
+    return slope * gradientError + (abs(gradient) + gradientError) * error + epsilon * product + underflow
+  }
+
   /// The magnitude of the slope and the error that its computation may have.
-  func backwardBound(_ x: Double) -> (slope: Double, error: Double) {
-    let slope = abs(reference.derivative(x))
+  private func slopeBound(_ x: Double) -> (slope: Double, error: Double) {
+    let slope = abs(plain.derivative(x))
     switch self {
     case .gelu:
       // σ + x·s·σ·(1 − σ), s = 2√(2/π)·(1 + 3·0.044715x²): s passes 6 roundings, the products 2 more; 1 − σ is off by

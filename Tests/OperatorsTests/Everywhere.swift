@@ -39,6 +39,23 @@ final class Place {
     tensor.fill(.nan)
     return tensor
   }
+
+  /// A linear layer of one row whose products are 1 times each of `values`, and so exact: what its epilogue makes of
+  /// them, in y (1, count).
+  func product(_ values: [Float], y: Tensor, epilogue: Epilogue) throws {
+    try Linear.forward(
+      input([1]).matrix(columns: 1), weight: input(values).matrix(columns: 1), bias: nil,
+      y: y.matrix(columns: values.count), epilogue: epilogue, context: context)
+  }
+
+  /// The same in the backward pass: dx (1, count).
+  func gradientProduct(_ values: [Float], dx: Tensor, epilogue: Epilogue) throws {
+    let count = values.count
+    try Linear.backward(
+      input([1]).matrix(columns: 1), x: input(values).matrix(columns: count),
+      weight: input(values).matrix(columns: count), accumulate: false, dx: dx.matrix(columns: count),
+      epilogue: epilogue, dweight: output(count).matrix(columns: count), dbias: nil, context: context)
+  }
 }
 
 /// Runs `body` with every available instruction set on 1, 2 and 3 threads and expects the same bits of all of them.

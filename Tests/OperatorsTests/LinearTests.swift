@@ -131,50 +131,32 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
     }
   }
 
-  /// An epilogue gives the bits of the operator by itself, which its own tests judge.
+  /// A sum passes one rounding more than its product; an activation and a slope are off by what the product before is
+  /// and by their own error (`ActivationTests`).
   @Test(arguments: LinearSize.ragged, Activation.allCases)
   func epilogues(_ size: LinearSize, _ activation: Activation) throws {
-    var random = TestRandom(seed: 3)
-    let x: [Float] = random.normal(size.rows * size.inputs)
-    let weight: [Float] = random.normal(size.outputs * size.inputs)
-    let bias: [Float] = random.normal(size.outputs)
-    let other: [Float] = random.normal(size.rows * size.outputs)
-    let input: [Float] = random.normal(x.count)
-    let count = size.rows * size.outputs
-    _ = try everywhere { place in
-      func wide(_ tensor: Tensor) -> Matrix { tensor.matrix(columns: size.outputs) }
-      func narrow(_ tensor: Tensor) -> Matrix { tensor.matrix(columns: size.inputs) }
-      let weights = narrow(try place.input(weight))
-      func forward(_ epilogue: Epilogue?, y: Tensor) throws {
-        try Linear.forward(
-          narrow(place.input(x)), weight: weights, bias: place.input(bias), y: wide(y), epilogue: epilogue,
-          context: place.context)
+    let operands = EpilogueOperands(size)
+    let results = try everywhere { place in try operands.run(activation, place) }
+    let (sums, magnitudes) = (operands.products(doubles), operands.products(magnitudes))
+    let forwardError = magnitudes.y.map { rounded(productRoundings(size.inputs)) * $0 }
+    let backwardError = magnitudes.dx.map { rounded(productRoundings(size.outputs)) * $0 }
+    let other = doubles(operands.other)
+    for (set, outputs) in results {
+      let sumBounds = zip(magnitudes.y, other).map {
+        rounded(productRoundings(size.inputs) + 1) * ($0 + abs($1))
       }
-      func backward(_ epilogue: Epilogue?, dx: Tensor) throws {
-        try Linear.backward(
-          wide(place.input(other)), x: narrow(place.input(x)), weight: weights, accumulate: false,
-          dx: narrow(dx), epilogue: epilogue, dweight: narrow(place.output(weight.count)), dbias: nil,
-          context: place.context)
+      expect(
+        outputs["sum"], near: ReferenceResidual.forward(sums.y, other), within: sumBounds, "sum on \(set)")
+      let kept = try #require(outputs["kept"])
+      expect(kept, near: sums.y, within: forwardError, "what the activation is taken of, on \(set)")
+      let activated = activation.plain.forward(doubles(kept))
+      let activatedBounds = zip(kept, activated).map { activation.forwardBound(Double($0), y: $1) }
+      expect(outputs["activation"], near: activated, within: activatedBounds, "activation on \(set)")
+      let slopes = activation.plain.backward(sums.dx, input: doubles(operands.input))
+      let slopeBounds = sums.dx.indices.map {
+        activation.productBound(Double(operands.input[$0]), of: sums.dx[$0], error: backwardError[$0])
       }
-      let (plain, separate) = (try place.output(count), try place.output(count))
-      try forward(nil, y: plain)
-      let sum = try place.output(count)
-      try forward(.add(wide(place.input(other))), y: sum)
-      try Residual.forward(plain, place.input(other), out: separate, context: place.context)
-      expect(sum.array(), equals: separate.array(), "sum")
-
-      let (kept, activated) = (try place.output(count), try place.output(count))
-      try forward(.activation(activation, output: wide(activated)), y: kept)
-      activation.forward(plain, y: separate, context: place.context)
-      expect(kept.array(), equals: plain.array(), "what the activation is taken of")
-      expect(activated.array(), equals: separate.array(), "activation")
-
-      let (dx, slope) = (try place.output(x.count), try place.output(x.count))
-      try backward(nil, dx: dx)
-      activation.backward(dx, x: try place.input(input), dx: dx, context: place.context)
-      try backward(.slope(activation, input: narrow(place.input(input))), dx: slope)
-      expect(slope.array(), equals: dx.array(), "slope")
-      return ["sum": sum.array(), "activation": activated.array(), "slope": slope.array()]
+      expect(outputs["slope"], near: slopes, within: slopeBounds, "slope on \(set)")
     }
   }
 
@@ -197,5 +179,61 @@ struct LinearSize: CustomTestStringConvertible, Sendable {
     let padding = strided.indices.filter { $0 % size.stride >= size.outputs }
     #expect(padding.allSatisfy { strided[$0].isNaN }, "padding was written")
     return strided.indices.filter { $0 % size.stride < size.outputs }.map { strided[$0] }
+  }
+}
+
+/// What a linear layer and its epilogues take.
+private struct EpilogueOperands {
+  let size: LinearSize
+  /// (R, K), (N, K), (N)
+  let x, weight, bias: [Float]
+  /// (R, N): what is added, and the gradient of y.
+  let other: [Float]
+  /// (R, K): where the slope is taken.
+  let input: [Float]
+
+  init(_ size: LinearSize) {
+    var random = TestRandom(seed: 3)
+    self.size = size
+    x = random.normal(size.rows * size.inputs)
+    weight = random.normal(size.outputs * size.inputs)
+    bias = random.normal(size.outputs)
+    other = random.normal(size.rows * size.outputs)
+    input = random.normal(x.count, deviation: 3)
+  }
+
+  func run(_ activation: Activation, _ place: Place) throws -> Outputs {
+    func wide(_ tensor: Tensor) -> Matrix { tensor.matrix(columns: size.outputs) }
+    func narrow(_ tensor: Tensor) -> Matrix { tensor.matrix(columns: size.inputs) }
+    func forward(_ epilogue: Epilogue, y: Tensor) throws {
+      try Linear.forward(
+        narrow(place.input(x)), weight: narrow(place.input(weight)), bias: place.input(bias), y: wide(y),
+        epilogue: epilogue, context: place.context)
+    }
+    let (sum, kept, activated) = (
+      try place.output(other.count), try place.output(other.count), try place.output(other.count)
+    )
+    try forward(.add(wide(place.input(other))), y: sum)
+    try forward(.activation(activation, output: wide(activated)), y: kept)
+    let slope = try place.output(x.count)
+    try Linear.backward(
+      wide(place.input(other)), x: narrow(place.input(x)), weight: narrow(place.input(weight)),
+      accumulate: false,
+      dx: narrow(slope), epilogue: .slope(activation, input: narrow(place.input(input))),
+      dweight: narrow(place.output(weight.count)), dbias: nil, context: place.context)
+    return [
+      "sum": sum.array(), "kept": kept.array(), "activation": activated.array(), "slope": slope.array(),
+    ]
+  }
+
+  /// y and dx before their epilogues; of magnitudes, what their bounds are made of.
+  func products(_ convert: ([Float]) -> [Double]) -> (y: [Double], dx: [Double]) {
+    let y = ReferenceLinear.forward(
+      convert(x), weight: convert(weight), bias: convert(bias), rows: size.rows, inputChannels: size.inputs,
+      outputChannels: size.outputs)
+    let dx = ReferenceLinear.backwardInput(
+      convert(other), weight: convert(weight), rows: size.rows, inputChannels: size.inputs,
+      outputChannels: size.outputs)
+    return (y, dx)
   }
 }

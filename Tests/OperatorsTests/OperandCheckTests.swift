@@ -157,13 +157,34 @@ private func tokens(_ ids: [Int32], below bound: Int) throws -> BoundedIntegers 
   }
 
   @Test func elementwise() async {
-    await #expect(processExitsWith: trap, "a sum longer than its operands") {
-      let context = try ExecutionContext(threads: 1)
-      try Residual.forward(tensor(8), tensor(7), out: tensor(8), context: context)
-    }
     await #expect(processExitsWith: trap, "an activation longer than its operand") {
       let context = try ExecutionContext(threads: 1)
       try Activation.gelu.forward(tensor(7), y: tensor(8), context: context)
+    }
+  }
+
+  @Test func conversions() async {
+    await #expect(processExitsWith: trap, "fewer numbers than the file has") {
+      let context = try ExecutionContext(threads: 1)
+      let y = try tensor(3)
+      try MappedFile(path: "/proc/self/exe").withBytes(in: 0..<8) { bytes in
+        Conversion.expand(bytes, from: .bfloat16, y: y, context: context)
+      }
+    }
+    await #expect(processExitsWith: trap, "a matrix that is larger than the file's") {
+      let context = try ExecutionContext(threads: 1)
+      let y = try matrix(2, 2)
+      try MappedFile(path: "/proc/self/exe").withBytes(in: 0..<12) { bytes in
+        Transposition.expand(bytes, from: .float32, y: y, context: context)
+      }
+    }
+    await #expect(processExitsWith: trap, "a transposed matrix of the shape it had") {
+      let context = try ExecutionContext(threads: 1)
+      try Transposition.forward(matrix(2, 3), y: matrix(2, 3), context: context)
+    }
+    await #expect(processExitsWith: trap, "columns that are apart") {
+      let context = try ExecutionContext(threads: 1)
+      try Transposition.forward(matrix(2, 3).transposed, y: matrix(2, 3), context: context)
     }
   }
 }

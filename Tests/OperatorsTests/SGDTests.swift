@@ -76,6 +76,47 @@ import Testing
     return (ofP * (1 + epsilon) + epsilon * (abs(result) + ofP), ofU)
   }
 
+  /// Three steps of `torch.optim.SGD` with numbers of so few digits that nothing rounds: equal to the bit.
+  ///
+  ///     for momentum, nesterov, decay in [(0, False, 0), (0, False, 0.125), (0.5, False, 0.125), (0.5, True, 0.125)]:
+  ///         p = torch.tensor([0.5, -1.25, 2, 0], requires_grad=True)
+  ///         o = torch.optim.SGD([p], lr=0.25, momentum=momentum, nesterov=nesterov, weight_decay=decay)
+  ///         for g in ([1, -0.5, 0, 2], [-0.25, 0.75, 0, 1], [0.5, 0.5, 0, -3]):
+  ///             p.grad = torch.tensor(g, dtype=torch.float32)
+  ///             o.step()
+  ///         print(p.tolist())
+  @Test(
+    arguments: [
+      (SGD(learningRate: 0.25, momentum: 0), [0.1875, -1.4375, 2, 0]),
+      (
+        SGD(learningRate: 0.25, momentum: 0, weightDecay: 0.125),
+        [0.1555023193359375, -1.3257675170898438, 1.81829833984375, 0.03857421875]
+      ),
+      (
+        SGD(learningRate: 0.25, momentum: 0.5, weightDecay: 0.125),
+        [-0.0119781494140625, -1.2820663452148438, 1.74212646484375, -0.44580078125]
+      ),
+      (
+        SGD(learningRate: 0.25, momentum: 0.5, nesterov: true, weightDecay: 0.125),
+        [-0.08754539489746094, -1.3469934463500977, 1.6941299438476562, -0.15203857421875]
+      ),
+    ] as [(SGD, [Float])])
+  func stepsAreThoseOfPyTorch(_ optimizer: SGD, _ expected: [Float]) throws {
+    let gradients: [[Float]] = [[1, -0.5, 0, 2], [-0.25, 0.75, 0, 1], [0.5, 0.5, 0, -3]]
+    let results = try everywhere { place in
+      let parameters = try place.input([0.5, -1.25, 2, 0])
+      let slots = try optimizer.slots.map { _ in try place.input([0, 0, 0, 0]) }
+      for (step, gradient) in gradients.enumerated() {
+        place.context.perform(
+          optimizer.work(
+            OptimizerOperands(parameters: parameters, gradients: try place.input(gradient), slots: slots),
+            step: OptimizerStep(number: step + 1), context: place.context))
+      }
+      return ["p": parameters.array()]
+    }
+    for (set, outputs) in results { #expect(outputs["p"] == expected, "\(set)") }
+  }
+
   @Test func momentumOfZeroKeepsNothing() {
     #expect(SGD(momentum: 0).slots.isEmpty && SGD().slots == ["momentum"])
   }

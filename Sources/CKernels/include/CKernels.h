@@ -114,11 +114,8 @@ typedef struct ck_kernels {
   void (*layer_norm_backward)(const float *dout, const float *x, const float *weight, const float *mean,
                               const float *rstd, long rows, long c, float *dx, float *dweight, float *dbias);
   void (*gelu_forward)(const float *x, long n, float *y);
-  void (*gelu_backward)(const float *x, const float *dout, long n, float *dx);   // dx may be dout
   void (*gelu_quintic_forward)(const float *x, long n, float *y);
-  void (*gelu_quintic_backward)(const float *x, const float *dout, long n, float *dx);
   void (*add_rows)(const float *x, long ldx, long rows, long columns, float *y, long ldy);  // y += x
-  void (*add)(const float *a, const float *b, long n, float *out);               // out may be a or b
   void (*encoder_forward)(const int32_t *tokens, const float *wte, const float *wpe, long first, long rows,
                           long t, long c, float *out);
   // Columns first..<first+columns of both gradients; dwte and dwpe are added to.
@@ -143,6 +140,8 @@ typedef struct ck_kernels {
   void (*float_to_float16)(const float *x, long n, void *y);
   void (*bfloat16_to_float)(const void *x, long n, float *y);
   void (*float16_to_float)(const void *x, long n, float *y);
+  // y (columns, rows), rows ldy apart = the transposed of x (rows, columns), rows ldx apart.
+  void (*transpose)(const float *x, long ldx, long rows, long columns, float *y, long ldy);
   void (*exponential)(const float *x, long n, float *y);
   void (*power_of_two)(const float *x, long n, float *y);  // x ≤ 127; 0 where the result is below 2^−126.5
 

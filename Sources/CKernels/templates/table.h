@@ -26,6 +26,7 @@
 #include "adamw.h"
 #include "sgd.h"
 #include "convert.h"
+#include "transpose.h"
 #include "limits.h"
 
 #define TABLE_STRING(x) #x
@@ -45,11 +46,8 @@ const ck_kernels ISA_NAME(ck_table) = {
     .layer_norm_forward = layer_norm_forward,
     .layer_norm_backward = layer_norm_backward,
     .gelu_forward = gelu_forward,
-    .gelu_backward = gelu_backward,
     .gelu_quintic_forward = gelu_quintic_forward,
-    .gelu_quintic_backward = gelu_quintic_backward,
     .add_rows = add_rows,
-    .add = add,
     .encoder_forward = encoder_forward,
     .encoder_backward = encoder_backward,
     .cross_entropy_forward = cross_entropy_forward,
@@ -62,6 +60,7 @@ const ck_kernels ISA_NAME(ck_table) = {
     .float_to_float16 = float_to_float16,
     .bfloat16_to_float = bfloat16_to_float,
     .float16_to_float = float16_to_float,
+    .transpose = transpose,
     .exponential = exponential,
     .power_of_two = power_of_two,
     .peak = peak,

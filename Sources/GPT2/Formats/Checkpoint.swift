@@ -1,4 +1,5 @@
 import Machine
+import Operators
 
 /// The weights of a model on disk, read in two steps: opening maps the files and checks all of their headers
 /// against their sizes; loading copies the tensors into an arena of the caller's.
@@ -39,16 +40,19 @@ public struct Checkpoint: Sendable {
 
   /// Copies the sixteen tensors into those of the same names; bfloat16 and float16 exactly.
   ///
+  /// From the mapped files into place, Hugging Face's matrices transposed on the way: no memory is taken.
+  ///
+  /// - Parameter context: whose threads copy.
   /// - Precondition: `parameters` are those of a network of this configuration.
-  public func load(into parameters: ParameterTensors) {
+  public func load(into parameters: ParameterTensors, context: ExecutionContext) {
     precondition(parameters.configuration == configuration, "a checkpoint of another model")
-    for part in configuration.parameterParts { load(part, into: parameters[part]) }
+    for part in configuration.parameterParts { load(part, into: parameters[part], context: context) }
   }
 
-  func load(_ part: ParameterPart, into tensor: Tensor) {
+  func load(_ part: ParameterPart, into tensor: Tensor, context: ExecutionContext) {
     switch storage {
-    case .llm(let checkpoint): checkpoint.load(part, into: tensor)
-    case .huggingFace(let checkpoint): checkpoint.load(part, into: tensor)
+    case .llm(let checkpoint): checkpoint.load(part, into: tensor, context: context)
+    case .huggingFace(let checkpoint): checkpoint.load(part, into: tensor, context: context)
     }
   }
 }
@@ -64,40 +68,42 @@ extension Checkpoint {
   /// - Parameters:
   ///   - path: of the file, or of the directory, which is made where it is missing.
   ///   - overwrite: replaces a file, or the files in a directory, of the same names.
+  ///   - context: whose threads round and transpose, a chunk of a few MiB at a time; one writes.
   /// - Throws: `FormatError`; what is at `path` is then as it was, unless the system fails between the renames of a
   ///   directory's two files.
   public static func write(
     _ parameters: ParameterTensors, to path: String, as format: CheckpointFormat = .llmVersion3,
-    overwrite: Bool = false
+    overwrite: Bool = false, context: ExecutionContext
   ) throws(FormatError) {
     try write(
       .tensors(parameters), configuration: parameters.configuration, to: path, as: format,
-      overwrite: overwrite)
+      overwrite: overwrite, context: context)
   }
 
-  /// Writes this checkpoint in another format, part by part; otherwise as `write(_:to:as:overwrite:)`.
+  /// Writes this checkpoint in another format, part by part; otherwise as `write(_:to:as:overwrite:context:)`.
   ///
   /// The bits of float32 stay the same; bfloat16 and float16 are rounded to nearest even.
   public func write(
-    to path: String, as format: CheckpointFormat, overwrite: Bool = false
+    to path: String, as format: CheckpointFormat, overwrite: Bool = false, context: ExecutionContext
   ) throws(FormatError) {
     let largest = configuration.parameterParts.reduce(0) { max($0, $1.count(configuration)) }
     let scratch = try makeTensor(largest, what: "the largest tensor")
     try Self.write(
-      .checkpoint(self, scratch: scratch), configuration: configuration, to: path, as: format,
-      overwrite: overwrite)
+      .checkpoint(self, scratch: scratch, context: context), configuration: configuration, to: path,
+      as: format, overwrite: overwrite, context: context)
   }
 
   private static func write(
     _ source: ParameterSource, configuration: Configuration, to path: String, as format: CheckpointFormat,
-    overwrite: Bool
+    overwrite: Bool, context: ExecutionContext
   ) throws(FormatError) {
     switch format {
     case .llmVersion1, .llmVersion3, .llmVersion5:
-      try LLMCheckpoint.write(source, configuration, to: path, as: format, overwrite: overwrite)
+      try LLMCheckpoint.write(
+        source, configuration, to: path, as: format, overwrite: overwrite, context: context)
     case .huggingFace(let precision):
       try HuggingFaceCheckpoint.write(
-        source, configuration, to: path, precision: precision, overwrite: overwrite)
+        source, configuration, to: path, precision: precision, overwrite: overwrite, context: context)
     }
   }
 }
@@ -106,16 +112,16 @@ extension Checkpoint {
 enum ParameterSource {
   case tensors(ParameterTensors)
   /// By way of a tensor that holds the largest part.
-  case checkpoint(Checkpoint, scratch: Tensor)
+  case checkpoint(Checkpoint, scratch: Tensor, context: ExecutionContext)
 
   /// In llm.c's layout; valid until the next call.
   func tensor(_ part: ParameterPart) -> Tensor {
     switch self {
     case .tensors(let tensors): return tensors[part]
-    case .checkpoint(let checkpoint, let scratch):
+    case .checkpoint(let checkpoint, let scratch, let context):
       let shape = part.shape(checkpoint.configuration)
       let tensor = scratch.slice(0..<shape.reduce(1, *), shape: shape, name: part.parameter.name)
-      checkpoint.load(part, into: tensor)
+      checkpoint.load(part, into: tensor, context: context)
       return tensor
     }
   }

@@ -1,4 +1,5 @@
 import Machine
+import Operators
 
 /// A directory of `config.json` and either `model.safetensors` or, where that is missing,
 /// `model.safetensors.index.json` with the files that it names.
@@ -28,19 +29,19 @@ struct HuggingFaceCheckpoint: Sendable {
   }
 
   /// Rows that pad the vocabulary become zero.
-  func load(_ part: ParameterPart, into tensor: Tensor) {
+  func load(_ part: ParameterPart, into tensor: Tensor, context: ExecutionContext) {
     guard let stored = tensors[HuggingFaceTensors.name(part)] else {
       preconditionFailure("\(part.parameter.name) was there when the checkpoint was opened")
     }
-    let (file, offset) = (stored.file.file, stored.entry.bytes.lowerBound)
-    if HuggingFaceTensors.isTransposed(part) {
-      file.copyTransposed(
-        stored.precision, at: offset, rows: stored.entry.shape[0], columns: stored.entry.shape[1],
-        into: tensor)
-    } else {
-      let count = stored.entry.shape.reduce(1, *)
-      file.copy(stored.precision, at: offset, count: count, into: tensor)
-      tensor.slice(count..<tensor.count).fill(0)
+    stored.file.file.withBytes(in: stored.entry.bytes) { bytes in
+      if HuggingFaceTensors.isTransposed(part) {
+        let matrix = tensor.matrix(columns: stored.entry.shape[0])
+        Transposition.expand(bytes, from: stored.precision, y: matrix, context: context)
+      } else {
+        let count = stored.entry.shape.reduce(1, *)
+        Conversion.expand(bytes, from: stored.precision, y: tensor.slice(0..<count), context: context)
+        tensor.slice(count..<tensor.count).fill(0)
+      }
     }
   }
 }

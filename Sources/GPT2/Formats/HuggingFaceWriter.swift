@@ -1,5 +1,6 @@
 import JSON
 import Machine
+import Operators
 
 extension HuggingFaceCheckpoint {
   /// Writes `config.json` and `model.safetensors` with the names and shapes of `GPT2LMHeadModel`, the head left
@@ -8,11 +9,10 @@ extension HuggingFaceCheckpoint {
   /// - Throws: `FormatError`; before the first file is renamed, what was there is untouched.
   static func write(
     _ source: ParameterSource, _ configuration: Configuration, to directory: String, precision: Precision,
-    overwrite: Bool
+    overwrite: Bool, context: ExecutionContext
   ) throws(FormatError) {
-    let largest = configuration.parameterParts.filter { HuggingFaceTensors.isTransposed($0) }
-      .reduce(0) { max($0, $1.count(configuration)) }
-    let transposed = try makeTensor(largest, what: "the largest matrix")
+    var writer = NumberWriter(as: precision, context: context)
+    let rows = try roomForRows(configuration)
     let folder = try writing { () throws(FileError) in try NewDirectory(path: directory) }
     var tensors = try writing { () throws(FileError) in
       try AtomicFile(path: directory + "/" + fileName, overwrite: overwrite)
@@ -25,9 +25,13 @@ extension HuggingFaceCheckpoint {
       try text.write(Array(HuggingFaceConfiguration.text(configuration, precision: precision).utf8))
     }
     for part in configuration.parameterParts {
-      let tensor = stored(source.tensor(part), part, configuration, scratch: transposed)
-      try checkRange(tensor, precision, path: directory)
-      try writing { () throws(FileError) in try tensors.write(tensor, as: precision) }
+      let (tensor, shape) = (source.tensor(part), HuggingFaceTensors.shape(part, configuration))
+      if HuggingFaceTensors.isTransposed(part) {
+        let matrix = tensor.matrix(columns: shape[0])
+        try writeTransposed(matrix, by: rows, &writer, path: directory, to: &tensors)
+      } else {
+        try writeNumbers(tensor.slice(0..<shape.reduce(1, *)), &writer, path: directory, to: &tensors)
+      }
     }
     do throws(FileError) {
       try tensors.commit()
@@ -36,31 +40,44 @@ extension HuggingFaceCheckpoint {
     folder.keep()
   }
 
-  /// The tensor as Hugging Face lays it out.
-  private static func stored(
-    _ tensor: Tensor, _ part: ParameterPart, _ configuration: Configuration, scratch: Tensor
-  ) -> Tensor {
-    let shape = HuggingFaceTensors.shape(part, configuration)
-    let count = shape.reduce(1, *)
-    guard HuggingFaceTensors.isTransposed(part) else { return tensor.slice(0..<count) }
-    let transposed = scratch.slice(0..<count, name: tensor.name)
-    transposed.copyTransposed(from: tensor, rows: shape[1], columns: shape[0])
-    return transposed
+  /// Room for as many rows of a transposed matrix as are written at a time.
+  private static func roomForRows(_ configuration: Configuration) throws(FormatError) -> Tensor {
+    let counts = configuration.parameterParts.filter { HuggingFaceTensors.isTransposed($0) }.map { part in
+      let shape = HuggingFaceTensors.shape(part, configuration)
+      return min(shape[0], rowsAtATime(of: shape[1])) * shape[1]
+    }
+    return try makeTensor(counts.max() ?? 0, what: "rows of a matrix")
   }
 
-  /// float16 alone has so narrow a range that a model's weights could leave it.
-  private static func checkRange(
-    _ tensor: Tensor, _ precision: Precision, path: String
+  private static func rowsAtATime(of columns: Int) -> Int { max(1, NumberWriter.chunk / columns) }
+
+  /// Writes the transposed of `matrix`, some of its rows at a time by way of a tensor that has room for them.
+  private static func writeTransposed(
+    _ matrix: Matrix, by rows: Tensor, _ writer: inout NumberWriter, path: String, to file: inout AtomicFile
   ) throws(FormatError) {
-    guard precision == .float16 else { return }
-    let tooLarge = tensor.withSpan { numbers in
-      numbers.indices.first { numbers[$0].isFinite && !Float(Float16(numbers[$0])).isFinite }
+    let transposed = matrix.transposed
+    let step = rowsAtATime(of: transposed.columns)
+    for first in stride(from: 0, to: transposed.rows, by: step) {
+      let range = first..<min(transposed.rows, first + step)
+      let chunk = rows.slice(0..<range.count * transposed.columns, name: matrix.tensor.name)
+      Transposition.forward(
+        transposed[range].transposed, y: chunk.matrix(columns: transposed.columns), context: writer.context)
+      try writeNumbers(chunk, &writer, path: path, to: &file)
     }
-    if let tooLarge {
+  }
+
+  /// Refuses what float16 cannot hold: it alone has so narrow a range that a model's weights could leave it.
+  private static func writeNumbers(
+    _ tensor: Tensor, _ writer: inout NumberWriter, path: String, to file: inout AtomicFile
+  ) throws(FormatError) {
+    if writer.precision == .float16,
+      let index = Conversion.firstOverflow(of: tensor, in: .float16, context: writer.context)
+    {
       throw .mismatch(
         path: path, field: "each number of \(tensor.name)", expected: "within float16's ±65504",
-        found: "\(tensor[tooLarge])")
+        found: "\(tensor[index])")
     }
+    do throws(FileError) { try writer.write(tensor, to: &file) } catch { throw .file(error) }
   }
 
   private static func header(_ configuration: Configuration, precision: Precision) -> [UInt8] {

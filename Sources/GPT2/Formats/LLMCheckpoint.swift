@@ -1,4 +1,5 @@
 import Machine
+import Operators
 import Tokens
 
 /// llm.c's checkpoint file.
@@ -51,10 +52,12 @@ struct LLMCheckpoint: Sendable {
     self.offsets = offsets
   }
 
-  func load(_ part: ParameterPart, into tensor: Tensor) {
-    let count = part.count(configuration)
-    let offset = offsets[part.parameter.index] + (part.layer ?? 0) * count * format.precision.byteCount
-    file.copy(format.precision, at: offset, count: count, into: tensor)
+  func load(_ part: ParameterPart, into tensor: Tensor, context: ExecutionContext) {
+    let byteCount = part.count(configuration) * format.precision.byteCount
+    let offset = offsets[part.parameter.index] + (part.layer ?? 0) * byteCount
+    file.withBytes(in: offset..<offset + byteCount) { bytes in
+      Conversion.expand(bytes, from: format.precision, y: tensor, context: context)
+    }
   }
 }
 
@@ -63,22 +66,23 @@ struct LLMCheckpoint: Sendable {
 extension LLMCheckpoint {
   static func write(
     _ source: ParameterSource, _ configuration: Configuration, to path: String, as format: CheckpointFormat,
-    overwrite: Bool
+    overwrite: Bool, context: ExecutionContext
   ) throws(FormatError) {
     let rows =
       format == .llmVersion1
       ? configuration.vocabularySize
       : Configuration.paddedVocabulary(for: configuration.paddedVocabularySize)
+    var writer = NumberWriter(as: format.precision, context: context)
     try writing { () throws(FileError) in
       var file = try AtomicFile(path: path, overwrite: overwrite)
       try file.write(header(configuration, rows: rows, format))
       for part in configuration.parameterParts {
         let tensor = source.tensor(part)
-        if part.parameter == .wte {
-          try writeEmbedding(tensor, rows: rows, configuration, format.precision, to: &file)
-        } else {
-          try file.write(tensor, as: format.precision)
-        }
+        // Of the embedding the rows there are, as far as they are wanted, then zeros.
+        let count = part.parameter == .wte ? rows * configuration.channels : tensor.count
+        try writer.write(tensor.slice(0..<min(tensor.count, count)), to: &file)
+        let padding = max(0, count - tensor.count)
+        try file.write([UInt8](repeating: 0, count: padding * format.precision.byteCount))
       }
       try file.commit()
     }
@@ -93,16 +97,5 @@ extension LLMCheckpoint {
       configuration.heads, configuration.channels, version == 1 ? 0 : rows,
     ]
     return LLMHeader.bytes(.checkpoint, sizes.map { Int32($0) })
-  }
-
-  /// The rows there are, as far as they are wanted, then zeros.
-  private static func writeEmbedding(
-    _ wte: Tensor, rows: Int, _ configuration: Configuration, _ precision: Precision,
-    to file: inout AtomicFile
-  ) throws(FileError) {
-    let count = rows * configuration.channels
-    try file.write(wte.slice(0..<min(wte.count, count)), as: precision)
-    let padding = max(0, count - wte.count)
-    try file.write([UInt8](repeating: 0, count: padding * precision.byteCount))
   }
 }

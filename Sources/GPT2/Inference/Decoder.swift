@@ -22,9 +22,13 @@ public final class Decoder {
 
   /// Allocates the cache; pages are touched when they are needed.
   ///
-  /// - Parameter capacity: the positions of a sequence; by default, and at most, the model's context.
+  /// - Parameters:
+  ///   - capacity: the positions of a sequence; by default, and at most, the model's context.
+  ///   - workspace: that prompts pass through, one of this network's; by default one of its own.
   /// - Throws: `ModelError.memory`, `ModelError.notPositive`.
-  public init(_ network: Network, sequences: Int = 1, capacity: Int? = nil) throws(ModelError) {
+  public init(
+    _ network: Network, sequences: Int = 1, capacity: Int? = nil, workspace: Workspace? = nil
+  ) throws(ModelError) {
     guard sequences > 0 else { throw .notPositive(name: "number of sequences", size: sequences) }
     let capacity = min(capacity ?? .max, network.configuration.maximumSequenceLength)
     guard capacity > 0 else { throw .notPositive(name: "capacity", size: capacity) }
@@ -36,7 +40,7 @@ public final class Decoder {
       try DecoderMemory(
         network.configuration, sequences: sequences, capacity: capacity, memory: network.memory)
     }
-    workspace = network.makeWorkspace()
+    self.workspace = workspace ?? network.makeWorkspace()
     try ModelError.wrapping { () throws(MemoryError) in
       try network.context.reserve(sequenceLength: capacity, sharedCount: 1)
     }

@@ -17,17 +17,19 @@ extension Model {
   public func sample(
     after prompt: [Int32], length: Int, generator: inout XorshiftGenerator
   ) throws(ModelError) -> [Int32] {
-    let decoder = try self.decoder()
+    guard prompt.count < length else { return prompt }
+    let context = configuration.maximumSequenceLength
+    let decoder = try decoder(capacity: length)
     var (tokens, isCached) = (prompt, false)
     while tokens.count < length {
       let logits =
         isCached
         ? try decoder.append([tokens[tokens.count - 1]], to: [0])
-        : try decoder.prefill(Array(tokens.suffix(decoder.capacity)))
+        : try decoder.prefill(Array(tokens.suffix(context)))
       let coin = generator.nextFloat()
       tokens.append(Int32(logits.flat.withSpan { Sampler.sample($0, coin: coin) }))
       // The cache holds all but the newest, which has a place in it.
-      isCached = tokens.count <= decoder.capacity
+      isCached = tokens.count <= context
     }
     return tokens
   }

@@ -62,7 +62,7 @@ public final class Model {
     try self.init(
       configuration: checkpoint.configuration, activation: activation, placement: placement, locked: locked,
       context: context)
-    checkpoint.load(into: parameters)
+    checkpoint.load(into: parameters, context: context)
   }
 
   public var configuration: Configuration { network.configuration }
@@ -88,10 +88,14 @@ public final class Model {
     return made
   }
 
-  /// What samples are decoded with: made at first use.
-  func decoder() throws(ModelError) -> Decoder {
-    if let sampling { return sampling }
-    let made = try Decoder(network)
+  /// What samples are decoded with: made at first use, and anew where longer ones are asked for. Prompts pass through
+  /// the workspace of inference.
+  func decoder(capacity: Int) throws(ModelError) -> Decoder {
+    if let sampling, sampling.capacity >= min(capacity, configuration.maximumSequenceLength) {
+      return sampling
+    }
+    sampling = nil
+    let made = try Decoder(network, capacity: capacity, workspace: inference)
     sampling = made
     return made
   }
@@ -222,11 +226,13 @@ public final class Model {
 
   /// Allocates everything that training on batches of (B, T), evaluation of the same and samples need.
   ///
-  /// Called before the parameters are filled, it refuses what does not fit before any memory is touched.
+  /// Called before the parameters are filled, it refuses what does not fit before any memory is touched. It takes
+  /// addresses; pages come when a pass first writes to them, for samples those of the tokens that there are.
   ///
+  /// - Parameter sampleLength: tokens of the longest sample, of which the context is seen at most; 0: none.
   /// - Throws: `ModelError`: sizes below 1, T beyond the context, or memory, with the number of bytes.
   public func reserve(
-    batchSize: Int, sequenceLength: Int, optimizer: some Optimizer = AdamW()
+    batchSize: Int, sequenceLength: Int, optimizer: some Optimizer = AdamW(), sampleLength: Int = .max
   ) throws(ModelError) {
     try Batch.check(batchSize: batchSize, sequenceLength: sequenceLength, configuration)
     meanLoss = nil
@@ -234,7 +240,7 @@ public final class Model {
     try workspace.reserve(
       batchSize: batchSize, sequenceLength: sequenceLength, retention: .forBackward(recomputation),
       backward: true)
-    try decoder().reserve()
+    if sampleLength > 0 { try decoder(capacity: sampleLength).reserve() }
     try inference.reserve(batchSize: batchSize, sequenceLength: sequenceLength, retention: .nothing)
   }
 

@@ -17,6 +17,8 @@ public final class Workspace {
   public private(set) var notice: String?
   private var forwardStorage: Arena?
   private var backwardStorage: Arena?
+  /// Whether a pass may have written to the memory at hand; else it is zero, and nobody has touched it.
+  private var isWritten = false
 
   public init(
     configuration: Configuration, memory: MemoryOptions = MemoryOptions(), context: ExecutionContext
@@ -26,7 +28,10 @@ public final class Workspace {
     self.context = context
   }
 
-  /// Makes room for passes over (B, T), so that none allocates.
+  /// Bytes of the memory at hand.
+  public var byteCount: Int { (forwardStorage?.byteCount ?? 0) + (backwardStorage?.byteCount ?? 0) }
+
+  /// Makes room for passes over (B, T), so that none allocates, without touching memory that no pass has used.
   ///
   /// - Parameter backward: whether backward passes follow.
   /// - Throws: `ModelError`: sizes below 1, T beyond the context, or memory, with the number of bytes.
@@ -35,13 +40,21 @@ public final class Workspace {
   ) throws(ModelError) {
     try Batch.check(batchSize: batchSize, sequenceLength: sequenceLength, configuration)
     if backward { _ = try backwardScratch(batchSize: batchSize, sequenceLength: sequenceLength) }
-    _ = try prepare(batchSize: batchSize, sequenceLength: sequenceLength, retention: retention)
+    _ = try layOut(batchSize: batchSize, sequenceLength: sequenceLength, retention: retention)
   }
 
   /// Begins a forward pass. Views over the memory at hand where it is large enough, else over new memory.
   ///
   /// - Throws: `ModelError.memory` with the number of bytes, when they exceed memory.
   func prepare(batchSize: Int, sequenceLength: Int, retention: Retention) throws(ModelError) -> Activations {
+    let views = try layOut(batchSize: batchSize, sequenceLength: sequenceLength, retention: retention)
+    isWritten = true
+    return views
+  }
+
+  private func layOut(
+    batchSize: Int, sequenceLength: Int, retention: Retention
+  ) throws(ModelError) -> Activations {
     passCount += 1
     if let activations, activations.batchSize == batchSize, activations.sequenceLength == sequenceLength,
       activations.retention == retention
@@ -51,15 +64,11 @@ public final class Workspace {
     activations = nil
     let layout = ActivationLayout(
       configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention: retention)
+    if let count = layout.count, count > forwardStorage?.all.count ?? 0 { isWritten = false }
     let storage = try memory(for: layout.count, in: &forwardStorage, what: "the activations")
     let views = Activations(
       layout, batchSize: batchSize, sequenceLength: sequenceLength, retention: retention, storage: storage)
-    // Earlier views of the same memory left their numbers in the padding.
-    Residual.zeroColumns(
-      configuration.vocabularySize..<configuration.paddedVocabularySize,
-      of: Matrix(
-        views[.logits], rows: views[.logits].count / configuration.paddedVocabularySize,
-        columns: configuration.paddedVocabularySize), context: context)
+    if isWritten { zeroPadding(of: views[.logits]) }
     do {
       try context.reserve(
         sequenceLength: sequenceLength,
@@ -70,6 +79,13 @@ public final class Workspace {
     } catch { throw .memory(error) }
     activations = views
     return views
+  }
+
+  /// Earlier views of the same memory left their numbers there.
+  private func zeroPadding(of logits: Tensor) {
+    let (size, padded) = (configuration.vocabularySize, configuration.paddedVocabularySize)
+    Residual.zeroColumns(
+      size..<padded, of: Matrix(logits, rows: logits.count / padded, columns: padded), context: context)
   }
 
   func backwardScratch(batchSize: Int, sequenceLength: Int) throws(ModelError) -> BackwardScratch {

@@ -30,6 +30,15 @@ public enum BuiltInTraining {
     return options
   }
 
+  /// Makes room for `rightAnswers` to so many sums, so that a run that comes to its end has their memory.
+  ///
+  /// - Throws: `ModelError.memory`.
+  public static func reserve(forAnswersTo count: Int, of model: Model) throws(ModelError) {
+    guard count > 0 else { return }
+    try model.inference.reserve(
+      batchSize: count, sequenceLength: BuiltInCorpus.lineLength, retention: .nothing)
+  }
+
   /// How many of `sums` the model answers right, with the likeliest token at every position.
   ///
   /// - Precondition: the model has the vocabulary of `BuiltInCorpus`.

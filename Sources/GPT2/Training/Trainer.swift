@@ -36,7 +36,8 @@ public final class Trainer {
     generator = XorshiftGenerator(seed: options.seed)
     do {
       try model.reserve(
-        batchSize: training.batchSize, sequenceLength: training.sequenceLength, optimizer: options.optimizer)
+        batchSize: training.batchSize, sequenceLength: training.sequenceLength, optimizer: options.optimizer,
+        sampleLength: options.longestSample)
       state = try model.training()
     } catch { throw .model(error) }
   }

@@ -27,6 +27,9 @@ public struct TrainingOptions: Sendable {
 
   public init() {}
 
+  /// Tokens of the longest sample; 0 where there are none.
+  public var longestSample: Int { sampleInterval > 0 ? max(sampleLength, 0) : 0 }
+
   /// Checks every number.
   ///
   /// - Throws: `TrainingError.option` for the first that is outside its range.

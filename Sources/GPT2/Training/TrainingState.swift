@@ -43,7 +43,7 @@ public final class TrainingState {
         let slot = try ModelError.wrapping { () throws(MemoryError) in
           try ParameterTensors(
             network.configuration, memory: network.memory,
-            what: "the optimizer's \(name.replacing("_", with: " "))s")
+            what: "the optimizer's \(name.replacing("_", with: " "))")
         }
         slots[name] = slot
         tensors.append(slot)

@@ -15,7 +15,7 @@ import Machine
     unsafe self.address = unsafe address
   }
 
-  fileprivate func pointer(_ range: Range<Int>) -> UnsafeMutableRawPointer {
+  func pointer(_ range: Range<Int>) -> UnsafeMutableRawPointer {
     precondition(range.lowerBound >= 0 && range.upperBound <= count, "range \(range) of \(count) numbers")
     return unsafe address + range.lowerBound * precision.byteCount
   }
@@ -58,7 +58,14 @@ import Machine
 extension Kernels {
   /// y[range] = the numbers of x there, exactly.
   func expand(_ x: PackedNumbers, range: Range<Int>, y: Tensor) {
-    let (source, destination) = unsafe (x.pointer(range), y.pointer(range))
+    unsafe expand(x, range: range, to: y.pointer(range))
+  }
+
+  /// The numbers of x in `range`, exactly.
+  ///
+  /// - Precondition: there is room for them at `destination`.
+  @unsafe func expand(_ x: PackedNumbers, range: Range<Int>, to destination: UnsafeMutablePointer<Float>) {
+    let source = unsafe x.pointer(range)
     switch x.precision {
     case .float32:
       unsafe UnsafeMutableRawPointer(destination).copyMemory(from: source, byteCount: 4 * range.count)

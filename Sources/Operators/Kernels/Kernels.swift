@@ -29,10 +29,11 @@ import Machine
   package var tileRows: Int { unsafe Int(table.pointee.mr) }
   package var tileColumns: Int { unsafe Int(table.pointee.nr) }
 
-  /// Floats of scratch that a worker needs for any kernel: the larger of what the GEMM takes, whatever its sizes, and
-  /// what attention over at most `sequenceLength` positions takes.
+  /// Floats of scratch that a worker needs for any kernel: the largest of what the GEMM takes, whatever its sizes, what
+  /// attention over at most `sequenceLength` positions takes, and a square of a transposition.
   func workerScratchCount(sequenceLength: Int) -> Int {
-    unsafe max(table.pointee.gemm_scratch, table.pointee.attention_scratch(sequenceLength))
+    let attention = unsafe table.pointee.attention_scratch(sequenceLength)
+    return unsafe max(table.pointee.gemm_scratch, attention, Self.transposedCount)
   }
 
   static let attentionBlock = CK_ATTENTION_BLOCK

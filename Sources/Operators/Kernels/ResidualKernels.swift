@@ -1,11 +1,6 @@
-import CKernels
 import Machine
 
 extension Kernels {
-  func add(_ a: Tensor, _ b: Tensor, range: Range<Int>, out: Tensor) {
-    unsafe table.pointee.add(a.pointer(range), b.pointer(range), range.count, out.pointer(range))
-  }
-
   func zero(_ tensor: Tensor, range: Range<Int>) {
     unsafe tensor.pointer(range).update(repeating: 0, count: range.count)
   }

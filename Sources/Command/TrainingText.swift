@@ -1,0 +1,52 @@
+import ArgumentParser
+import GPT2
+import Operators
+import Terminal
+
+/// What a run trains with, in words.
+enum TrainingText {
+  /// "sgd, learning rate 0.01 falling to 0 (cosine) after 10 warm-up steps, momentum 0.9, nesterov 0,
+  /// weight decay 0.1 of matrices, gradients clipped to 1".
+  static func optimizer(_ options: TrainingOptions) -> String {
+    let (optimizer, schedule) = (options.optimizer, options.schedule)
+    var rate = "learning rate \(text(optimizer.learningRate))"
+    if schedule.shape != .constant {
+      rate += " falling to \(text(schedule.minimum)) (\(schedule.shape.rawValue))"
+    }
+    if schedule.warmupSteps > 0 { rate += " after \(NumberText.count(schedule.warmupSteps, "warm-up step"))" }
+    var parts = [type(of: optimizer).name, rate]
+    parts += optimizer.hyperparameters.map { "\($0.name) \(text($0.value))" }
+    if optimizer.weightDecay > 0 {
+      parts.append("weight decay \(text(optimizer.weightDecay)) of \(optimizer.decay.rawValue)")
+    }
+    if options.gradientClip > 0 { parts.append("gradients clipped to \(text(options.gradientClip))") }
+    return parts.joined(separator: ", ")
+  }
+
+  /// The shortest digits that give the number, without ".0".
+  private static func text(_ value: Double) -> String {
+    let text = "\(value)"
+    return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+  }
+
+  /// The options by the names that the library's errors have for them.
+  private static let options = [
+    "the number of steps": "--steps", "the number of accumulated batches": "--gradient-accumulation",
+    "the validation interval": "--val-every", "the number of validation batches": "--val-batches",
+    "the sample interval": "--sample-every", "the sample length": "--sample-length",
+    "the number of warm-up steps": "--warmup-steps", "the learning rate": "--learning-rate",
+    "the weight decay": "--weight-decay", "beta1": "--beta1", "beta2": "--beta2", "epsilon": "--epsilon",
+    "the momentum": "--momentum", "the largest gradient norm": "--gradient-clip",
+    "the lowest learning rate": "--min-learning-rate",
+  ]
+
+  /// Checks what was asked for.
+  ///
+  /// - Throws: `ValidationError`, which names the option to mend.
+  static func check(_ options: TrainingOptions) throws(ValidationError) {
+    do { try options.check() } catch {
+      guard case .option(let name, let expected, let found) = error else { throw ValidationError("\(error)") }
+      throw ValidationError("\(Self.options[name] ?? name) should be \(expected), but is \(found)")
+    }
+  }
+}

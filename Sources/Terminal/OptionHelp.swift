@@ -1,0 +1,14 @@
+import ArgumentParser
+
+/// The help of an option that takes a whole number.
+package func wholeNumber(_ text: String) -> ArgumentHelp { ArgumentHelp(text, valueName: "n") }
+
+/// The help of an option that takes a number, such as 1e-4.
+package func number(_ text: String) -> ArgumentHelp { ArgumentHelp(text, valueName: "x") }
+
+/// What the parser does not say of a value that is none: its option takes numbers.
+func expectedNumber(afterMessage message: String) -> String {
+  if message.hasSuffix(" <n>'") { return ": it is a whole number from 0 up" }
+  if message.hasSuffix(" <x>'") { return ": it is a number, such as 0.5 or 1e-4" }
+  return ""
+}
