@@ -14,6 +14,7 @@
 #include "gemm_tile.h"
 #include "gelu.h"
 #include "gemm_epilogue.h"
+#include "gemm_few_rows.h"
 #include "gemm_block.h"
 #include "attention_tile.h"
 #include "attention.h"
