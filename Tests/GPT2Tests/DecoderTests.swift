@@ -1,3 +1,4 @@
+import Foundation
 import GPT2
 import Machine
 import Operators
@@ -50,6 +51,30 @@ import Testing
       let expected = try logits(after: Array(tokens.prefix(position + 1)), model)
       #expect(firstDifference(found, expected) == nil, "position \(position)")
     }
+  }
+
+  /// The whole context of GPT-2 124M with random weights, every position against one full pass. By hand: GPT2_TEST_124M=1,
+  /// 2.5 GB and a minute or two.
+  @Test(.enabled(if: ProcessInfo.processInfo.environment["GPT2_TEST_124M"] != nil))
+  func wholeContextAt124M() throws {
+    let configuration = try Configuration.preset(named: "gpt2-124M")
+    let model = try Model(configuration: configuration, context: ExecutionContext())
+    model.initialize()
+    var random = TestRandom(seed: 33)
+    let (context, vocabulary) = (configuration.maximumSequenceLength, configuration.vocabularySize)
+    let tokens = random.tokens(context, vocabulary: vocabulary)
+    try model.forward(tokens, batchSize: 1, sequenceLength: context)
+    let logits = Matrix(
+      try model.activation("logits"), rows: context, columns: vocabulary,
+      rowStride: configuration.paddedVocabularySize)
+    let decoder = try Decoder(model.network)
+    var different = 0
+    for position in 0..<context {
+      let found =
+        try position == 0 ? decoder.prefill([tokens[0]]) : decoder.append([tokens[position]], to: [0])
+      if firstDifference(found.values, logits[position..<position + 1].values) != nil { different += 1 }
+    }
+    #expect(different == 0)
   }
 
   /// Sequences of different lengths in one batch are what each is by itself, on any number of threads.

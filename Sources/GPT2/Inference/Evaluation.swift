@@ -71,30 +71,21 @@ public struct Evaluation: Sendable, Equatable {
   ) throws(EvaluationError) {
     try Self.check(file, for: network.configuration)
     let sizes = tokenizer?.textSizes
-    var batch: [Range<Int>] = []
-    var counted = 0
-    for window in Self.cut(file.count - 1, windows) {
-      // A shorter one has a batch of its own.
-      if let first = batch.first, first.count != window.count || batch.count == windows.batchSize {
-        counted = try add(batch, of: file, counted: counted, network, workspace, sizes)
-        progress(tokens)
-        batch = []
-      }
-      batch.append(window)
-    }
-    _ = try add(batch, of: file, counted: counted, network, workspace, sizes)
-    progress(tokens)
-  }
-
-  /// The inputs of each window, of which each begins a stride after the one before, up to the one that reaches the end.
-  static func cut(_ inputs: Int, _ windows: Windows) -> [Range<Int>] {
-    var ranges: [Range<Int>] = []
-    var start = 0
-    repeat {
-      ranges.append(start..<min(inputs, start + windows.length))
+    let inputs = file.count - 1
+    var (start, counted) = (0, 0)
+    while counted < inputs {
+      var batch = [start..<min(inputs, start + windows.length)]
+      var end = batch[0].upperBound
       start += windows.stride
-    } while (ranges.last?.upperBound ?? inputs) < inputs
-    return ranges
+      // The last one of the file, where it is shorter, has a batch of its own.
+      while batch.count < windows.batchSize, end < inputs, start + windows.length <= inputs {
+        end = start + windows.length
+        batch.append(start..<end)
+        start += windows.stride
+      }
+      counted = try add(batch, of: file, counted: counted, network, workspace, sizes)
+      progress(tokens)
+    }
   }
 
   /// - Parameter counted: inputs whose targets earlier windows predicted.
