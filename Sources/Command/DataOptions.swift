@@ -17,14 +17,19 @@ struct DataFiles {
 extension DataFiles {
   /// What `gpt2 tokenize` wrote beside the files; nil where there is none.
   ///
-  /// - Throws: `FormatError`; `VocabularyError` where the files' manifests tell of several vocabularies.
-  func manifest() throws -> DataManifest? {
+  /// - Parameter vocabularySize: the model's.
+  /// - Throws: `FormatError`; `VocabularyError` where the files' manifests tell of several vocabularies, or of another
+  ///   one than the model's.
+  func manifest(vocabularySize: Int) throws -> DataManifest? {
     var first: DataManifest?
     for path in (training + validation).compactMap(DataSet.manifestPath(ofTokenFile:)).unique()
     where FileManager.default.fileExists(atPath: path) {
       let manifest = try DataManifest(path: path)
       if let first, !first.hasVocabulary(of: manifest) { throw VocabularyError(first, manifest) }
       first = first ?? manifest
+    }
+    if let first, first.vocabularySize != vocabularySize {
+      throw VocabularyError(manifest: first, model: vocabularySize)
     }
     return first
   }
@@ -37,14 +42,14 @@ private struct VocabularyError: Error, CustomStringConvertible {
   init(manifest: DataManifest, model: Int) {
     description = """
       \(manifest.path): the vocabulary should have the model's \(model) tokens, but has \(manifest.vocabularySize) \
-      (\(manifest.kind.rawValue)): train another model on these data, such as a new one with --vocabulary \
-      \(manifest.vocabularySize).
+      (\(manifest.kind.rawValue)): take another model for these data, such as one that is trained anew with \
+      --vocabulary \(manifest.vocabularySize).
       """
   }
 
   init(_ first: DataManifest, _ second: DataManifest) {
     description = """
-      \(second.path): the vocabulary should be that of \(first.path), as both are trained on, but is another one.
+      \(second.path): the vocabulary should be that of \(first.path), as both are taken together, but is another one.
       """
   }
 }
@@ -128,17 +133,11 @@ struct DataOptions: ParsableArguments {
   ///
   /// - Throws: where the data have a manifest, and it is of another vocabulary than the model.
   func tokenizer(for model: ModelSource, _ files: DataFiles) throws -> (Tokenizer?, summary: String) {
-    let size = model.configuration.vocabularySize
-    let manifest = try files.manifest()
-    if let manifest, manifest.vocabularySize != size {
-      throw VocabularyError(manifest: manifest, model: size)
-    }
-    if tokenizer == nil, let manifest {
-      return (try manifest.tokenizer(), "\(manifest.kind.rawValue), as \(manifest.path) says")
-    }
     var checkpoint: Checkpoint?
     if case .checkpoint(let source) = model { checkpoint = source }
-    let choice = try TokenizerChoice(given: tokenizer, checkpoint: checkpoint, vocabularySize: size)
+    let choice = try TokenizerChoice(
+      given: tokenizer, data: files, checkpoint: checkpoint,
+      vocabularySize: model.configuration.vocabularySize)
     let summary = choice.summary
     return (
       choice.tokenizer, choice.tokenizer == nil ? "none, samples are printed as ids: \(summary)" : summary

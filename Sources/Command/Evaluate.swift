@@ -59,7 +59,7 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     let source = try inference.source()
-    let vocabulary = try inference.vocabulary(source)
+    let vocabulary = try inference.vocabulary(source, data: data)
     if let hellaswag {
       try HellaSwagCommand(source: source, inference: inference, vocabulary: vocabulary, json: json).run(
         hellaswag)

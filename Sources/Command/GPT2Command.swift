@@ -6,7 +6,7 @@ import Terminal
 struct GPT2Command: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "gpt2",
-    abstract: "Trains GPT-2 on CPUs.",
+    abstract: "Trains GPT-2 on CPUs, evaluates it and generates text.",
     discussion: """
       Results go to standard output; progress, on a terminal, and errors go to standard error.
 

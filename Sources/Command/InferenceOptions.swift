@@ -18,7 +18,7 @@ struct InferenceOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The vocabulary: of gpt2 tokenize, llm.c or Hugging Face. (default: \(TokenizerChoice.search))",
+      "The vocabulary: of gpt2 tokenize, llm.c or Hugging Face. (default: what the data's manifest names, else \(TokenizerChoice.search))",
       valueName: "file"))
   var tokenizer: String?
 
@@ -37,10 +37,13 @@ struct InferenceOptions: ParsableArguments {
     return try Checkpoint(path: ModelOptions.defaultCheckpoint)
   }
 
-  /// - Throws: where the given one has another size than the model's.
-  func vocabulary(_ source: Checkpoint) throws -> TokenizerChoice {
+  /// - Parameter data: token files whose manifest tells it.
+  /// - Throws: where the given one, or the data's, has another size than the model's.
+  func vocabulary(_ source: Checkpoint, data: [String] = []) throws -> TokenizerChoice {
     let size = source.configuration.vocabularySize
-    let choice = try TokenizerChoice(given: tokenizer, checkpoint: source, vocabularySize: size)
+    let choice = try TokenizerChoice(
+      given: tokenizer, data: DataFiles(training: data, validation: []), checkpoint: source,
+      vocabularySize: size)
     if let tokenizer, let found = choice.tokenizer, found.vocabularySize != size {
       throw InferenceError(
         description:

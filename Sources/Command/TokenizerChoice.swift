@@ -2,8 +2,8 @@ import Foundation
 import GPT2
 import Tokens
 
-/// The vocabulary that belongs to a model: the given one, else the first of the model's size that lies beside it or in
-/// the working directory.
+/// The vocabulary that belongs to a model: the given one, else that of the data's manifest, else the first of the model's
+/// size that lies beside the model or in the working directory.
 struct TokenizerChoice {
   let tokenizer: Tokenizer?
   /// The file, or why there is none.
@@ -17,14 +17,21 @@ struct TokenizerChoice {
     "\(names[0]), or \(names[1]) with merges.txt, beside the checkpoint or in the working directory"
 
   /// - Parameter checkpoint: nil for a model that starts from scratch.
-  /// - Throws: `FormatError` for the given file.
-  init(given: String?, checkpoint: Checkpoint?, vocabularySize: Int) throws {
+  /// - Throws: `FormatError` for the given file; where the data have a manifest, and it is of another vocabulary than the
+  ///   model, whatever was given.
+  init(given: String?, data: DataFiles? = nil, checkpoint: Checkpoint?, vocabularySize: Int) throws {
+    let manifest = try data?.manifest(vocabularySize: vocabularySize)
     if let given {
       let found = try Tokenizer(path: given)
       let note =
         found.vocabularySize == vocabularySize
         ? "" : ", \(found.vocabularySize) tokens where the model has \(vocabularySize)"
       (tokenizer, summary) = (found, given + note)
+      return
+    }
+    if let manifest {
+      tokenizer = try manifest.tokenizer()
+      summary = "\(manifest.kind.rawValue), as \(manifest.path) says"
       return
     }
     let paths = Self.folders(checkpoint).flatMap { folder in Self.names.map { folder + $0 } }

@@ -94,6 +94,34 @@ private struct AccuracyLine: Decodable {
     }
   }
 
+  /// The manifest beside token files tells their vocabulary: a model of bytes, and one of another vocabulary.
+  @Test func manifestsTellTheVocabulary() throws {
+    try InferenceCase.with(tokenizer: false) { directory in
+      try InferenceCase.write(Array("some text of bytes".utf8), to: "t.txt", in: directory)
+      let tokenized = try Executable.run(
+        [
+          "tokenize", "t.txt", "--vocabulary", "bytes", "--val-fraction", "0", "--output-directory", "data",
+          "--name",
+          "x",
+        ], in: directory)
+      #expect(tokenized.exitCode == 0, "\(tokenized.errors)")
+      let model = try RandomModel.make(vocabulary: 257, context: 16)
+      try Checkpoint.write(model.parameters, to: directory.appending(path: "bytes.bin").path)
+      let run = try evaluate(
+        ["--checkpoint", "bytes.bin", "--data", "data/x_train.bin", "--json"], in: directory)
+      let line = try EvaluationLine.read(run)
+      #expect(line.tokens == 18 && line.bytes == 18)
+      #expect(abs((line.bitsPerByte ?? 0) - line.loss / log(2)) < 1e-12)
+      let text = try Executable.run(
+        ["generate", "--checkpoint", "bytes.bin", "--tokenizer", "data/x_manifest.json", "--prompt", "so"],
+        in: directory)
+      #expect(text.exitCode == 0 && text.output.hasPrefix("so"), "\(text.errors)")
+      expectRefusal(
+        try Executable.run(["evaluate", "--data", "data/x_train.bin"], in: directory), "x_manifest.json",
+        "the model's 278 tokens, but has 257 (bytes)")
+    }
+  }
+
   /// llm.c's file and the original's lines of the same examples, whose answers the library gives.
   @Test func hellaSwagInBothForms() throws {
     let texts = [
