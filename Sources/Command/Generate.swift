@@ -13,7 +13,7 @@ struct Generate: ParsableCommand {
       would give.
 
         gpt2 generate --prompt "Once upon a time" --length 100
-        gpt2 generate --checkpoint gpt2_hf --prompt - --top-p 0.95 < story.txt
+        gpt2 generate --checkpoint gpt2_hf --top-p 0.95 - < story.txt
         gpt2 generate --prompt "Q: Who are you? A:" --temperature 0 --stop "Q:"
         gpt2 generate --tokens 15496,995 --samples 3 --json
 

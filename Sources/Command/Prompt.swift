@@ -14,6 +14,9 @@ struct Prompt {
 
 /// The options that give a prompt.
 struct PromptOptions: ParsableArguments {
+  @Argument(help: ArgumentHelp("Reads the text to continue from standard input.", valueName: "-"))
+  var standardInput: String?
+
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("The text to continue; - reads standard input.", valueName: "text"))
@@ -29,8 +32,13 @@ struct PromptOptions: ParsableArguments {
   var tokens: String?
 
   func validate() throws {
+    if let standardInput, standardInput != "-" {
+      throw ValidationError(
+        "expected - or options, found '\(standardInput)': a text is given by --prompt TEXT")
+    }
     let given = [
-      prompt.map { _ in "--prompt" }, promptFile.map { _ in "--prompt-file" }, tokens.map { _ in "--tokens" },
+      standardInput, prompt.map { _ in "--prompt" }, promptFile.map { _ in "--prompt-file" },
+      tokens.map { _ in "--tokens" },
     ].compactMap { $0 }
     if given.count > 1 {
       throw ValidationError("expected one prompt, found \(given.joined(separator: " and "))")
@@ -66,7 +74,9 @@ struct PromptOptions: ParsableArguments {
   }
 
   private func text() throws -> [UInt8]? {
-    if prompt == "-" { return Array(try FileHandle.standardInput.readToEnd() ?? Data()) }
+    if prompt == "-" || standardInput != nil {
+      return Array(try FileHandle.standardInput.readToEnd() ?? Data())
+    }
     return try prompt.map { Array($0.utf8) } ?? promptFile.map { try contents($0) }
   }
 }

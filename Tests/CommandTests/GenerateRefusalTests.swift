@@ -24,6 +24,8 @@ import Testing
     try refused("--tokens", "1,x", exitCode: 64, contains: "--tokens", "'x'")
     try refused("--tokens", "1,99999999999", exitCode: 64, contains: "--tokens", "'99999999999'")
     try refused("--tokens", "1", "--prompt", "a", exitCode: 64, contains: "--prompt and --tokens")
+    try refused("a text", exitCode: 64, contains: "expected - or options, found 'a text'", "--prompt TEXT")
+    try refused("-", "--prompt", "a", exitCode: 64, contains: "one prompt, found - and --prompt")
     try refused("--prompt", "a", "--prompt-file", "x", exitCode: 64, contains: "one prompt")
     try refused("--prompt-file", "none.txt", contains: "none.txt", "nothing")
     try refused("--prompt-file", "hf", contains: "hf", "directory")

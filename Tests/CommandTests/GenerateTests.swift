@@ -40,7 +40,8 @@ import Tokens
       try InferenceCase.write(Array(Self.prompt.utf8), to: "prompt.txt", in: directory)
       let ids = prompt.map(String.init).joined(separator: ",")
       for arguments in [
-        ["--prompt", Self.prompt], ["--prompt-file", "prompt.txt"], ["--prompt", "-"], ["--tokens", ids],
+        ["--prompt", Self.prompt], ["--prompt-file", "prompt.txt"], ["--prompt", "-"], ["-"],
+        ["--tokens", ids],
         ["--tokens", " " + ids.replacing(",", with: " , ")],
         ["--checkpoint", "hf", "--prompt", Self.prompt],
         ["--threads", "1", "--isa", "portable", "--tokens", ids],
