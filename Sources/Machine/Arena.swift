@@ -47,6 +47,8 @@ public final class Arena: Sendable {
 
   /// Of every tensor's first byte.
   package static let alignment = 64
+  /// The same in float32 numbers.
+  package static let lineFloats = alignment / MemoryLayout<Float>.stride
 
   /// - Parameters:
   ///   - entries: names, each used once, and shapes; a dimension may be 0.

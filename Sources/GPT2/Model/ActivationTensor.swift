@@ -111,7 +111,7 @@ struct ActivationLayout {
 
   /// Every tensor starts on a cache line.
   static func padded(_ count: Int) -> Int {
-    (count + Arena.alignment - 1) / Arena.alignment * Arena.alignment
+    (count + Arena.lineFloats - 1) / Arena.lineFloats * Arena.lineFloats
   }
 }
 

@@ -23,7 +23,7 @@ struct ParameterLayout: Sendable {
       for parameter in parameters {
         offsets[parameter.index] = end
         let count = parameter.layerShape(configuration).reduce(1, *)
-        end += (count + Arena.alignment - 1) / Arena.alignment * Arena.alignment
+        end += (count + Arena.lineFloats - 1) / Arena.lineFloats * Arena.lineFloats
       }
     }
     place(Self.beforeLayers)

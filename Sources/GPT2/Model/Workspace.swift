@@ -132,7 +132,7 @@ struct BackwardScratch {
   static func count(_ configuration: Configuration, batchSize: Int, sequenceLength: Int) -> Int? {
     Arena.Entry(
       name: "", shape: [batchSize, sequenceLength, widths.reduce(0, +), configuration.channels]
-    ).elementCount.map { $0 + widths.count * Arena.alignment }
+    ).elementCount.map { $0 + widths.count * Arena.lineFloats }
   }
 
   init(_ configuration: Configuration, batchSize: Int, sequenceLength: Int, storage: Tensor) {
