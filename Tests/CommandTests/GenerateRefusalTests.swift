@@ -35,8 +35,8 @@ import Testing
       "--prompt", long, "--length", "100", contains: "fewer than 24 tokens, the model's context", "slide")
     try refused("--prompt", "-", "--length", "100", contains: "fewer than 24 tokens", input: Array(long.utf8))
     try refused(
-      "--prompt", "a", tokenizer: false, contains: "a vocabulary", "--tokenizer FILE or --tokens IDS")
-    try refused("--stop", "a", tokenizer: false, contains: "--stop 'a'", "--tokenizer FILE")
+      "--prompt", "a", contains: "a vocabulary", "--tokenizer FILE or --tokens IDS", tokenizer: false)
+    try refused("--stop", "a", contains: "--stop 'a'", "--tokenizer FILE", tokenizer: false)
   }
 
   @Test func options() throws {

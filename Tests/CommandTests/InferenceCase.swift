@@ -14,10 +14,12 @@ enum InferenceCase {
   /// Gives `body` a directory with gpt2_124M.bin, the same model as hf, and gpt2_tokenizer.bin.
   static func with<Result>(tokenizer: Bool = true, _ body: (URL) throws -> Result) throws -> Result {
     try TemporaryDirectory.with { directory in
-      let parameters = try model().parameters
-      try Checkpoint.write(parameters, to: directory.appending(path: "gpt2_124M.bin").path)
+      let model = try model()
       try Checkpoint.write(
-        parameters, to: directory.appending(path: "hf").path, as: .huggingFace(.float32))
+        model.parameters, to: directory.appending(path: "gpt2_124M.bin").path, context: model.context)
+      try Checkpoint.write(
+        model.parameters, to: directory.appending(path: "hf").path, as: .huggingFace(.float32),
+        context: model.context)
       if tokenizer { try write(TestVocabulary.llm, to: "gpt2_tokenizer.bin", in: directory) }
       return try body(directory)
     }
