@@ -106,7 +106,8 @@ private struct AccuracyLine: Decodable {
         ], in: directory)
       #expect(tokenized.exitCode == 0, "\(tokenized.errors)")
       let model = try RandomModel.make(vocabulary: 257, context: 16)
-      try Checkpoint.write(model.parameters, to: directory.appending(path: "bytes.bin").path, context: model.context)
+      try Checkpoint.write(
+        model.parameters, to: directory.appending(path: "bytes.bin").path, context: model.context)
       let run = try evaluate(
         ["--checkpoint", "bytes.bin", "--data", "data/x_train.bin", "--json"], in: directory)
       let line = try EvaluationLine.read(run)
