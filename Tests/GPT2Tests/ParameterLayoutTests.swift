@@ -34,7 +34,8 @@ import Testing
     for (left, right) in zip(ordered, ordered.dropFirst()) {
       // No two share an element; what lies between them is less than the layout's unit.
       #expect(
-        (0..<Arena.lineFloats).contains(right.value.lowerBound - left.value.upperBound), "\(left) and \(right)"
+        (0..<Arena.lineFloats).contains(right.value.lowerBound - left.value.upperBound),
+        "\(left) and \(right)"
       )
     }
     #expect(ordered.first?.value.lowerBound == 0)

@@ -18,7 +18,7 @@ import Testing
   private let alone = Parallel(threads: 1)
 
   @Test func aNewQueueIsEmpty() {
-    let queue = WorkQueue()
+    let queue = WorkQueue(besideEach: 2)
     #expect(queue.isEmpty)
     let start = queue.end
     queue.add(Work(count: 0) { _, _ in Issue.record("a task of none ran") })
@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test func positionsCountTasks() {
-    let (queue, log) = (WorkQueue(), Log())
+    let (queue, log) = (WorkQueue(besideEach: 2), Log())
     let start = queue.end
     queue.add(log.work("a", 2))
     let middle = queue.end
@@ -42,7 +42,7 @@ import Testing
 
   /// Up to a place, then up to one before it, which is done already, then all.
   @Test func finishTakesWhatComesBeforeAPlace() {
-    let (queue, log) = (WorkQueue(), Log())
+    let (queue, log) = (WorkQueue(besideEach: 2), Log())
     queue.add(log.work("a", 2))
     let first = queue.end
     queue.add(log.work("b", 3))
@@ -59,7 +59,7 @@ import Testing
   /// In one thread tasks run in the order in which they are strewn: two of the queue's for each of the region's own, as
   /// long as there are any, evenly.
   @Test func waitingTasksAreStrewnInOrder() {
-    let (queue, log) = (WorkQueue(), Log())
+    let (queue, log) = (WorkQueue(besideEach: 2), Log())
     queue.add(log.work("a", 3))
     queue.add(log.work("b", 4))
     alone.forEach([log.work("x", 1), log.work("y", 1)], beside: queue, team: nil)
@@ -72,7 +72,7 @@ import Testing
 
   /// A queue that was emptied serves again, and its places go on.
   @Test func workIsAddedAfterFinishing() {
-    let (queue, log) = (WorkQueue(), Log())
+    let (queue, log) = (WorkQueue(besideEach: 2), Log())
     queue.add(log.work("a", 2))
     alone.finish(queue, before: queue.end, team: nil)
     let end = queue.end
@@ -85,7 +85,7 @@ import Testing
 
   /// While entries are partly done, more may be added.
   @Test func workIsAddedBetweenRegions() {
-    let (queue, log) = (WorkQueue(), Log())
+    let (queue, log) = (WorkQueue(besideEach: 2), Log())
     queue.add(log.work("a", 5))
     alone.forEach([log.work("x", 1)], beside: queue, team: nil)
     queue.add(log.work("b", 2))
@@ -97,7 +97,7 @@ import Testing
 
   /// A region without tasks of its own takes none of the queue's.
   @Test func anEmptyRegionTakesNothing() {
-    let (queue, log) = (WorkQueue(), Log())
+    let (queue, log) = (WorkQueue(besideEach: 2), Log())
     queue.add(log.work("a", 2))
     alone.forEach([log.work("x", 0)], beside: queue, team: nil)
     alone.forEach([], beside: queue, team: nil)
@@ -120,7 +120,7 @@ import Testing
       }
     }
     func program(_ team: Team?) {
-      let queue = WorkQueue()
+      let queue = WorkQueue(besideEach: 2)
       queue.add(work(0..<3))
       queue.add(work(3..<40))
       let place = queue.end
@@ -154,7 +154,7 @@ import Testing
     do {
       let made = Log()
       log = made
-      let queue = WorkQueue()
+      let queue = WorkQueue(besideEach: 2)
       queue.add(made.work("a", 1))
       alone.finish(queue, before: queue.end, team: nil)
       #expect(made.all == ["a0"])

@@ -49,8 +49,8 @@ extension Network {
       dweight: gradients[ParameterPart(.lnfw)], dbias: gradients[ParameterPart(.lnfb)], context: context)
     sink.areFinal(.lastNorm)
     for layer in (0..<configuration.layers).reversed() {
-      backwardLayer(layer, acts, scratch, gradients.layer(layer), accumulate: accumulate, beside: queue)
-      sink.areFinal(.layer(layer))
+      backwardLayer(
+        layer, acts, scratch, gradients.layer(layer), accumulate: accumulate, sink: sink, beside: queue)
     }
     Encoder.backward(
       scratch.dresidual, tokens: inputs, sequenceLength: acts.sequenceLength, accumulate: accumulate,
@@ -61,16 +61,17 @@ extension Network {
 
   private func backwardLayer(
     _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors,
-    accumulate: Bool,
-    beside queue: WorkQueue?
+    accumulate: Bool, sink: some GradientSink, beside queue: WorkQueue?
   ) {
     let recomputation = acts.retention.recomputation
     // The forward pass has just computed the last one.
     if recomputation == .blocks, layer < configuration.layers - 1 { forwardLayer(layer, acts) }
     if recomputation == .elementwise { recomputeFeedForward(layer, acts) }
-    backwardFeedForward(layer, acts, scratch, gradients, accumulate: accumulate, beside: queue)
+    backwardFeedForward(
+      layer, acts, scratch, gradients, accumulate: accumulate, sink: sink, beside: queue)
     if recomputation == .elementwise { recomputeAttentionNorm(layer, acts) }
-    backwardAttention(layer, acts, scratch, gradients, accumulate: accumulate, beside: queue)
+    backwardAttention(
+      layer, acts, scratch, gradients, accumulate: accumulate, sink: sink, beside: queue)
   }
 
   private func recomputeFeedForward(_ layer: Int, _ acts: Activations) {
@@ -90,8 +91,7 @@ extension Network {
 
   private func backwardFeedForward(
     _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors,
-    accumulate: Bool,
-    beside queue: WorkQueue?
+    accumulate: Bool, sink: some GradientSink, beside queue: WorkQueue?
   ) {
     let tensors = parameters.layer(layer)
     Linear.backward(
@@ -99,20 +99,22 @@ extension Network {
       accumulate: accumulate,
       dx: scratch.dfch, epilogue: .slope(activation, input: acts.matrix(.fch, layer)),
       dweight: gradients.fcprojw.matrix(), dbias: gradients.fcprojb, context: context, beside: queue)
+    sink.areFinal(.parts(layer, [.fcprojw, .fcprojb]))
     Linear.backward(
       scratch.dfch, x: acts.matrix(.ln2, layer), weight: tensors.fcw.matrix(), accumulate: accumulate,
       dx: scratch.dbranch, dweight: gradients.fcw.matrix(), dbias: gradients.fcb, context: context,
       beside: queue)
+    sink.areFinal(.parts(layer, [.fcw, .fcb]))
     LayerNorm.backward(
       scratch.dbranch, x: acts.matrix(.residual2, layer), weight: tensors.ln2w, mean: acts[.ln2Mean, layer],
       rstd: acts[.ln2Rstd, layer], accumulate: accumulate, dx: scratch.dresidual, dweight: gradients.ln2w,
       dbias: gradients.ln2b, context: context)
+    sink.areFinal(.parts(layer, [.ln2w, .ln2b]))
   }
 
   private func backwardAttention(
     _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors,
-    accumulate: Bool,
-    beside queue: WorkQueue?
+    accumulate: Bool, sink: some GradientSink, beside queue: WorkQueue?
   ) {
     let tensors = parameters.layer(layer)
     Linear.backward(
@@ -120,6 +122,7 @@ extension Network {
       accumulate: accumulate,
       dx: scratch.dbranch, dweight: gradients.attprojw.matrix(), dbias: gradients.attprojb, context: context,
       beside: queue)
+    sink.areFinal(.parts(layer, [.attprojw, .attprojb]))
     Attention.backward(
       scratch.dbranch, qkv: acts.matrix(.qkv, layer), out: acts.matrix(.atty, layer),
       logSumExp: acts[.attLSE, layer], shape: attentionShape(acts), dqkv: scratch.dqkv, context: context)
@@ -127,9 +130,11 @@ extension Network {
       scratch.dqkv, x: acts.matrix(.ln1, layer), weight: tensors.qkvw.matrix(), accumulate: accumulate,
       dx: scratch.dbranch, dweight: gradients.qkvw.matrix(), dbias: gradients.qkvb, context: context,
       beside: queue)
+    sink.areFinal(.parts(layer, [.qkvw, .qkvb]))
     LayerNorm.backward(
       scratch.dbranch, x: stream(into: layer, acts), weight: tensors.ln1w, mean: acts[.ln1Mean, layer],
       rstd: acts[.ln1Rstd, layer], accumulate: accumulate, dx: scratch.dresidual, dweight: gradients.ln1w,
       dbias: gradients.ln1b, context: context)
+    sink.areFinal(.parts(layer, [.ln1w, .ln1b]))
   }
 }

@@ -8,6 +8,8 @@ enum ParameterRange {
   /// The other rows of wte.
   case tokens(outside: BoundedIntegers)
   case layer(Int)
+  /// Some of a layer.
+  case parts(Int, [Parameter])
   /// lnfw and lnfb.
   case lastNorm
 
@@ -24,7 +26,8 @@ enum ParameterRange {
       return Self.gaps(in: Self.ranges(of: tokens), below: configuration.paddedVocabularySize).map {
         ParameterRows(part: ParameterPart(.wte), range: $0)
       }
-    case .layer(let layer): return Parameter.layered.map { whole(ParameterPart($0, layer: layer)) }
+    case .layer(let layer): return ParameterRange.parts(layer, Parameter.layered).rows(configuration)
+    case .parts(let layer, let parameters): return parameters.map { whole(ParameterPart($0, layer: layer)) }
     case .lastNorm: return [whole(ParameterPart(.lnfw)), whole(ParameterPart(.lnfb))]
     }
   }

@@ -17,16 +17,43 @@ struct KeepingSink: GradientSink {
 /// Measures what is final, beside the arithmetic of the layers before it.
 ///
 /// An update waits for the norm: one that is not finite must change nothing, and clipping scales all gradients by it.
-struct MeasuringSink: GradientSink {
-  let norm: RowNorms
-  let gradients: ParameterTensors
-  let queue: WorkQueue
-  let context: ExecutionContext
+/// What a product has just written comes first, as it is still in cache.
+final class MeasuringSink: GradientSink {
+  private let norm: RowNorms
+  private let gradients: ParameterTensors
+  private let queue: WorkQueue
+  private let context: ExecutionContext
+  /// The rows of wte that no token of the batch has: too many to stay in cache, they go between all others in shares.
+  private var waiting: [ParameterRows] = []
+  private var share = 0
+
+  init(norm: RowNorms, gradients: ParameterTensors, queue: WorkQueue, context: ExecutionContext) {
+    self.norm = norm
+    self.gradients = gradients
+    self.queue = queue
+    self.context = context
+  }
 
   func areFinal(_ range: ParameterRange) {
-    for rows in range.rows(gradients.configuration) {
-      queue.add(norm.work(for: rows, of: gradients, context: context))
+    let configuration = gradients.configuration
+    let rows = range.rows(configuration)
+    switch range {
+    case .tokens:
+      let shares = Self.rangesOfLayer * configuration.layers
+      waiting = rows.flatMap { $0.pieces(of: max(1, configuration.paddedVocabularySize / shares)) }
+      share = (waiting.count + shares - 1) / shares
+    case .embeddings: add(rows + waiting)
+    default:
+      add(rows + waiting.suffix(share))
+      waiting.removeLast(min(share, waiting.count))
     }
+  }
+
+  /// How often a layer's backward pass tells of final gradients.
+  private static let rangesOfLayer = 6
+
+  private func add(_ rows: [ParameterRows]) {
+    for rows in rows { queue.add(norm.work(for: rows, of: gradients, context: context)) }
   }
 }
 
