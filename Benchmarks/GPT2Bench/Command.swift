@@ -18,6 +18,7 @@ struct BenchCommand: ParsableCommand {
         operators  everything else that a step is made of, forward and backward
         step       whole training steps: forward, backward, update
         evaluate   forward pass and loss, nothing kept
+        decode     tokens one after another with a key–value cache, after a prompt of T tokens
         memory     bytes of every tensor, and the time to read it
         tokenize   --text encoded with --tokenizer, and decoded; on demand only
 
@@ -121,7 +122,7 @@ struct BenchCommand: ParsableCommand {
 // MARK: - What was asked for
 
 enum SuiteName: String, CaseIterable {
-  case peak, gemm, operators, step, evaluate, memory, tokenize
+  case peak, gemm, operators, step, evaluate, decode, memory, tokenize
 
   static var list: String { allCases.map(\.rawValue).joined(separator: ",") }
 }

@@ -32,6 +32,7 @@ final class Session {
       case .operators: finished(try operatorsSection())
       case .step: finished(try stepSection())
       case .evaluate: finished(try evaluateSection())
+      case .decode: finished(try decodeSection())
       case .memory: finished(try memorySection())
       case .tokenize: finished(try tokenizeSection())
       }

@@ -68,7 +68,7 @@ extension Session {
   }
 
   /// Samples after two that allocate and touch everything.
-  private func warm<Sample>(_ label: String, _ sample: () throws -> Sample) rethrows -> [Sample] {
+  func warm<Sample>(_ label: String, _ sample: () throws -> Sample) rethrows -> [Sample] {
     var samples: [Sample] = []
     for step in -2..<settings.steps {
       Console.showProgress("\(label) \(step + 1) of \(settings.steps)")

@@ -17,14 +17,19 @@ struct DataFiles {
 extension DataFiles {
   /// What `gpt2 tokenize` wrote beside the files; nil where there is none.
   ///
-  /// - Throws: `FormatError`; `VocabularyError` where the files' manifests tell of several vocabularies.
-  func manifest() throws -> DataManifest? {
+  /// - Parameter vocabularySize: the model's.
+  /// - Throws: `FormatError`; `VocabularyError` where the files' manifests tell of several vocabularies, or of another
+  ///   one than the model's.
+  func manifest(vocabularySize: Int) throws -> DataManifest? {
     var first: DataManifest?
     for path in (training + validation).compactMap(DataSet.manifestPath(ofTokenFile:)).unique()
     where FileManager.default.fileExists(atPath: path) {
       let manifest = try DataManifest(path: path)
       if let first, !first.hasVocabulary(of: manifest) { throw VocabularyError(first, manifest) }
       first = first ?? manifest
+    }
+    if let first, first.vocabularySize != vocabularySize {
+      throw VocabularyError(manifest: first, model: vocabularySize)
     }
     return first
   }
@@ -37,14 +42,14 @@ private struct VocabularyError: Error, CustomStringConvertible {
   init(manifest: DataManifest, model: Int) {
     description = """
       \(manifest.path): the vocabulary should have the model's \(model) tokens, but has \(manifest.vocabularySize) \
-      (\(manifest.kind.rawValue)): train another model on these data, such as a new one with --vocabulary \
-      \(manifest.vocabularySize).
+      (\(manifest.kind.rawValue)): take another model for these data, such as one that is trained anew with \
+      --vocabulary \(manifest.vocabularySize).
       """
   }
 
   init(_ first: DataManifest, _ second: DataManifest) {
     description = """
-      \(second.path): the vocabulary should be that of \(first.path), as both are trained on, but is another one.
+      \(second.path): the vocabulary should be that of \(first.path), as both are taken together, but is another one.
       """
   }
 }
@@ -59,8 +64,6 @@ extension Array where Element: Hashable {
 
 /// The options that choose data and tokenizer.
 struct DataOptions: ParsableArguments {
-  static let tokenizerName = "gpt2_tokenizer.bin"
-
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
@@ -90,8 +93,8 @@ struct DataOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       """
-      Turns samples into text. (default: what the data's manifest names, else \(tokenizerName) beside the checkpoint \
-      or in the working directory, where it has the model's vocabulary)
+      Turns samples into text. (default: what the data's manifest names, else \(TokenizerChoice.search), where it has \
+      the model's vocabulary)
       """,
       valueName: "file"))
   var tokenizer: String?
@@ -130,39 +133,13 @@ struct DataOptions: ParsableArguments {
   ///
   /// - Throws: where the data have a manifest, and it is of another vocabulary than the model.
   func tokenizer(for model: ModelSource, _ files: DataFiles) throws -> (Tokenizer?, summary: String) {
-    let size = model.configuration.vocabularySize
-    let manifest = try files.manifest()
-    if let manifest, manifest.vocabularySize != size {
-      throw VocabularyError(manifest: manifest, model: size)
-    }
-    if let tokenizer {
-      let given = try Tokenizer(path: tokenizer)
-      let note =
-        given.vocabularySize == size ? "" : ", \(given.vocabularySize) tokens where the model has \(size)"
-      return (given, tokenizer + note)
-    }
-    if let manifest {
-      return (try manifest.tokenizer(), "\(manifest.kind.rawValue), as \(manifest.path) says")
-    }
-    var folders = [""]
-    if let checkpoint = model.checkpoint {
-      let slash = checkpoint.path.lastIndex(of: "/")
-      folders.insert(slash.map { String(checkpoint.path[...$0]) } ?? "", at: 0)
-      if case .huggingFace = checkpoint.format { folders.insert(checkpoint.path + "/", at: 0) }
-    }
-    let paths = folders.map { $0 + Self.tokenizerName }
-    guard let path = paths.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
-      return (nil, Self.none("there is no \(Self.tokenizerName) beside the checkpoint or here"))
-    }
-    do {
-      let found = try Tokenizer(path: path)
-      guard found.vocabularySize == size else {
-        return (nil, Self.none("\(path) has \(found.vocabularySize) tokens, the model \(size)"))
-      }
-      return (found, path)
-    } catch {
-      return (nil, Self.none("\(error)"))
-    }
+    let choice = try TokenizerChoice(
+      given: tokenizer, data: files, checkpoint: model.checkpoint,
+      vocabularySize: model.configuration.vocabularySize)
+    let summary = choice.summary
+    return (
+      choice.tokenizer, choice.tokenizer == nil ? "none, samples are printed as ids: \(summary)" : summary
+    )
   }
 
   /// The files of Hugging Face's tokenizer that belong to the model, by name: those beside the given one, else those in
@@ -185,9 +162,5 @@ struct DataOptions: ParsableArguments {
     return try names.filter { FileManager.default.fileExists(atPath: folder + $0) }.map { name in
       (name, Array(try Data(contentsOf: URL(filePath: folder + name))))
     }
-  }
-
-  private static func none(_ reason: String) -> String {
-    "none, samples are printed as ids: \(reason)"
   }
 }

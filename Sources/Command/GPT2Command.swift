@@ -6,7 +6,7 @@ import Terminal
 struct GPT2Command: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "gpt2",
-    abstract: "Trains GPT-2 on CPUs.",
+    abstract: "Trains GPT-2 on CPUs, evaluates it and generates text.",
     discussion: """
       Results go to standard output; progress, on a terminal, and errors go to standard error.
 
@@ -15,7 +15,9 @@ struct GPT2Command: ParsableCommand {
       To begin: 'gpt2 train' in a directory without data or a checkpoint trains a small model on sums \
       that the program makes up itself, within about a minute.
       """,
-    subcommands: [Train.self, Tokenize.self, Verify.self, Convert.self, Inspect.self])
+    subcommands: [
+      Train.self, Generate.self, Evaluate.self, Tokenize.self, Verify.self, Convert.self, Inspect.self,
+    ])
 
   static func main() { runProgram() }
 }

@@ -31,7 +31,7 @@ struct Inspect: ParsableCommand {
     case .tokenizer: describe(try Tokenizer(path: path), kind: "llm.c tokenizer")
     case .tokens: try describe(try TokenFile(path: path), kind: "llm.c data file, version 1, uint16")
     case .hellaSwag:
-      Console.print("\(path): \(FileMagic.hellaSwag.kind), which this program does not read yet")
+      describe(try HellaSwagFile(path: path, encoder: nil))
     case nil where SafetensorsFile.isLikely(path: path): describe(try SafetensorsFile(path: path))
     case nil:
       switch try JSONFileKind.detect(path: path) {
@@ -120,6 +120,15 @@ struct Inspect: ParsableCommand {
       ("vocabulary", "\(manifest.kind.rawValue), \(NumberText.count(manifest.vocabularySize, "token"))"),
       ("end of text", "\(manifest.endOfText)"), ("training", text(manifest.training)),
       ("validation", text(manifest.validation)),
+    ])
+  }
+
+  private func describe(_ file: HellaSwagFile) {
+    let longest = file.examples.map(\.inputCount).max() ?? 0
+    printLines([
+      ("file", path), ("kind", "llm.c HellaSwag file, version 1"), ("examples", "\(file.examples.count)"),
+      ("longest", NumberText.count(longest, "token")),
+      ("next", "gpt2 evaluate --hellaswag tells how many of them a model completes right"),
     ])
   }
 

@@ -82,7 +82,7 @@ struct Tokenize: ParsableCommand {
     case blankLines = "blank-lines"
   }
 
-  private static let tokenizerNames = [DataOptions.tokenizerName, "vocab.json"]
+  private static let tokenizerNames = TokenizerChoice.names
   /// What the header of a token file can count.
   private static let mostShardTokens = Int(Int32.max)
 

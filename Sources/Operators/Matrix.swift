@@ -63,6 +63,18 @@ public struct Matrix: Sendable {
       rowStride: rowStride, columnStride: columnStride)
   }
 
+  /// Some of the columns, in place.
+  ///
+  /// - Precondition: `range` lies within `0..<columns`.
+  public func columns(_ range: Range<Int>) -> Matrix {
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= columns, "columns \(range) of \(columns) in \(tensor.name)"
+    )
+    return Matrix(
+      tensor, offset: offset + range.lowerBound * columnStride, rows: rows, columns: range.count,
+      rowStride: rowStride, columnStride: columnStride)
+  }
+
   /// Whether rows follow each other without padding.
   public var isDense: Bool { columnStride == 1 && (rows <= 1 || rowStride == columns) }
 

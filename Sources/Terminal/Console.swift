@@ -7,8 +7,11 @@ package enum Console {
 
   /// Writes `text` and a line feed to standard output at once, so that whoever reads a pipe sees every line
   /// when it is written. Where nobody reads any more, the process ends: by SIGPIPE, or here where that is ignored.
-  package static func print(_ text: String = "") {
-    do { try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8)) } catch {
+  package static func print(_ text: String = "") { write(text + "\n") }
+
+  /// The same without a line feed: text that comes piece by piece.
+  package static func write(_ text: String) {
+    do { try FileHandle.standardOutput.write(contentsOf: Data(text.utf8)) } catch {
       printError("standard output cannot be written")
       exit(EXIT_FAILURE)
     }
@@ -37,6 +40,11 @@ package enum Console {
 
   /// Removes the line of progress.
   package static func clearProgress() { showProgress("") }
+
+  /// A line on standard error for whoever looks.
+  package static func printNote(_ text: String) {
+    if showsProgress { printStatus(text + "\n") }
+  }
 
   /// Writes to standard error as it is; that it may be closed matters to nobody.
   private static func printStatus(_ text: String) {

@@ -22,7 +22,7 @@ import Testing
     let results = try #require(report["results"] as? [[String: Any]])
     #expect(
       Set(results.compactMap { $0["suite"] as? String }) == [
-        "peak", "gemm", "operators", "step", "evaluate", "memory",
+        "peak", "gemm", "operators", "step", "evaluate", "decode", "memory",
       ])
     for result in results {
       let name = try #require(result["name"] as? String)
@@ -69,6 +69,27 @@ import Testing
     #expect(try Bench.number(step, "gradient_clip") == 0)
     for name in ["forward_ms", "backward_ms", "update_ms", "tokens_per_second", "peak_resident_bytes"] {
       #expect(try Bench.number(step, name) > 0, "\(name)")
+    }
+  }
+
+  /// Of one sequence and of the batch: a rate, and the share of what the bytes of a step allow.
+  @Test func decodingReadsWeightsAndCache() throws {
+    let (report, _) = try Bench.report(Self.small + ["--suite", "decode"])
+    let reads = try Bench.number(
+      try #require(report["machine"] as? [String: Any]), "read_gigabytes_per_second")
+    let results = try #require(report["results"] as? [[String: Any]])
+    #expect(results.compactMap { $0["batch_size"] as? Int } == [1, 2])
+    for (result, sequences) in zip(results, [1.0, 2]) {
+      #expect(result["weights"] as? String == "fp32" && result["prompt"] as? Int == 16)
+      let times = try #require(result["milliseconds"] as? [String: Any])
+      let median = try Bench.number(times, "median")
+      #expect(abs(try Bench.number(result, "tokens_per_second") * median / 1e3 / sequences - 1) < 1e-9)
+      // By hand: 12·32² + 13·32 weights in each of 2 layers, 100·32 in the head, a position, the last norm; 16 tokens,
+      // two to warm up and two that are timed, of 2 layers · 2 · 32 floats each.
+      let weights = 2 * (12 * 32 * 32 + 13 * 32) + 100 * 32 + 32 + 2 * 32
+      let bytes = 4 * (Double(weights) + sequences * 20 * 2 * 2 * 32)
+      #expect(abs(try Bench.number(result, "gigabytes_per_second") * median * 1e6 / bytes - 1) < 1e-9)
+      #expect(try Bench.number(result, "fraction_of_peak") * reads > 0)
     }
   }
 

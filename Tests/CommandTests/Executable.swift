@@ -21,14 +21,16 @@ enum Executable {
   ///
   /// - Parameters:
   ///   - isa: the value of GPT2_ISA; nil: not set.
+  ///   - input: what standard input holds; nil: nothing.
   ///   - timeout: seconds after which the process is ended and the test fails.
   static func run(
-    _ arguments: [String], in directory: URL, isa: String? = nil, program: URL = url, timeout: Double = 60
+    _ arguments: [String], in directory: URL, isa: String? = nil, input: [UInt8]? = nil, program: URL = url,
+    timeout: Double = 60
   ) throws -> Run {
-    let files = try ["out", "err"].map { name in
+    let files = try ["out", "err", "in"].map { name in
       // Files and not pipes: nothing waits for a reader. Hidden, so that they are no data.
       let url = directory.appending(path: ".run-\(UUID().uuidString).\(name)")
-      try Data().write(to: url)
+      try Data(name == "in" ? input ?? [] : []).write(to: url)
       return url
     }
     defer { for file in files { try? FileManager.default.removeItem(at: file) } }
@@ -39,7 +41,8 @@ enum Executable {
     var environment = ProcessInfo.processInfo.environment
     environment["GPT2_ISA"] = isa
     process.environment = environment
-    process.standardInput = FileHandle.nullDevice
+    process.standardInput =
+      input == nil ? FileHandle.nullDevice : try FileHandle(forReadingFrom: files[2])
     process.standardOutput = try FileHandle(forWritingTo: files[0])
     process.standardError = try FileHandle(forWritingTo: files[1])
     try process.run()
@@ -53,7 +56,7 @@ enum Executable {
       Thread.sleep(forTimeInterval: 0.002)
     }
     process.waitUntilExit()
-    let texts = try files.map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
+    let texts = try files.prefix(2).map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
     return Run(exitCode: process.terminationStatus, output: texts[0], errors: texts[1])
   }
 }

@@ -53,6 +53,10 @@ import Testing
     let tokenizer = try inspect(header + [1, 65, 3, 66, 67, 68]).output
     #expect(
       tokenizer.contains("tokenizer") && tokenizer.contains("2 tokens") && tokenizer.contains("3 bytes"))
+    let examples = try inspect(HellaSwagBytes.file([([1, 2], [[3], [4, 5, 6]], 1), ([1], [[2]], 0)])).output
+    #expect(
+      examples.contains("HellaSwag") && examples.contains("examples") && examples.contains("4 tokens"),
+      "\(examples)")
   }
 
   @Test func whatIsNothingKnown() throws {
@@ -68,7 +72,7 @@ import Testing
     try TemporaryDirectory.with { directory in
       for arguments in [
         ["--help"], ["train", "--help"], ["verify", "--help"], ["inspect", "--help"], ["convert", "--help"],
-        ["help"], [],
+        ["generate", "--help"], ["evaluate", "--help"], ["help"], [],
       ] {
         let run = try Executable.run(arguments, in: directory)
         #expect(run.exitCode == 0 && run.errors.isEmpty && run.output.contains("USAGE: gpt2"), "\(arguments)")

@@ -4,7 +4,7 @@ import Machine
 import Synchronization
 import Tokens
 
-/// The readers of vocabularies, merges, JSON lines and manifests, and the encoder of text.
+/// The readers of vocabularies, merges, JSON lines, HellaSwag and manifests, and the encoder of text.
 let tokenizerParsers: [FuzzParser] = [
   FuzzParser(name: "tokenizer", corpus: "tokenizer") { bytes in
     tokenizerFile.write(bytes)
@@ -30,6 +30,13 @@ let tokenizerParsers: [FuzzParser] = [
     linesFile.write(bytes)
     try lookThrough(linesFile.path)
   },
+  FuzzParser(name: "hellaswag", corpus: "hellaswag") { bytes in
+    examplesFile.write(bytes)
+    try encoder.withLock { encoder in
+      let file = try HellaSwagFile(path: examplesFile.path, encoder: encoder)
+      precondition(file.examples.allSatisfy { $0.inputCount > 0 }, "an example without tokens")
+    }
+  },
   FuzzParser(name: "text", corpus: "text") { bytes in
     textFile.write(bytes)
     let decoded = try encoder.withLock { encoder in
@@ -46,6 +53,7 @@ private let emptyFile = ScratchFile("vocabulary/merges.txt")
 private let mergesFile = ScratchFile("merges/merges.txt")
 private let manifestFile = ScratchFile("data/x_manifest.json")
 private let linesFile = ScratchFile("lines.jsonl")
+private let examplesFile = ScratchFile("hellaswag.bin")
 private let textFile = ScratchFile("lines.txt")
 
 /// The corpus's own vocab.json, whose merges all others are made of.

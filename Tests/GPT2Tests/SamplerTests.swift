@@ -17,6 +17,33 @@ import Tokens
     #expect(Sampler.exponential(.nan).isNaN)
   }
 
+  /// The exponential as its formula reads, by the library's rounding and scaling: what speeds it up changes no bit,
+  /// halves between two integers included.
+  @Test func exponentialHasTheBitsOfItsFormula() {
+    func formula(_ x: Double) -> Double {
+      let n = (x * 1.442_695_040_888_963_4).rounded()
+      let r = (x - n * 0x1.62e42feep-1) - n * 0x1.a39ef35793c76p-33
+      var power = 1.0
+      for k in stride(from: 13.0, through: 1, by: -1) { power = 1 + r / k * power }
+      return Double(sign: .plus, exponent: Int(n), significand: power)
+    }
+    var generator = XorshiftGenerator(seed: 3)
+    var arguments = (0..<100_000).map { _ in
+      -Double(generator.nextFloat()) * (generator.nextFloat() < 0.5 ? 20 : 700)
+    }
+    for half in stride(from: -1009.5, through: -0.5, by: 1) {
+      let x = half / 1.442_695_040_888_963_4
+      arguments += [x.nextDown, x, x.nextUp]
+    }
+    arguments += [0, -0.0, -.leastNonzeroMagnitude, -700, (-700.0).nextUp]
+    let halves = arguments.count {
+      abs(($0 * 1.442_695_040_888_963_4).truncatingRemainder(dividingBy: 1)) == 0.5
+    }
+    #expect(halves > 100, "some quotients lie halfway")
+    let different = arguments.first { Sampler.exponential($0).bitPattern != formula($0).bitPattern }
+    #expect(different == nil)
+  }
+
   /// Logits whose probabilities are 1/8, 1/2, 1/8, 1/4, exactly but for the rounding of the logarithms.
   @Test(
     arguments: [

@@ -44,11 +44,13 @@ import Testing
   /// Then the kernels' own branches, in tasks that one thread has whole. B is packed where it has more than 64 rows (96
   /// with AVX-512), or not whole vectors of columns. A is packed where it lies across and has more than four panels of
   /// B, or rows of 1024 floats (1021 here and the margin). In place it meets blocks of at most 96 columns of B below 1024
-  /// rows, from there on of 384: one block of 250, two of 397.
+  /// rows, from there on of 384: one block of 250, two of 397. Up to four rows of A in place multiply a B that lies along k
+  /// without a panel, sixteen columns and sixteen of k at a time.
   private static let sizes = [
     (1, 1, 1), (5, 17, 3), (13, 33, 257), (23, 31, 521), (97, 47, 16), (199, 259, 19),
     (40, 96, 385), (64, 64, 5), (65, 64, 5), (96, 64, 5), (97, 64, 5), (1021, 33, 7), (1023, 250, 2),
     (1024, 250, 3), (1030, 397, 2),
+    (1, 50, 800), (2, 33, 400), (3, 16, 16), (4, 100, 385), (4, 15, 3), (1, 640, 129),
   ]
 
   /// A matrix in the middle of a wider one, whose other elements are NaN; the last element ends the tensor.

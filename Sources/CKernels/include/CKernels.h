@@ -70,6 +70,15 @@ typedef struct {
   long first, count, head_size, t;   // keys; both multiples of CK_ATTENTION_BLOCK, unless these are the last
 } ck_attention_backward;
 
+// One query of one head over the keys and values of a cache, whose first `count` positions end with its own.
+typedef struct {
+  const float *q;                    // (hs)
+  const float *keys;                 // (blocks, hs, CK_ATTENTION_BLOCK): whole blocks, position t in column t of its block
+  const float *values;               // (T, hs)
+  long count, head_size;
+  float *out;                        // (hs)
+} ck_attention_decode;
+
 typedef struct {
   float learning_rate, beta1, beta2, epsilon, weight_decay;
   float one_minus_beta1, one_minus_beta2;     // rounded from double: 1 − 0.999f is off by 1.3e-5 of itself
@@ -94,6 +103,10 @@ typedef struct ck_kernels {
   void (*gemm)(const ck_gemm *, float *scratch);
   void (*attention_forward)(const ck_attention_forward *, float *scratch);
   void (*attention_backward)(const ck_attention_backward *, float *scratch);
+  // Sets positions first..<first+count of a head's cache from rows of k and v.
+  void (*attention_cache)(const float *k, const float *v, long ld, long first, long count, long head_size,
+                          float *keys, float *values);
+  void (*attention_decode)(const ck_attention_decode *, float *scratch);
 
   void (*layer_norm_forward)(const float *x, const float *weight, const float *bias, long rows, long c,
                              float *y, float *mean, float *rstd);

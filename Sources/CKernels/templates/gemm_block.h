@@ -74,6 +74,7 @@ static void gemm_block(const ck_gemm *g, long k0, long k, long n0, long nc, floa
 }
 
 static void gemm(const ck_gemm *g, float *scratch) {
+  if (few_rows_serve(g)) return few_rows(g);
   long nc = gemm_block_columns(g);
   for (long n0 = 0; n0 < g->n; n0 += nc)
     for (long k0 = 0; k0 < g->k; k0 += CK_KC)

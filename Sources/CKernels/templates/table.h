@@ -14,11 +14,13 @@
 #include "gemm_tile.h"
 #include "gelu.h"
 #include "gemm_epilogue.h"
+#include "gemm_few_rows.h"
 #include "gemm_block.h"
 #include "attention_tile.h"
 #include "attention.h"
 #include "attention_forward.h"
 #include "attention_backward.h"
+#include "attention_decode.h"
 #include "layer_norm.h"
 #include "encoder.h"
 #include "cross_entropy.h"
@@ -40,6 +42,8 @@ const ck_kernels ISA_NAME(ck_table) = {
     .gemm = gemm,
     .attention_forward = attention_forward,
     .attention_backward = attention_backward,
+    .attention_cache = attention_cache,
+    .attention_decode = attention_decode,
     .layer_norm_forward = layer_norm_forward,
     .layer_norm_backward = layer_norm_backward,
     .gelu_forward = gelu_forward,

@@ -44,29 +44,39 @@ extension Network {
   /// - Precondition: the batch has targets.
   /// - Complexity: that of `forward`, in the memory of one layer.
   func evaluate(_ batch: Batch, in workspace: Workspace) throws(ModelError) -> Float {
+    Self.mean(try losses(batch, in: workspace))
+  }
+
+  /// The loss of each position, otherwise as `evaluate`.
+  ///
+  /// - Returns: (B, T), a view of the workspace, valid until its next pass.
+  func losses(_ batch: Batch, in workspace: Workspace) throws(ModelError) -> Tensor {
     guard let targets = batch.targets else { preconditionFailure("a loss needs targets") }
     let acts = try workspace.prepare(
       batchSize: batch.batchSize, sequenceLength: batch.sequenceLength, retention: .nothing)
-    var loss = Float.nan
     context.together {
       forwardBlocks(batch.inputs, acts)
-      loss = forwardHead(targets, acts)
+      _ = forwardHead(targets, acts)
     }
-    return loss
+    return acts[.losses]
   }
 
   /// Computes the logits (B, V) that follow each sequence, and keeps nothing else.
   ///
+  /// - Parameter afterLayer: called with each layer's number when its activations are there.
   /// - Returns: a view of the workspace, valid until its next pass; the same bits as in `forward`.
   /// - Throws: `ModelError.memory`.
   /// - Precondition: B ≤ 384.
   /// - Complexity: that of `forward` but for the head, which is computed for B rows instead of B·T.
-  func nextLogits(_ batch: Batch, in workspace: Workspace) throws(ModelError) -> Matrix {
+  func nextLogits(
+    _ batch: Batch, in workspace: Workspace,
+    afterLayer: (_ layer: Int, _ acts: Activations) -> Void = { _, _ in }
+  ) throws(ModelError) -> Matrix {
     let acts = try workspace.prepare(
       batchSize: batch.batchSize, sequenceLength: batch.sequenceLength, retention: .nothing)
     var logits: Matrix?
     context.together {
-      forwardBlocks(batch.inputs, acts)
+      forwardBlocks(batch.inputs, acts) { afterLayer($0, acts) }
       logits = forwardLastHead(acts)
     }
     guard let logits else { preconditionFailure("the program ran") }
@@ -75,9 +85,14 @@ extension Network {
 
   /// Everything before the head: `lnf` of the activations is its input.
   ///
-  /// - Parameter update: one that is due; what each layer needs of it is done when the layer begins, the rest beside
-  ///   the arithmetic of the layers before.
-  func forwardBlocks(_ inputs: BoundedIntegers, _ acts: Activations, taking update: DueUpdate? = nil) {
+  /// - Parameters:
+  ///   - update: one that is due; what each layer needs of it is done when the layer begins, the rest beside the
+  ///     arithmetic of the layers before.
+  ///   - afterLayer: called with each layer's number when its activations are there.
+  func forwardBlocks(
+    _ inputs: BoundedIntegers, _ acts: Activations, taking update: DueUpdate? = nil,
+    afterLayer: (_ layer: Int) -> Void = { _ in }
+  ) {
     update?.prepareEmbeddings(of: inputs)
     Encoder.forward(
       inputs, wte: parameters[ParameterPart(.wte)].matrix(), wpe: parameters[ParameterPart(.wpe)].matrix(),
@@ -85,6 +100,7 @@ extension Network {
     for layer in 0..<configuration.layers {
       update?.prepare(layer: layer)
       forwardLayer(layer, acts, beside: update?.queue)
+      afterLayer(layer)
     }
     update?.finish()
     LayerNorm.forward(

@@ -4,7 +4,7 @@ import Operators
 /// The language model's head and the loss.
 extension Network {
   /// The head's weight: the token embedding without the rows that pad the vocabulary.
-  private var headWeight: Matrix {
+  var headWeight: Matrix {
     Matrix(
       parameters[ParameterPart(.wte)], rows: configuration.vocabularySize, columns: configuration.channels)
   }
@@ -116,7 +116,7 @@ extension Network {
       dwte.slice(configuration.vocabularySize * configuration.channels..<dwte.count), context: context)
   }
 
-  private static func mean(_ losses: Tensor) -> Float {
+  static func mean(_ losses: Tensor) -> Float {
     let sum = losses.withSpan { losses in losses.indices.reduce(0.0) { $0 + Double(losses[$1]) } }
     return Float(sum / Double(losses.count))
   }

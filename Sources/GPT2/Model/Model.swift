@@ -30,6 +30,7 @@ public final class Model {
   /// That of evaluation and sampling, which leave training's alone.
   public let inference: Workspace
   private var lastPass: ForwardPass?
+  private var sampling: Decoder?
   private var state: TrainingState?
 
   public init(_ network: Network) {
@@ -84,6 +85,18 @@ public final class Model {
     if let state { return state }
     let made = try TrainingState(network)
     state = made
+    return made
+  }
+
+  /// What samples are decoded with: made at first use, and anew where longer ones are asked for. Prompts pass through
+  /// the workspace of inference.
+  func decoder(capacity: Int) throws(ModelError) -> Decoder {
+    if let sampling, sampling.capacity >= min(capacity, configuration.maximumSequenceLength) {
+      return sampling
+    }
+    sampling = nil
+    let made = try Decoder(network, capacity: capacity, workspace: inference)
+    sampling = made
     return made
   }
 
@@ -227,11 +240,7 @@ public final class Model {
     try workspace.reserve(
       batchSize: batchSize, sequenceLength: sequenceLength, retention: .forBackward(recomputation),
       backward: true)
-    if sampleLength > 0 {
-      try inference.reserve(
-        batchSize: 1, sequenceLength: min(sampleLength, configuration.maximumSequenceLength),
-        retention: .nothing)
-    }
+    if sampleLength > 0 { try decoder(capacity: sampleLength).reserve() }
     try inference.reserve(batchSize: batchSize, sequenceLength: sequenceLength, retention: .nothing)
   }
 

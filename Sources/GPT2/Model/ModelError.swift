@@ -12,6 +12,7 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
   case noForwardPass
   case noGradients
   case nonFiniteLoss(Float)
+  case nonFiniteLogits(tokens: Int)
   case nonFiniteGradients(step: Int)
 
   public var description: String {
@@ -31,6 +32,8 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     case .noForwardPass: "the backward pass needs a forward pass with targets before it; there was none."
     case .noGradients: "the update needs a backward pass before it; there was none."
     case .nonFiniteLoss(let loss): "the loss should be finite, but is \(loss)."
+    case .nonFiniteLogits(let tokens):
+      "the logits after \(tokens) token\(tokens == 1 ? "" : "s") should be finite, but are not: the model's parameters are damaged."
     case .nonFiniteGradients(let step):
       "the gradients of update \(step) should be finite, but their norm is not: the training has diverged."
     }

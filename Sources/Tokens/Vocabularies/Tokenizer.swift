@@ -41,6 +41,16 @@ public struct Tokenizer: Sendable {
     offsets = tokens.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
   }
 
+  /// Whether the token between two texts is nothing else; of a vocabulary of characters it is the line feed.
+  public var separatesTexts: Bool { bytes(of: endOfText) == Array(Self.endOfTextName.utf8) }
+
+  /// The bytes of text that each token is; 0 for the end of text where that is nothing else.
+  public var textSizes: [Int] {
+    var sizes = (0..<vocabularySize).map { offsets[$0 + 1] - offsets[$0] }
+    if separatesTexts { sizes[Int(endOfText)] = 0 }
+    return sizes
+  }
+
   /// The bytes of a token, which need not be whole characters; nil for an id outside the vocabulary.
   public func bytes(of token: Int32) -> [UInt8]? {
     guard token >= 0, token < vocabularySize else { return nil }
@@ -60,7 +70,7 @@ public struct Tokenizer: Sendable {
 extension Tokenizer {
   /// A token a byte, whose id is its value, and the end of text, 256.
   public static let bytes = Tokenizer(
-    tokens: (0...255).map { [UInt8($0)] } + [Array("<|endoftext|>".utf8)], endOfText: 256, scheme: .bytes)
+    tokens: (0...255).map { [UInt8($0)] } + [Array(endOfTextName.utf8)], endOfText: 256, scheme: .bytes)
 
   /// A token a scalar, in the order of their values. The line feed, which is always among them, is the end of
   /// text: no other token is added to the characters of the text.

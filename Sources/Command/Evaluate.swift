@@ -1,0 +1,75 @@
+import ArgumentParser
+import GPT2
+import Terminal
+import Tokens
+
+/// `gpt2 evaluate`: how well a model predicts a text, or completes a situation.
+struct Evaluate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Computes a model's loss on token files, or its accuracy on HellaSwag.",
+    discussion: """
+      Loss, perplexity and bits per byte: every token but a file's first is predicted once, by windows of \
+      --sequence-length tokens one after another, the last one shorter. --stride lets windows overlap: each token then \
+      has more of what comes before it, and the whole takes longer.
+
+        gpt2 evaluate --data data/tiny_shakespeare_val.bin
+        gpt2 evaluate --checkpoint gpt2_hf --data a.bin b.bin --stride 512 --json
+
+      HellaSwag, as llm.c scores it: of an example's four completions the one with the least mean loss of its tokens is \
+      the model's answer. The file is llm.c's hellaswag_val.bin or the original's JSON lines (ctx, endings, label).
+
+        gpt2 evaluate --hellaswag hellaswag_val.bin
+      """)
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Token files, as gpt2 tokenize writes them.", valueName: "file"))
+  var data: [String] = []
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Examples of HellaSwag, instead of token files.", valueName: "file"))
+  var hellaswag: String?
+
+  @Option(parsing: .unconditional, help: wholeNumber("T: tokens of a window. (default: the model's context)"))
+  var sequenceLength: Int?
+
+  @Option(parsing: .unconditional, help: wholeNumber("Tokens from one window to the next. (default: T)"))
+  var stride: Int?
+
+  @Option(parsing: .unconditional, help: wholeNumber("Windows computed at once."))
+  var batchSize = 4
+
+  @OptionGroup(title: "Model") var inference: InferenceOptions
+
+  @Flag(help: "Prints one JSON object instead of the table.")
+  var json = false
+
+  func validate() throws {
+    guard data.isEmpty != (hellaswag == nil) else {
+      throw ValidationError(
+        "expected --data FILE or --hellaswag FILE, found \(data.isEmpty ? "neither" : "both")")
+    }
+    if hellaswag != nil, sequenceLength != nil || stride != nil {
+      throw ValidationError(
+        "expected \(stride == nil ? "--sequence-length" : "--stride") beside --data, found it beside --hellaswag"
+      )
+    }
+  }
+
+  func run() throws {
+    let source = try inference.source()
+    let vocabulary = try inference.vocabulary(source, data: data)
+    if let hellaswag {
+      try HellaSwagCommand(source: source, inference: inference, vocabulary: vocabulary, json: json).run(
+        hellaswag)
+    } else {
+      let windows = try Evaluation.Windows(
+        length: sequenceLength ?? source.configuration.maximumSequenceLength, stride: stride,
+        batchSize: batchSize, for: source.configuration)
+      try LossCommand(
+        source: source, inference: inference, vocabulary: vocabulary, windows: windows, json: json
+      ).run(data)
+    }
+  }
+}

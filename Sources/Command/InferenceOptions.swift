@@ -1,0 +1,65 @@
+import ArgumentParser
+import Foundation
+import GPT2
+import Machine
+import Operators
+import Terminal
+import Tokens
+
+/// The model that text is generated with or evaluated by, its vocabulary, and where it runs.
+struct InferenceOptions: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "An llm.c file or a Hugging Face directory. (default: \(ModelOptions.defaultCheckpoint))",
+      valueName: "path"))
+  var checkpoint: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The vocabulary: of gpt2 tokenize, llm.c or Hugging Face. (default: what the data's manifest names, else \(TokenizerChoice.search))",
+      valueName: "file"))
+  var tokenizer: String?
+
+  @Option(parsing: .unconditional, help: "The feed-forward block's non-linearity; gelu is GPT-2's.")
+  var activation: Activation = .gelu
+
+  @OptionGroup var execution: ExecutionOptions
+
+  func source() throws -> Checkpoint {
+    if let checkpoint { return try Checkpoint.opened(checkpoint) }
+    guard FileManager.default.fileExists(atPath: ModelOptions.defaultCheckpoint) else {
+      throw InferenceError(
+        description:
+          "expected a model, found no \(ModelOptions.defaultCheckpoint) here: give --checkpoint PATH.")
+    }
+    return try Checkpoint(path: ModelOptions.defaultCheckpoint)
+  }
+
+  /// - Parameter data: token files whose manifest tells it.
+  /// - Throws: where the given one, or the data's, has another size than the model's.
+  func vocabulary(_ source: Checkpoint, data: [String] = []) throws -> TokenizerChoice {
+    let size = source.configuration.vocabularySize
+    let choice = try TokenizerChoice(
+      given: tokenizer, data: DataFiles(training: data, validation: []), checkpoint: source,
+      vocabularySize: size)
+    if let tokenizer, let found = choice.tokenizer, found.vocabularySize != size {
+      throw InferenceError(
+        description:
+          "\(tokenizer): the vocabulary should have the model's \(size) tokens, but has \(found.vocabularySize)."
+      )
+    }
+    return choice
+  }
+
+  /// A network without parameters yet: what memory cannot hold is refused before they are read.
+  func network(_ source: Checkpoint) throws -> Network {
+    try Network(
+      configuration: source.configuration, activation: activation,
+      memory: MemoryOptions(placement: try execution.placement()), context: try execution.context())
+  }
+}
+
+/// Why nothing can be generated or evaluated: one sentence.
+struct InferenceError: Error, CustomStringConvertible { let description: String }
