@@ -136,6 +136,28 @@ struct ModelTrainTests {
     #expect(firstDifference(try state(later), try state(now)) == nil)
   }
 
+  /// Whoever goes on with the model's own calls finds the update taken, and no gradient of it overwritten.
+  @Test func theModelsCallsTakeADueUpdateFirst() throws {
+    let (now, later) = (try model(), try model())
+    for (model, isLeftDue) in [(now, false), (later, true)] {
+      let (training, first) = (try model.training(), batch(0))
+      _ = try training.step(
+        Batch(
+          first.inputs, targets: first.targets, batchSize: first.batchSize,
+          sequenceLength: first.sequenceLength, for: model.configuration),
+        optimizer: optimizer, leavingUpdateDue: isLeftDue, in: model.workspace)
+    }
+    let next = batch(1)
+    for model in [now, later] {
+      try model.forward(next)
+      model.zeroGradients()
+      try model.backward()
+    }
+    #expect(later.meanLoss == now.meanLoss)
+    #expect(firstDifference(try later.gradients().arrays, try now.gradients().arrays) == nil)
+    #expect(firstDifference(later.parameters.arrays, now.parameters.arrays) == nil)
+  }
+
   /// Evaluation and samples leave what training left: the pass before them is still there.
   @Test func evaluationIsTheLossOfForwardAndDisturbsNothing() throws {
     let (model, other) = (try model(), try model())

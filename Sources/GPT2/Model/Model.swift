@@ -91,6 +91,7 @@ public final class Model {
   /// What samples are decoded with: made at first use, and anew where longer ones are asked for. Prompts pass through
   /// the workspace of inference.
   func decoder(capacity: Int) throws(ModelError) -> Decoder {
+    state?.finishUpdate()
     if let sampling, sampling.capacity >= min(capacity, configuration.maximumSequenceLength) {
       return sampling
     }
@@ -98,6 +99,14 @@ public final class Model {
     let made = try Decoder(network, capacity: capacity, workspace: inference)
     sampling = made
     return made
+  }
+
+  /// Whoever looks at parameters or gradients by way of the model finds them after the update that `training()` may have
+  /// left due.
+  private func current() throws(ModelError) -> TrainingState {
+    let training = try training()
+    training.finishUpdate()
+    return training
   }
 
   // MARK: - The four calls
@@ -120,6 +129,7 @@ public final class Model {
   ) throws(ModelError) {
     let batch = try Batch(
       inputs, targets: targets, batchSize: batchSize, sequenceLength: sequenceLength, for: configuration)
+    state?.finishUpdate()
     meanLoss = nil
     let pass = try network.forward(batch, keepsAttention: keepsAttention, in: workspace)
     meanLoss = pass.loss
@@ -143,7 +153,7 @@ public final class Model {
     guard let pass = lastPass.take(), pass.loss != nil, pass.number == workspace.passCount else {
       throw .noForwardPass
     }
-    try network.backward(pass, lossScale: lossScale, into: try training().gradients, in: workspace)
+    try network.backward(pass, lossScale: lossScale, into: try current().gradients, in: workspace)
   }
 
   /// Takes one step of an optimizer over all parameters.
@@ -219,6 +229,7 @@ public final class Model {
   ) throws(ModelError) -> Float {
     let batch = try Batch(
       inputs, targets: targets, batchSize: batchSize, sequenceLength: sequenceLength, for: configuration)
+    state?.finishUpdate()
     return try network.evaluate(batch, in: inference)
   }
 
@@ -252,14 +263,14 @@ public final class Model {
   ///
   /// - Throws: `ModelError.memory`.
   public func gradients() throws(ModelError) -> ParameterTensors {
-    try training().gradients.written(context: context)
+    try current().gradients.written(context: context)
   }
 
   /// Both moments of AdamW, allocated on first use.
   ///
   /// - Throws: `ModelError.memory`.
   public func optimizerMoments() throws(ModelError) -> (first: ParameterTensors, second: ParameterTensors) {
-    let slots = try training().slots(for: AdamW())
+    let slots = try current().slots(for: AdamW())
     return (slots[0], slots[1])
   }
 
@@ -267,5 +278,5 @@ public final class Model {
   ///
   /// - Throws: `ModelError.memory`.
   /// - Complexity: 2 FLOP and 4 bytes a parameter.
-  public func gradientNorm() throws(ModelError) -> Double { try training().gradientNorm() }
+  public func gradientNorm() throws(ModelError) -> Double { try current().gradientNorm() }
 }
