@@ -99,10 +99,17 @@ struct TrainingLog {
     .array((loader?.files ?? []).map { .text($0.path) })
   }
 
-  /// - Parameter path: of the step that was saved.
-  func write(save path: String, step: Int, seconds: Double) throws(FileError) {
+  /// - Parameters:
+  ///   - path: of the step that was saved.
+  ///   - seconds: from its beginning until it was there.
+  ///   - waited: for how much of that training stood still.
+  func write(save path: String, step: Int, seconds: Double, waited: Double) throws(FileError) {
     try write(
-      "save", [("step", .integer(step)), ("path", .text(path)), ("milliseconds", .double(seconds * 1000))])
+      "save",
+      [
+        ("step", .integer(step)), ("path", .text(path)), ("milliseconds", .double(seconds * 1000)),
+        ("waited_milliseconds", .double(waited * 1000)),
+      ])
   }
 
   func write(saveError error: String, step: Int) throws(FileError) {

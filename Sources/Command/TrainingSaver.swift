@@ -12,6 +12,15 @@ final class TrainingSaver {
   private let firstStep: Int
   /// What was saved last.
   private var savedStep: Int?
+  /// A save that is being written beside training.
+  private var begun: Begun?
+
+  private struct Begun {
+    let step: Int
+    let start: ContinuousClock.Instant
+    /// For how long training stood still.
+    var waited: Duration
+  }
 
   init(_ options: SavingOptions, run: Run?, log: TrainingLog?, resumed: RunStep?) {
     (self.options, self.run, self.log) = (options, run, log)
@@ -24,31 +33,56 @@ final class TrainingSaver {
   /// - Throws: the error of a save that the run cannot do without.
   func save(_ trainer: Trainer, at step: Int) throws {
     let isLast = step == trainer.options.steps
-    let isDue = options.interval > 0 && step.isMultiple(of: options.interval)
-    guard isLast || isDue, step > firstStep else { return }
-    do { try save(trainer) } catch {
-      if isLast || options.onSaveError == .stop { throw error }
-      Console.clearProgress()
-      Console.printWarning("step \(step) is not saved: \(error)")
-      try log?.write(saveError: "\(error)", step: step)
+    let isDue = step > firstStep && (isLast || options.interval > 0 && step.isMultiple(of: options.interval))
+    if isDue || run?.isSaving == false { try finishSaving(isNeeded: false) }
+    guard isDue else { return }
+    try save(trainer, isNeeded: isLast) { run throws(RunError) in
+      // After the last step there is nothing to go on with.
+      if isLast { try run.save(trainer) } else { try run.beginSaving(trainer) }
     }
+    if run?.isSaving == false { try finishSaving(isNeeded: isLast) }
   }
 
-  private func save(_ trainer: Trainer) throws {
+  private func save(_ trainer: Trainer, isNeeded: Bool, by save: (Run) throws(RunError) -> Void) throws {
     guard let run else { return }
+    let (step, start) = (trainer.progress.step, ContinuousClock.now)
+    do { try save(run) } catch { return try failed(error, step: step, isNeeded: isNeeded) }
+    begun = Begun(step: step, start: start, waited: .now - start)
+  }
+
+  /// Waits for the save that was begun, if one was, and says what became of it.
+  private func finishSaving(isNeeded: Bool) throws {
+    guard let run, var begun else { return }
     let start = ContinuousClock.now
-    let path = try run.save(trainer)
-    let seconds = (.now - start) / .seconds(1)
-    savedStep = trainer.progress.step
+    do { try run.finishSaving() } catch { return try failed(error, step: begun.step, isNeeded: isNeeded) }
+    begun.waited += .now - start
+    self.begun = nil
+    savedStep = begun.step
+    let path = run.path(ofStep: begun.step)
+    let (seconds, waited) = ((.now - begun.start) / .seconds(1), begun.waited / .seconds(1))
     Console.clearProgress()
     Console.print(
-      "step \("\(trainer.progress.step)".aligned(to: 4))  saved \(path) in \(NumberText.fixed(seconds, 1)) s")
-    try log?.write(save: path, step: trainer.progress.step, seconds: seconds)
+      "step \("\(begun.step)".aligned(to: 4))  saved \(path) in \(NumberText.fixed(seconds, 1)) s, "
+        + "of which training waited \(NumberText.fixed(waited, 1)) s")
+    try log?.write(save: path, step: begun.step, seconds: seconds, waited: waited)
   }
+
+  /// - Parameter isNeeded: whether the run fails without this save in any case.
+  private func failed(_ error: any Error, step: Int, isNeeded: Bool) throws {
+    begun = nil
+    if isNeeded || options.onSaveError == .stop { throw error }
+    Console.clearProgress()
+    Console.printWarning("step \(step) is not saved: \(error)")
+    try log?.write(saveError: "\(error)", step: step)
+  }
+
+  /// Where the run ends with an error: what was begun is finished, and the run's own error stands.
+  func abandon() { try? finishSaving(isNeeded: false) }
 
   /// What is left to do when the run has ended, by itself or by a signal.
   func finish(_ trainer: Trainer) throws {
     let step = trainer.progress.step
+    try finishSaving(isNeeded: false)
     if let signal = StopSignal.received {
       Console.clearProgress()
       guard step > 0 else {
@@ -56,7 +90,10 @@ final class TrainingSaver {
         exit(signal.exitCode)
       }
       // Also after the last step, where the signal came before its save.
-      if step != savedStep { try save(trainer) }
+      if step != savedStep {
+        try save(trainer, isNeeded: true) { run throws(RunError) in try run.save(trainer) }
+        try finishSaving(isNeeded: true)
+      }
       Console.print("stopped by \(signal.name) with \(step) of \(trainer.options.steps) steps done")
     }
     guard let output = options.output else { return }

@@ -53,8 +53,8 @@ struct TrainingSession {
     let report = TrainingReport(
       steps: options.steps, firstStep: resumed?.progress.step ?? 0, shownInterval: shownInterval)
     let start = ContinuousClock.now
+    let saver = saving.map { TrainingSaver($0, run: run, log: log, resumed: resumed) }
     do {
-      let saver = saving.map { TrainingSaver($0, run: run, log: log, resumed: resumed) }
       try trainer.run(
         report: { event in
           if case .train = event { summary.steps += 1 }
@@ -69,6 +69,7 @@ struct TrainingSession {
       }
     } catch {
       Console.clearProgress()
+      saver?.abandon()
       summary.seconds = (.now - start) / .seconds(1)
       // The run's own error matters more than one of writing it down.
       try? log?.writeEnd(summary, error: error)

@@ -99,7 +99,8 @@ import Testing
       #expect(goesOn.lines.contains { $0.hasPrefix("step    8") && $0.contains("tok/s") })
       let stops = try run(resume + ["--on-save-error", "stop"], kibibytes: 16, in: directory)
       expectRefusal(stops, "cannot be written")
-      #expect(!stops.lines.contains { $0.hasPrefix("step    7") && $0.contains("tok/s") })
+      // Step 7 is trained while the save before it fails.
+      #expect(!stops.lines.contains { $0.hasPrefix("step    8") && $0.contains("tok/s") })
       #expect(try saved.content(6) == before && saved.steps.last == "step-00000006" && !saved.isBeingWritten)
       // With room again it goes on.
       #expect(try Executable.run(resume, in: directory).exitCode == 0)

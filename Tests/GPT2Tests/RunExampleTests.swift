@@ -22,7 +22,7 @@ import Testing
     if let step = try run.newest().step { try step.restore(trainer) }
     try trainer.run(
       report: { event in events.append(RunCase.text(event)) },
-      atStep: { step in if step.isMultiple(of: 500) { try run.save(trainer) } })
+      atStep: { step in if step.isMultiple(of: 500) { try run.beginSaving(trainer) } })
     try run.save(trainer)
     #expect(!events.isEmpty)
   }

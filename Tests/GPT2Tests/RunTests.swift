@@ -99,6 +99,65 @@ import Tokens
     #expect(firstDifference(try RunCase.tensors(resumed), try RunCase.tensors(same)) == nil)
   }
 
+  /// Whatever training does while it is written: here all that is left of the run comes between.
+  @Test func aCopyHoldsWhatWasThereWhenItWasTaken() throws {
+    let scratch = try ScratchDirectory()
+    let path = scratch.path + "/step-00000004"
+    let trainer = try RunCase.trainer()
+    try RunCase.run(trainer, until: 4)
+    let snapshot = try RunSnapshot(of: trainer).copied(context: trainer.model.context)
+    let tensors = try RunCase.tensors(trainer)
+    let progress = trainer.progress
+    try RunCase.run(trainer)
+    try snapshot.write(to: path, context: ExecutionContext(threads: 1))
+    let resumed = try RunCase.trainer()
+    try RunStep(path: path).restore(resumed)
+    #expect(firstDifference(try RunCase.tensors(resumed), tensors) == nil)
+    #expect(resumed.progress == progress && progress.step == 4)
+  }
+
+  /// Written beside training, the steps are those of a run that waited for its saves.
+  @Test func stepsWrittenBesideTrainingAreTheSame() throws {
+    let scratch = try ScratchDirectory()
+    let (waiting, beside) = (try RunCase.trainer(), try RunCase.trainer())
+    let (first, second) = (
+      try Run(path: scratch.path + "/1", keep: 9), try Run(path: scratch.path + "/2", keep: 9)
+    )
+    try RunCase.run(waiting, savingTo: first)
+    try beside.run(
+      report: { _ in }, atStep: { if $0 > 0, $0.isMultiple(of: 3) { try second.beginSaving(beside) } })
+    try second.finishSaving()
+    #expect(!second.isSaving)
+    let names = ["lock", "step-00000003", "step-00000006", "step-00000009"]
+    #expect(try Directory.names(in: second.path) == names)
+    for name in names.dropFirst() {
+      for file in ["model/model.safetensors", "optimizer.safetensors", "state.json"] {
+        let files = [first, second].map { URL(fileURLWithPath: "\($0.path)/\(name)/\(file)") }
+        #expect(try Data(contentsOf: files[0]) == Data(contentsOf: files[1]), "\(name)/\(file)")
+      }
+    }
+  }
+
+  @Test func aSaveThatFailsBesideTrainingIsSaid() throws {
+    let scratch = try ScratchDirectory()
+    let path = scratch.path + "/run"
+    let trainer = try RunCase.trainer()
+    let run = try Run(path: path)
+    try RunCase.run(trainer, savingTo: run, until: 4)
+    // No directory can take the place of a file.
+    try scratch.write([1], to: "run/step-00000004")
+    try run.beginSaving(trainer)
+    let error = #expect(throws: RunError.self) { try run.finishSaving() }
+    #expect(
+      error?.description.contains("step-00000004 cannot be written") == true, "\(error?.description ?? "")")
+    #expect(try Directory.names(in: path) == ["lock", "step-00000003", "step-00000004"])
+    // Said once, and nothing hinders the next save.
+    try run.finishSaving()
+    try RunCase.run(trainer, until: 5)
+    try run.save(trainer)
+    #expect(try run.newest().step?.progress.step == 5)
+  }
+
   @Test func lossesComeBackToTheBit() throws {
     let scratch = try ScratchDirectory()
     let trainer = try RunCase.trainer()

@@ -135,7 +135,13 @@ enum ParameterSource {
 
 /// Memory for numbers on their way.
 func makeTensor(_ count: Int, what: String) throws(FormatError) -> Tensor {
-  do { return try Arena([Arena.Entry(name: what, shape: [count])], what: what).all.slice(0..<count) } catch {
-    throw .memory(error)
+  try FormatError.wrapping { () throws(MemoryError) in
+    try Arena([Arena.Entry(name: what, shape: [count])], what: what).all.slice(0..<count)
+  }
+}
+
+extension FormatError {
+  static func wrapping<Value>(_ body: () throws(MemoryError) -> Value) throws(FormatError) -> Value {
+    do { return try body() } catch { throw .memory(error) }
   }
 }

@@ -1,5 +1,6 @@
 import JSON
 import Machine
+import Operators
 import Tokens
 
 /// A run directory: the steps of a training run that are kept, so that it can be resumed and its models be used.
@@ -8,7 +9,7 @@ import Tokens
 ///     if let step = try run.newest().step { try step.restore(trainer) }
 ///     try trainer.run(
 ///       report: { event in print(event) },
-///       atStep: { step in if step.isMultiple(of: 500) { try run.save(trainer) } })
+///       atStep: { step in if step.isMultiple(of: 500) { try run.beginSaving(trainer) } })
 ///     try run.save(trainer)
 ///
 /// `RunExampleTests` compiles and runs this.
@@ -28,6 +29,8 @@ public final class Run {
   private let lock: FileLock
   /// The validation losses of the steps that are there and not known to be damaged.
   private var kept: [Int: Float?] = [:]
+  /// A save that goes on beside training.
+  private var begun: (step: Int, validationLoss: Float?, task: BackgroundTask<Result<Void, FormatError>>)?
 
   /// Makes the directory where it is missing, takes its lock, and removes what writers that were killed left behind.
   ///
@@ -50,11 +53,14 @@ public final class Run {
       for name in try Directory.names(in: path) where AtomicDirectory.isTemporary(name) {
         try Directory.removeTree(at: path + "/" + name)
       }
-      for step in try RunDirectory.steps(in: path) { kept[step] = .some(Self.validationLoss(stepPath(step))) }
+      for step in try RunDirectory.steps(in: path) {
+        kept[step] = .some(Self.validationLoss(self.path(ofStep: step)))
+      }
     } catch { throw RunError(error) }
   }
 
-  private func stepPath(_ step: Int) -> String { path + "/" + RunDirectory.name(ofStep: step) }
+  /// Where a step lies, once it is saved.
+  public func path(ofStep step: Int) -> String { path + "/" + RunDirectory.name(ofStep: step) }
 
   /// nil where the step's state cannot be read or has none: such a step is not the best.
   private static func validationLoss(_ step: String) -> Float? {
@@ -94,66 +100,68 @@ public final class Run {
   ///
   /// - Returns: the path of the step; that of a whole one of this number where there is one already.
   /// - Throws: `RunError.exists` where a later step is kept; `RunError.format`: the steps that were there are all still
-  ///   there. A step that is no longer kept and cannot be removed is such an error, too.
+  ///   there. A step that is no longer kept and cannot be removed is such an error, too. The error of a save that was
+  ///   begun before, after which this one is not begun.
   /// - Complexity: writes 4 bytes a parameter, and as many for each of the optimizer's slots, and reads them once.
   @discardableResult
   public func save(_ trainer: Trainer) throws(RunError) -> String {
-    let step = trainer.progress.step
-    let path = stepPath(step)
-    if kept[step] != nil { return path }
-    // Of another run, which would be taken for the newer one.
-    if let last = kept.keys.max(), last > step { throw .exists(path: self.path, step: last) }
-    trainer.state.finishUpdate()
-    do { try write(trainer, to: path) } catch { throw .format(error) }
-    kept[step] = .some(trainer.progress.validationLoss)
-    do { try removeOld() } catch { throw RunError(error) }
-    return path
-  }
-
-  private func write(_ trainer: Trainer, to path: String) throws(FormatError) {
-    let configuration = trainer.model.configuration
-    let directory = try writing { () throws(FileError) in try AtomicDirectory(path: path) }
-    let temporary = directory.temporaryPath
-    let model = temporary + "/" + RunStep.modelName
-    try Checkpoint.write(
-      trainer.model.parameters, to: model, as: .huggingFace(.float32), context: trainer.model.context)
-    let tokenizerNames = try writeTokenizer(to: model)
-    var slots: [String: ParameterTensors] = [:]
-    for name in trainer.options.optimizer.slots { slots[name] = trainer.state.slots[name] }
-    try OptimizerFile.write(slots, of: configuration, to: temporary + "/" + OptimizerFile.fileName)
-    try Self.write(
-      RunState.text(trainer, arguments: arguments), to: temporary + "/" + RunState.fileName)
-    try Self.write(
-      RunManifest.text(
-        RunStep.files + tokenizerNames.map { RunStep.modelName + "/" + $0 }, in: temporary),
-      to: temporary + "/" + RunManifest.fileName)
-    do throws(FileError) {
-      // A damaged one of this number.
-      try remove(path)
-      try directory.commit()
-    } catch { throw .file(error) }
-  }
-
-  private static func write(_ text: String, to path: String) throws(FormatError) {
-    try write(Array(text.utf8), to: path)
-  }
-
-  private static func write(_ bytes: [UInt8], to path: String) throws(FormatError) {
-    try writing { () throws(FileError) in
-      var file = try AtomicFile(path: path)
-      try file.write(bytes)
-      try file.commit()
+    try finishSaving()
+    guard let snapshot = try snapshot(trainer) else { return path(ofStep: trainer.progress.step) }
+    do { try snapshot.write(to: path(ofStep: snapshot.step), context: trainer.model.context) } catch {
+      throw .format(error)
     }
+    try keep(snapshot.step, validationLoss: snapshot.validationLoss)
+    return path(ofStep: snapshot.step)
   }
 
-  /// - Returns: the names of the files.
-  private func writeTokenizer(to model: String) throws(FormatError) -> [String] {
-    for (name, bytes) in modelFiles { try Self.write(bytes, to: model + "/" + name) }
-    let names = modelFiles.map(\.name)
-    let name = "gpt2_tokenizer.bin"
-    guard let tokenizer, !names.contains(name) else { return names }
-    do { try tokenizer.writeLLM(to: model + "/" + name) } catch .mismatch { return names }
-    return names + [name]
+  /// Begins to save where the trainer is, and writes a copy while the trainer goes on; `finishSaving` ends it.
+  ///
+  /// Where memory has no room for a copy it saves at once, as `save` does.
+  ///
+  /// - Throws: as `save`.
+  /// - Complexity: copies what `save` writes. Until it is written, that much memory is taken, and time of one processor.
+  public func beginSaving(_ trainer: Trainer) throws(RunError) {
+    try finishSaving()
+    guard let snapshot = try snapshot(trainer) else { return }
+    guard let copy = try? snapshot.copied(context: trainer.model.context) else {
+      try save(trainer)
+      return
+    }
+    let (path, instructionSet) = (self.path(ofStep: copy.step), trainer.model.context.instructionSet)
+    let task = BackgroundTask { () -> Result<Void, FormatError> in
+      do throws(FormatError) {
+        let context = try FormatError.wrapping { () throws(MemoryError) in
+          try ExecutionContext(threads: 1, instructionSet: instructionSet)
+        }
+        return .success(try copy.write(to: path, context: context))
+      } catch { return .failure(error) }
+    }
+    begun = (copy.step, copy.validationLoss, task)
+  }
+
+  /// Whether a save that was begun is still being written.
+  public var isSaving: Bool { begun.map { !$0.task.isFinished } ?? false }
+
+  /// Waits for the save that was begun last, if it has not ended, and removes what is not kept any longer.
+  ///
+  /// - Throws: as `save`.
+  public func finishSaving() throws(RunError) {
+    guard let begun else { return }
+    self.begun = nil
+    if case .failure(let error) = begun.task.value() { throw .format(error) }
+    try keep(begun.step, validationLoss: begun.validationLoss)
+  }
+
+  // The lock is held for as long as anything is written.
+  deinit { _ = begun?.task.value() }
+
+  /// nil where the step is kept already.
+  private func snapshot(_ trainer: Trainer) throws(RunError) -> RunSnapshot? {
+    let step = trainer.progress.step
+    if kept[step] != nil { return nil }
+    // Of another run, which would be taken for the newer one.
+    if let last = kept.keys.max(), last > step { throw .exists(path: path, step: last) }
+    return RunSnapshot(of: trainer, arguments: arguments, tokenizer: tokenizer, modelFiles: modelFiles)
   }
 
   // MARK: - Keeping
@@ -163,22 +171,21 @@ public final class Run {
     kept.compactMap { step, loss in loss.map { (step, $0) } }.min { ($0.1, $0.0) < ($1.1, $1.0) }?.0
   }
 
+  private func keep(_ step: Int, validationLoss: Float?) throws(RunError) {
+    kept[step] = .some(validationLoss)
+    do { try removeOld() } catch { throw RunError(error) }
+  }
+
   private func removeOld() throws(FileError) {
     let newest = kept.keys.sorted().suffix(keep)
     let best = best
     for step in kept.keys where !newest.contains(step) && step != best {
-      try remove(stepPath(step))
+      try RunDirectory.remove(path(ofStep: step))
       kept[step] = nil
     }
     // Damaged ones that were newer than what the run went on from.
-    for step in try RunDirectory.steps(in: path) where kept[step] == nil { try remove(stepPath(step)) }
-  }
-
-  /// Under another name first, so that half of a step is never taken for one.
-  private func remove(_ path: String) throws(FileError) {
-    guard Directory.exists(at: path) else { return }
-    let temporary = AtomicDirectory.temporaryName(of: path)
-    try Directory.rename(path, to: temporary)
-    try Directory.removeTree(at: temporary)
+    for step in try RunDirectory.steps(in: path) where kept[step] == nil {
+      try RunDirectory.remove(path(ofStep: step))
+    }
   }
 }

@@ -39,6 +39,14 @@ enum RunDirectory {
     return (nil, [])
   }
 
+  /// Under another name first, so that half of a step is never taken for one.
+  static func remove(_ path: String) throws(FileError) {
+    guard Directory.exists(at: path) else { return }
+    let temporary = AtomicDirectory.temporaryName(of: path)
+    try Directory.rename(path, to: temporary)
+    try Directory.removeTree(at: temporary)
+  }
+
   /// Where the model lies: the newest whole step's in a run directory, or a step's; else in `path` itself.
   static func model(in path: String) throws(FormatError) -> (path: String, damages: [FormatError]) {
     let names = try writing { () throws(FileError) in try Directory.names(in: path) }

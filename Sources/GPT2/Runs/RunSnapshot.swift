@@ -1,0 +1,93 @@
+import Machine
+import Operators
+import Tokens
+
+/// What a kept step holds, at one moment of a run.
+package struct RunSnapshot: Sendable {
+  let step: Int
+  let validationLoss: Float?
+  private let state: String
+  private let parameters: ParameterTensors
+  private let slots: [String: ParameterTensors]
+  private let tokenizer: Tokenizer?
+  private let modelFiles: [(name: String, bytes: [UInt8])]
+
+  /// Takes an update that is due first. The tensors are the trainer's own: `copied`.
+  package init(
+    of trainer: Trainer, arguments: [String] = [], tokenizer: Tokenizer? = nil,
+    modelFiles: [(name: String, bytes: [UInt8])] = []
+  ) {
+    trainer.state.finishUpdate()
+    step = trainer.progress.step
+    validationLoss = trainer.progress.validationLoss
+    state = RunState.text(trainer, arguments: arguments)
+    parameters = trainer.model.parameters
+    slots = trainer.state.slots.filter { trainer.options.optimizer.slots.contains($0.key) }
+    (self.tokenizer, self.modelFiles) = (tokenizer, modelFiles)
+  }
+
+  private init(_ other: RunSnapshot, parameters: ParameterTensors, slots: [String: ParameterTensors]) {
+    (step, validationLoss, state) = (other.step, other.validationLoss, other.state)
+    (tokenizer, modelFiles) = (other.tokenizer, other.modelFiles)
+    (self.parameters, self.slots) = (parameters, slots)
+  }
+
+  /// The same with tensors of its own, which training does not change.
+  ///
+  /// - Throws: `MemoryError` where there is no room for them.
+  /// - Complexity: bound by memory: 8 bytes a parameter, and as many for each slot.
+  package func copied(context: ExecutionContext) throws(MemoryError) -> RunSnapshot {
+    func copy(_ tensors: ParameterTensors) throws(MemoryError) -> ParameterTensors {
+      let copy = try ParameterTensors(tensors.configuration, what: "a copy for writing beside training")
+      Conversion.forward(tensors.all, y: copy.all, context: context)
+      return copy
+    }
+    var slots: [String: ParameterTensors] = [:]
+    for (name, tensors) in self.slots { slots[name] = try copy(tensors) }
+    return RunSnapshot(self, parameters: try copy(parameters), slots: slots)
+  }
+
+  /// - Parameter context: whose threads transpose.
+  /// - Throws: `FormatError`; there is nothing at `path` then, unless its removal was all that succeeded.
+  package func write(to path: String, context: ExecutionContext) throws(FormatError) {
+    let directory = try writing { () throws(FileError) in try AtomicDirectory(path: path) }
+    let temporary = directory.temporaryPath
+    let model = temporary + "/" + RunStep.modelName
+    try Checkpoint.write(parameters, to: model, as: .huggingFace(.float32), context: context)
+    let tokenizerNames = try writeTokenizer(to: model)
+    try OptimizerFile.write(
+      slots, of: parameters.configuration, to: temporary + "/" + OptimizerFile.fileName)
+    try Self.write(state, to: temporary + "/" + RunState.fileName)
+    try Self.write(
+      RunManifest.text(
+        RunStep.files + tokenizerNames.map { RunStep.modelName + "/" + $0 }, in: temporary),
+      to: temporary + "/" + RunManifest.fileName)
+    do throws(FileError) {
+      // A damaged one of this number.
+      try RunDirectory.remove(path)
+      try directory.commit()
+    } catch { throw .file(error) }
+  }
+
+  /// - Returns: the names of the files.
+  private func writeTokenizer(to model: String) throws(FormatError) -> [String] {
+    for (name, bytes) in modelFiles { try Self.write(bytes, to: model + "/" + name) }
+    let names = modelFiles.map(\.name)
+    let name = "gpt2_tokenizer.bin"
+    guard let tokenizer, !names.contains(name) else { return names }
+    do { try tokenizer.writeLLM(to: model + "/" + name) } catch .mismatch { return names }
+    return names + [name]
+  }
+
+  private static func write(_ text: String, to path: String) throws(FormatError) {
+    try write(Array(text.utf8), to: path)
+  }
+
+  private static func write(_ bytes: [UInt8], to path: String) throws(FormatError) {
+    try writing { () throws(FileError) in
+      var file = try AtomicFile(path: path)
+      try file.write(bytes)
+      try file.commit()
+    }
+  }
+}
