@@ -30,7 +30,9 @@ public final class Run {
   /// The validation losses of the steps that are there and not known to be damaged.
   private var kept: [Int: Float?] = [:]
   /// A save that goes on beside training.
-  private var begun: (step: Int, validationLoss: Float?, task: BackgroundTask<Result<Void, FormatError>>)?
+  private var begun: BackgroundTask<Result<Void, FormatError>>?
+  /// What is or was written beside training; its memory serves the next one.
+  private var copy: RunSnapshot?
 
   /// Makes the directory where it is missing, takes its lock, and removes what writers that were killed left behind.
   ///
@@ -110,7 +112,7 @@ public final class Run {
     do { try snapshot.write(to: path(ofStep: snapshot.step), context: trainer.model.context) } catch {
       throw .format(error)
     }
-    try keep(snapshot.step, validationLoss: snapshot.validationLoss)
+    try keep(snapshot)
     return path(ofStep: snapshot.step)
   }
 
@@ -119,16 +121,18 @@ public final class Run {
   /// Where memory has no room for a copy it saves at once, as `save` does.
   ///
   /// - Throws: as `save`.
-  /// - Complexity: copies what `save` writes. Until it is written, that much memory is taken, and time of one processor.
+  /// - Complexity: copies what `save` writes. That much memory is taken as long as the run lives, and time of one
+  ///   processor until it is written.
   public func beginSaving(_ trainer: Trainer) throws(RunError) {
     try finishSaving()
     guard let snapshot = try snapshot(trainer) else { return }
-    guard let copy = try? snapshot.copied(context: trainer.model.context) else {
+    copy = try? snapshot.copied(reusing: copy, context: trainer.model.context)
+    guard let copy else {
       try save(trainer)
       return
     }
     let (path, instructionSet) = (self.path(ofStep: copy.step), trainer.model.context.instructionSet)
-    let task = BackgroundTask { () -> Result<Void, FormatError> in
+    begun = BackgroundTask { () -> Result<Void, FormatError> in
       do throws(FormatError) {
         let context = try FormatError.wrapping { () throws(MemoryError) in
           try ExecutionContext(threads: 1, instructionSet: instructionSet)
@@ -136,24 +140,23 @@ public final class Run {
         return .success(try copy.write(to: path, context: context))
       } catch { return .failure(error) }
     }
-    begun = (copy.step, copy.validationLoss, task)
   }
 
   /// Whether a save that was begun is still being written.
-  public var isSaving: Bool { begun.map { !$0.task.isFinished } ?? false }
+  public var isSaving: Bool { begun.map { !$0.isFinished } ?? false }
 
   /// Waits for the save that was begun last, if it has not ended, and removes what is not kept any longer.
   ///
   /// - Throws: as `save`.
   public func finishSaving() throws(RunError) {
-    guard let begun else { return }
+    guard let begun, let copy else { return }
     self.begun = nil
-    if case .failure(let error) = begun.task.value() { throw .format(error) }
-    try keep(begun.step, validationLoss: begun.validationLoss)
+    if case .failure(let error) = begun.value() { throw .format(error) }
+    try keep(copy)
   }
 
   // The lock is held for as long as anything is written.
-  deinit { _ = begun?.task.value() }
+  deinit { _ = begun?.value() }
 
   /// nil where the step is kept already.
   private func snapshot(_ trainer: Trainer) throws(RunError) -> RunSnapshot? {
@@ -171,8 +174,8 @@ public final class Run {
     kept.compactMap { step, loss in loss.map { (step, $0) } }.min { ($0.1, $0.0) < ($1.1, $1.0) }?.0
   }
 
-  private func keep(_ step: Int, validationLoss: Float?) throws(RunError) {
-    kept[step] = .some(validationLoss)
+  private func keep(_ snapshot: RunSnapshot) throws(RunError) {
+    kept[snapshot.step] = .some(snapshot.validationLoss)
     do { try removeOld() } catch { throw RunError(error) }
   }
 

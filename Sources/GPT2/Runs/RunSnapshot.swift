@@ -7,8 +7,8 @@ package struct RunSnapshot: Sendable {
   let step: Int
   let validationLoss: Float?
   private let state: String
-  private let parameters: ParameterTensors
-  private let slots: [String: ParameterTensors]
+  private var parameters: ParameterTensors
+  private var slots: [String: ParameterTensors]
   private let tokenizer: Tokenizer?
   private let modelFiles: [(name: String, bytes: [UInt8])]
 
@@ -26,25 +26,34 @@ package struct RunSnapshot: Sendable {
     (self.tokenizer, self.modelFiles) = (tokenizer, modelFiles)
   }
 
-  private init(_ other: RunSnapshot, parameters: ParameterTensors, slots: [String: ParameterTensors]) {
-    (step, validationLoss, state) = (other.step, other.validationLoss, other.state)
-    (tokenizer, modelFiles) = (other.tokenizer, other.modelFiles)
-    (self.parameters, self.slots) = (parameters, slots)
-  }
-
   /// The same with tensors of its own, which training does not change.
   ///
+  /// - Parameter spare: a copy of the same run that nobody reads any longer, whose memory is taken.
   /// - Throws: `MemoryError` where there is no room for them.
-  /// - Complexity: bound by memory: 8 bytes a parameter, and as many for each slot.
-  package func copied(context: ExecutionContext) throws(MemoryError) -> RunSnapshot {
-    func copy(_ tensors: ParameterTensors) throws(MemoryError) -> ParameterTensors {
-      let copy = try ParameterTensors(tensors.configuration, what: "a copy for writing beside training")
-      Conversion.forward(tensors.all, y: copy.all, context: context)
-      return copy
+  /// - Complexity: bound by memory: 8 bytes a parameter, and as many for each slot. Memory that is new costs several
+  ///   times that at its first use.
+  package func copied(reusing spare: RunSnapshot? = nil, context: ExecutionContext) throws(MemoryError)
+    -> RunSnapshot
+  {
+    var copy = self
+    copy.parameters = try Self.copy(parameters, reusing: spare?.parameters, context)
+    for (name, tensors) in slots {
+      copy.slots[name] = try Self.copy(tensors, reusing: spare?.slots[name], context)
     }
-    var slots: [String: ParameterTensors] = [:]
-    for (name, tensors) in self.slots { slots[name] = try copy(tensors) }
-    return RunSnapshot(self, parameters: try copy(parameters), slots: slots)
+    return copy
+  }
+
+  private static func copy(
+    _ tensors: ParameterTensors, reusing spare: ParameterTensors?, _ context: ExecutionContext
+  ) throws(MemoryError) -> ParameterTensors {
+    let copy: ParameterTensors
+    if let spare, spare.configuration == tensors.configuration {
+      copy = spare
+    } else {
+      copy = try ParameterTensors(tensors.configuration, what: "a copy for writing beside training")
+    }
+    Conversion.forward(tensors.all, y: copy.all, context: context)
+    return copy
   }
 
   /// - Parameter context: whose threads transpose.
