@@ -86,7 +86,10 @@ struct OptimizerOptions: ParsableArguments {
     if nesterov, momentum == 0 {
       throw ValidationError("--nesterov needs a --momentum above 0, found 0: leave one of them out")
     }
-    // What would have no effect was meant to have one.
+  }
+
+  /// - Throws: `ValidationError` for an option that would have no effect and was meant to have one.
+  func checkCombination() throws {
     if decay != nil, weightDecay == nil {
       throw ValidationError(
         "--decay says what --weight-decay shrinks, found none: give --weight-decay, often 0.1")

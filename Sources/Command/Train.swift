@@ -35,17 +35,23 @@ struct Train: ParsableCommand {
   @OptionGroup(title: "Execution") var execution: ExecutionOptions
 
   func validate() throws {
-    // The lowest rate is compared with the largest default: which one holds is known once files are looked for.
-    var defaults = TrainingOptions()
-    defaults.optimizer.learningRate =
-      BuiltInTraining.options(BuiltInCorpus(trainingLines: 0, validationLines: 0)).optimizer.learningRate
-    _ = try trainingOptions(defaults: defaults)
+    // What is given anew goes together with what was saved.
+    if !saving.resume { try checkCombination() }
     guard let context = try model.configuration()?.maximumSequenceLength else { return }
     let length = loop.sequenceLength ?? Self.sequenceLength
     guard length <= context else {
       throw ValidationError(
         "--sequence-length should be at most the model's context of \(context), but is \(length)")
     }
+  }
+
+  private func checkCombination() throws {
+    try optimizer.checkCombination()
+    // The lowest rate is compared with the largest default: which one holds is known once files are looked for.
+    var defaults = TrainingOptions()
+    defaults.optimizer.learningRate =
+      BuiltInTraining.options(BuiltInCorpus(trainingLines: 0, validationLines: 0)).optimizer.learningRate
+    _ = try trainingOptions(defaults: defaults)
   }
 
   static let batchSize = 4
@@ -64,6 +70,7 @@ struct Train: ParsableCommand {
     if !found.damages.isEmpty { Console.printWarning("\(step.path) is whole and used instead") }
     let merged = SavedArguments.merged(saved: step.arguments, given: arguments)
     let resumed = try Self.parse(merged)
+    try resumed.checkCombination()
     try resumed.checkModel(of: step)
     try resumed.resume(step, run, arguments: merged)
   }
@@ -97,6 +104,7 @@ struct Train: ParsableCommand {
 
   /// - Parameter run: opened already where it is to be resumed and has nothing yet.
   private func begin(_ run: Run?, arguments: [String]) throws {
+    try checkCombination()
     try saving.checkOutput()
     var session = try prepare(resuming: nil)
     var run = run

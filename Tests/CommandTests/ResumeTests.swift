@@ -111,6 +111,28 @@ import Testing
     }
   }
 
+  /// Options given anew are judged beside those that were saved.
+  @Test func theLowestRateGoesWithTheSavedSchedule() throws {
+    try TemporaryDirectory.with { directory in
+      let saved = ["--schedule", "linear", "--learning-rate", "1e-3"]
+      let first = try Executable.run(
+        TrainCase.savedArguments(steps: 2, saveEvery: 100) + saved, in: directory)
+      #expect(first.exitCode == 0, "\(first.errors)")
+      let resume = ["train", "--save", "run", "--resume", "--steps", "4", "--min-learning-rate"]
+      let above = try Executable.run(resume + ["2e-3"], in: directory)
+      #expect(above.exitCode == 64 && above.errors.contains("--min-learning-rate"), "\(above.errors)")
+      let log = ["--log", "log.jsonl"]
+      let second = try Executable.run(resume + ["5e-4"] + log, in: directory)
+      #expect(second.exitCode == 0, "\(second.errors)")
+      let text = try String(contentsOf: directory.appending(path: "log.jsonl"), encoding: .utf8)
+      #expect(text.contains("\"min_learning_rate\":0.0005"), "\(text)")
+      // A constant rate still has no lowest.
+      let constant = try Executable.run(resume + ["5e-4", "--schedule", "constant"], in: directory)
+      #expect(
+        constant.exitCode == 64 && constant.errors.contains("schedule that falls"), "\(constant.errors)")
+    }
+  }
+
   @Test func theBuiltInCorpusResumesToo() throws {
     try TemporaryDirectory.with { directory in
       let options = [
