@@ -78,6 +78,7 @@ let package = Package(
         "Terminal", "GPT2", "Operators", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),
-    .testTarget(name: "CommandTests", dependencies: ["TestSupport", "Command"], swiftSettings: safe),
+    .testTarget(
+      name: "CommandTests", dependencies: ["TestSupport", "Command"], swiftSettings: safe),
   ]
 )

@@ -103,8 +103,8 @@ extension Session {
         name: "layer norm forward", cost: cost(rows * channels, flop: 8, bytes: 8),
         run: {
           LayerNorm.forward(
-            tensors.matrix("x"), weight: tensors["weight"], bias: tensors["bias"], y: tensors.matrix("y"),
-            mean: tensors["mean"], rstd: tensors["rstd"], context: context)
+            tensors.matrix("x"), weight: tensors["weight"], bias: tensors["bias"], epsilon: 1e-5,
+            y: tensors.matrix("y"), mean: tensors["mean"], rstd: tensors["rstd"], context: context)
         }, plain: plain.forward),
       OperatorCase(
         // Reads dout, x and dx, writes dx.

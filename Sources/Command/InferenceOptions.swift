@@ -22,8 +22,7 @@ struct InferenceOptions: ParsableArguments {
       valueName: "file"))
   var tokenizer: String?
 
-  @Option(parsing: .unconditional, help: "The feed-forward block's non-linearity; gelu is GPT-2's.")
-  var activation: Activation = .gelu
+  @OptionGroup var function: FunctionOptions
 
   @OptionGroup var execution: ExecutionOptions
 
@@ -56,7 +55,7 @@ struct InferenceOptions: ParsableArguments {
   /// A network without parameters yet: what memory cannot hold is refused before they are read.
   func network(_ source: Checkpoint) throws -> Network {
     try Network(
-      configuration: source.configuration, activation: activation,
+      configuration: source.configuration, activation: function.activation,
       memory: MemoryOptions(placement: try execution.placement()), context: try execution.context())
   }
 }

@@ -32,7 +32,7 @@ struct Inspect: ParsableCommand {
     case .tokens: try describe(try TokenFile(path: path), kind: "llm.c data file, version 1, uint16")
     case .hellaSwag:
       describe(try HellaSwagFile(path: path, encoder: nil))
-    case nil where SafetensorsFile.isLikely(path: path): describe(try SafetensorsFile(path: path))
+    case nil where FileKind.detect(path: path) == .safetensors: describe(try SafetensorsFile(path: path))
     case nil:
       switch try JSONFileKind.detect(path: path) {
       case .manifest: try describe(try DataManifest(path: path))

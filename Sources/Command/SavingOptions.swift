@@ -105,6 +105,13 @@ struct SavingOptions: ParsableArguments {
     }
   }
 
+  /// Refuses an output whose format cannot hold the model.
+  ///
+  /// - Throws: `FormatError`.
+  func checkOutput(of configuration: Configuration) throws {
+    if let output { try format.check(configuration, path: output) }
+  }
+
   /// For the header.
   var summary: String {
     var parts: [String] = []

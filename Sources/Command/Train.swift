@@ -119,6 +119,7 @@ struct Train: ParsableCommand {
     run?.modelFiles = try data.tokenizerFiles(of: session.source)
     session.run = run
     session.saving = saving
+    try saving.checkOutput(of: session.model.configuration)
     try session.prepare()
     // Last, so that what was refused leaves no empty file behind.
     let log: TrainingLog?
@@ -181,7 +182,7 @@ struct Train: ParsableCommand {
     _ configuration: Configuration, _ options: TrainingOptions, batchSize: Int, sequenceLength: Int
   ) throws -> Model {
     let made = try Model(
-      configuration: configuration, activation: model.activation, placement: try execution.placement(),
+      configuration: try model.applied(to: configuration), placement: try execution.placement(),
       context: try execution.context())
     made.recomputation =
       loop.recompute

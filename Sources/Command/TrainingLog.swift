@@ -55,6 +55,7 @@ struct TrainingLog {
       ("context", .integer(configuration.maximumSequenceLength)),
       ("parameters", .integer(ModelText.usedParameterCount(configuration))),
       ("activation", .text(session.model.activation.rawValue)),
+      ("layer_norm_epsilon", .double(configuration.layerNormEpsilon)),
       ("training_data", paths(session.training)), ("training_tokens", .integer(session.training.tokenCount)),
       ("validation_data", paths(session.validation)),
       ("validation_tokens", .integer(session.validation?.tokenCount ?? 0)),

@@ -31,8 +31,7 @@ struct Verify: ParsableCommand {
     help: ArgumentHelp("The llm.c debug state that was made with it.", valueName: "file"))
   var debugState: String
 
-  @Option(parsing: .unconditional, help: "The feed-forward block's non-linearity.")
-  var activation: Activation = .gelu
+  @OptionGroup var function: FunctionOptions
 
   @OptionGroup(title: "Execution") var execution: ExecutionOptions
 
@@ -41,7 +40,8 @@ struct Verify: ParsableCommand {
     let state = try DebugState(path: debugState, configuration: checkpoint.configuration)
     let context = try execution.context()
     let model = try Model(
-      configuration: checkpoint.configuration, activation: activation, placement: try execution.placement(),
+      configuration: checkpoint.configuration, activation: function.activation,
+      placement: try execution.placement(),
       context: context)
     try model.reserve(batchSize: state.batchSize, sequenceLength: state.sequenceLength, sampleLength: 0)
     checkpoint.load(into: model.parameters, context: context)

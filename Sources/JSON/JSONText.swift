@@ -1,5 +1,5 @@
 /// A JSON value to be written, whose objects keep the order of their members.
-package enum JSONText {
+package enum JSONText: Sendable {
   case null
   case boolean(Bool)
   case text(String?)
@@ -8,6 +8,8 @@ package enum JSONText {
   /// With all digits: the shortest that give the same number back. null where it is not finite.
   case float(Float)
   case double(Double)
+  /// By its digits.
+  case number(String)
   case array([JSONText])
   case object([(String, JSONText)])
 
@@ -20,6 +22,7 @@ package enum JSONText {
     case .integer(let number): "\(number)"
     case .unsigned(let number): "\(number)"
     case .float(let number): number.isFinite ? "\(number)" : "null"
+    case .number(let digits): digits
     case .double(let number): number.isFinite ? "\(number)" : "null"
     case .array(let values): "[" + values.map(\.encoded).joined(separator: ",") + "]"
     case .object(let members):

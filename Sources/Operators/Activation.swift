@@ -4,6 +4,8 @@ import Machine
 public enum Activation: String, CaseIterable, Sendable {
   /// ½x·(1 + tanh(√(2/π)·(x + 0.044715x³))): GPT-2's.
   case gelu
+  /// x·Φ(x) = ½x·(1 + erf(x/√2)), which tanh approximates: what Hugging Face calls "gelu".
+  case geluErf = "gelu-erf"
   /// x·(½ + 0.35849124x + 0.05037353x³ + 0.00625x⁵): departs from GPT-2 beyond |x| ≈ ½.
   case geluQuintic = "gelu-quintic"
 
@@ -12,7 +14,8 @@ public enum Activation: String, CaseIterable, Sendable {
   /// - Parameters:
   ///   - x: (count).
   ///   - y: (count), overwritten; may be x.
-  /// - Accuracy: a few ulp of |y| where x > −1; for GELU 6ε·2|u| of |y| more towards the negative tail, where y → 0.
+  /// - Accuracy: a few ulp of |y| where x > −1; towards the negative tail, where y → 0, 6ε·2|u| of |y| more with tanh and
+  ///   ε·x²/2 with erf.
   ///   `ActivationTests` derives and enforces the bound.
   /// - Complexity: ≈ 30 FLOP and 8 bytes an element.
   /// - SeeAlso: Hendrycks, Gimpel 2016, arXiv:1606.08415.

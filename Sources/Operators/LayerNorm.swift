@@ -1,6 +1,6 @@
 import Machine
 
-/// Layer normalisation over channels, ε = 1e-5.
+/// Layer normalisation over channels.
 public enum LayerNorm {
   /// Rows whose contributions to dweight and dbias are summed together: fixed, because it decides the sum's order.
   static let rowsPerBlock = 32
@@ -12,6 +12,7 @@ public enum LayerNorm {
   /// - Parameters:
   ///   - x: (R, C).
   ///   - weight, bias: (C).
+  ///   - epsilon: ε > 0, GPT-2's is 1e-5.
   ///   - y: (R, C), overwritten.
   ///   - mean, rstd: (R), kept for the backward pass.
   /// - Precondition: C > 0; matrices are dense; y does not overlap x. Allocates no tensor memory; never throws.
@@ -19,14 +20,15 @@ public enum LayerNorm {
   /// - Complexity: ≈ 8·R·C FLOP; 8·R·C bytes moved.
   /// - SeeAlso: Ba, Kiros, Hinton 2016, arXiv:1607.06450.
   public static func forward(
-    _ x: Matrix, weight: Tensor, bias: Tensor, y: Matrix, mean: Tensor, rstd: Tensor,
+    _ x: Matrix, weight: Tensor, bias: Tensor, epsilon: Float, y: Matrix, mean: Tensor, rstd: Tensor,
     context: ExecutionContext
   ) {
     check(x, y, perColumn: (weight, bias), perRow: (mean, rstd))
     let kernels = context.kernels
     context.perform(
       .blocks(of: context.blockSize(x.rows, least: 8), in: x.rows) { range, _ in
-        kernels.layerNormForward(x, weight: weight, bias: bias, rows: range, y: y, mean: mean, rstd: rstd)
+        kernels.layerNormForward(
+          x, weight: weight, bias: bias, epsilon: epsilon, rows: range, y: y, mean: mean, rstd: rstd)
       })
   }
 

@@ -121,7 +121,8 @@ public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
   func normalise(_ input: [Scalar], _ name: String) -> ReferenceLayerNorm.Output<Scalar> {
     ReferenceLayerNorm.forward(
       input, weight: parameter(name + "w"), bias: parameter(name + "b"),
-      rows: input.count / configuration.channels, channels: configuration.channels)
+      rows: input.count / configuration.channels, channels: configuration.channels,
+      epsilon: Scalar(configuration.layerNormEpsilon))
   }
 
   @inlinable

@@ -12,9 +12,13 @@ public struct ReferenceConfiguration: Equatable, Sendable {
   public var heads: Int
   /// C, the width of the residual stream.
   public var channels: Int
+  /// ε of layer normalisation.
+  public var layerNormEpsilon: Double
 
   public init(
-    maximumSequenceLength: Int, vocabulary: Int, paddedVocabulary: Int, layers: Int, heads: Int, channels: Int
+    maximumSequenceLength: Int, vocabulary: Int, paddedVocabulary: Int, layers: Int, heads: Int,
+    channels: Int,
+    layerNormEpsilon: Double = 1e-5
   ) {
     self.maximumSequenceLength = maximumSequenceLength
     self.vocabulary = vocabulary
@@ -22,6 +26,7 @@ public struct ReferenceConfiguration: Equatable, Sendable {
     self.layers = layers
     self.heads = heads
     self.channels = channels
+    self.layerNormEpsilon = layerNormEpsilon
   }
 
   /// The sixteen parameter tensors in the order of a checkpoint of llm.c.

@@ -78,7 +78,8 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
     }
     pass.last = stream
     pass.norm = ReferenceLayerNorm.forward(
-      stream, weight: parameter("lnfw"), bias: parameter("lnfb"), rows: inputs.count, channels: C)
+      stream, weight: parameter("lnfw"), bias: parameter("lnfb"), rows: inputs.count, channels: C,
+      epsilon: Scalar(configuration.layerNormEpsilon))
     let logits = ReferenceLinear.forward(
       pass.norm.output, weight: parameter("wte"), bias: nil, rows: inputs.count, inputChannels: C,
       outputChannels: Vp)

@@ -88,11 +88,12 @@ import Testing
 
   @Test(arguments: [
     ("\"gelu_new\"", "\"relu\"", "activation_function", "'relu'"),
-    ("\"gelu_new\"", "\"gelu\"", "activation_function", "'gelu'"),
+    ("\"gelu_new\"", "\"gelu_10\"", "activation_function", "'gelu_10'"),
     ("\"gelu_new\"", "3", "activation_function", "3"),
     ("\"gpt2\"", "\"llama\"", "model_type", "'llama'"),
-    ("1e-05", "1e-06", "layer_norm_epsilon", "1e-06"), ("1e-05", "\"x\"", "layer_norm_epsilon", "'x'"),
-    ("\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false", "tie_word_embeddings", "false"),
+    ("1e-05", "0", "epsilon of layer normalisation", "0.0"), ("1e-05", "1e-50", "epsilon", "1e-50"),
+    ("1e-05", "1e40", "epsilon", "1e+40"), ("1e-05", "\"x\"", "layer_norm_epsilon", "'x'"),
+    ("\"tie_word_embeddings\": true", "\"tie_word_embeddings\": 1", "tie_word_embeddings", "1"),
     ("\"tie_word_embeddings\"", "\"scale_attn_by_inverse_layer_idx\"", "scale_attn_by_inverse", "true"),
     ("\"n_layer\": 2", "\"n_layer\": \"2\"", "n_layer", "'2'"),
     ("\"n_layer\": 2", "\"n_layer\": 2.0", "n_layer", "2.0"),
@@ -187,17 +188,17 @@ import Testing
     expectRefusal(try convert(weight) { $0[$1].shape.reverse() }, weight, "[12, 48]", "[48, 12]")
     expectRefusal(try convert(weight) { $0[$1].shape = [576] }, weight, "the shape", "[576]")
     expectRefusal(try convert(weight) { $0[$1].type = "I32" }, weight, "the dtype", "I32")
-    expectRefusal(
-      try convert(weight) {
-        $0[$1].type = "F64"
-        $0[$1].bytes += $0[$1].bytes
-      }, weight, "the dtype", "F64")
     expectRefusal(try convert(weight) { $0[$1].name = "score.weight" }, weight, "missing")
     expectRefusal(
       try convert(weight) {
         $0.append($0[$1])
-        $0[$0.count - 1].name = "score.weight"
+        $0[$0.count - 1].name = "transformer.score.weight"
       }, "score.weight", "unknown")
+    expectRefusal(
+      try convert(weight) {
+        $0.append($0[$1])
+        $0[$0.count - 1].name = "lm_head.bias"
+      }, "lm_head.bias", "unknown")
     expectRefusal(
       try convert(weight) {
         $0.append($0[$1])

@@ -80,13 +80,14 @@ import Testing
   }
 
   /// Far out GELU is x or 0 and its slope 1 or 0, however large x³ becomes.
-  @Test func saturates() throws {
-    let x: [Float] = [13, -13, 1e10, -1e10, 1e15, -1e15, 3e38, -3e38]
+  @Test(arguments: [Activation.gelu, .geluErf]) func saturates(_ activation: Activation) throws {
+    let x: [Float] = [16, -16, 1e10, -1e10, 1e15, -1e15, 3e38, -3e38]
     for (set, outputs) in try everywhere({ place in
       let (y, dx) = (try place.output(x.count), try place.output(x.count))
-      try Activation.gelu.forward(place.input(x), y: y, context: place.context)
+      try activation.forward(place.input(x), y: y, context: place.context)
       try place.gradientProduct(
-        x.map { _ in 1 }, dx: dx, epilogue: .slope(.gelu, input: place.input(x).matrix(columns: x.count)))
+        x.map { _ in 1 }, dx: dx, epilogue: .slope(activation, input: place.input(x).matrix(columns: x.count))
+      )
       return ["y": y.array(), "dx": dx.array()]
     }) {
       #expect(outputs["y"] == x.map { max($0, 0) }, "y on \(set)")
@@ -109,11 +110,32 @@ extension Activation {
     return (1 / (1 + e), (1 + rounded(2)) / (1 - share) - 1)
   }
 
+  /// Q(a) = 1 − Φ(a)
+  static func tail(_ a: Double) -> Double { 0.5 * erfc(a / 2.0.squareRoot()) }
+
+  /// The relative errors of exp(−a²/2), of Q(a) over that, and of their product, as templates/gelu.h computes them.
+  ///
+  /// s = (a − k)/(a + k) passes 4 roundings, to which P reacts 0.9-fold; the polynomial is off by 2.4e-8 and its
+  /// multiply-adds by Σ(i + 1)·|cᵢsⁱ| ≤ 4·P roundings; 1/(a + k) rounds twice, and the product with it once. a² rounds
+  /// once, before an exp of its half.
+  static func tailBound(_ a: Double) -> (gaussian: Double, ratio: Double, product: Double) {
+    let polynomial = (1 + 2.4e-8) * (1 + 0.9 * rounded(4)) * (1 + 4 * rounded(1))
+    let ratio = polynomial * (1 + rounded(3)) - 1
+    let gaussian = exp(rounded(1) * a * a / 2) * (1 + exponentialError) - 1
+    return (gaussian, ratio, (1 + gaussian) * (1 + ratio) * (1 + rounded(1)) - 1)
+  }
+
   func forwardBound(_ x: Double, y: Double) -> Double {
     switch self {
     case .gelu:
       // ½x·(1 + tanh u) of the oracle cancels for x < 0, to an error of a few 2⁻⁵³ of x.
       return abs(y) * Activation.sigmoidBound(x).relative + abs(x) * (0x1p-51 + 0x1p-127) + underflow
+    case .geluErf:
+      // max(x, 0) − a·Q, a = |x|: Q's error and one rounding. The oracle's erfc takes an argument that is rounded.
+      let a = min(abs(x), 15)
+      let product = a * Activation.tail(a)
+      let error = product * Activation.tailBound(a).product + a * underflow
+      return error + epsilon * (abs(y) + error) + abs(y) * (1 + a * a) * 0x1p-51 + underflow
     case .geluQuintic:
       // The longest way is that of the term in x⁵: its constant, two squares, and four operations on the way out.
       let (a, b, c) = (0.35849124 * abs(x), 0.05037353 * pow(abs(x), 3), 0.00625 * pow(abs(x), 5))
@@ -146,6 +168,20 @@ extension Activation {
         sigmoid * relative + steepness * sigmoid * (complement * (product - 1) + complementError * product)
         + steepness * 0x1p-51 + (1 + steepness) * 0x1p-127
       return (slope, error + epsilon * (slope + error))
+    case .geluErf:
+      // d = e·(R − a/√2π), of which one constant is rounded: R's error and the constant's, the multiply-add, e's error,
+      // the product. For x ≥ 0 1 − 2d rounds once, and so does what that is added to.
+      let a = min(abs(x), 15)
+      let gaussian = exp(-a * a / 2)
+      let (ratio, density) = (Activation.tail(a) / gaussian, a / (2 * Double.pi).squareRoot())
+      let bound = Activation.tailBound(a)
+      let difference = abs(ratio - density)
+      var inner = ratio * bound.ratio + density * rounded(1)
+      inner += epsilon * (difference + inner)
+      var error = gaussian * (inner * (1 + bound.gaussian) + difference * bound.gaussian)
+      error += epsilon * (gaussian * difference + error) + underflow
+      let sum = 2 * epsilon * (1 + slope + 2 * error)
+      return (slope, error + (x < 0 ? 0 : sum) + (1 + a * a) * 0x1p-51)
     case .geluQuintic:
       let (a, b, c) = (0.71698248 * abs(x), 0.20149412 * pow(abs(x), 3), 0.0375 * pow(abs(x), 5))
       return (slope, rounded(7) * (0.5 + a + b + c))

@@ -29,20 +29,22 @@ import Testing
     }
   }
 
-  @Test(arguments: Size.ragged) func forward(_ size: Size) throws {
+  /// GPT-2's ε, and one that is no smaller than the variance.
+  @Test(arguments: Size.ragged, [1e-5, 2]) func forward(_ size: Size, epsilon: Double) throws {
     let operands = Operands(size, seed: 7)
     let results = try everywhere { place in
       let y = try place.output(operands.x.count)
       let (mean, rstd) = (try place.output(size.rows), try place.output(size.rows))
       try LayerNorm.forward(
         place.input(operands.x).matrix(columns: size.channels), weight: place.input(operands.weight),
-        bias: place.input(operands.bias), y: y.matrix(columns: size.channels), mean: mean, rstd: rstd,
+        bias: place.input(operands.bias), epsilon: Float(epsilon),
+        y: y.matrix(columns: size.channels), mean: mean, rstd: rstd,
         context: place.context)
       return ["y": y.array(), "mean": mean.array(), "rstd": rstd.array()]
     }
     let expected = ReferenceLayerNorm.forward(
       doubles(operands.x), weight: doubles(operands.weight), bias: doubles(operands.bias), rows: size.rows,
-      channels: size.channels)
+      channels: size.channels, epsilon: Double(Float(epsilon)))
     let bounds = ForwardBounds(operands, size, expected)
     for (set, outputs) in results {
       expect(outputs["mean"], near: expected.mean, within: bounds.mean, "mean on \(set)")
@@ -55,7 +57,7 @@ import Testing
   ///
   ///     |μ̂ − μ| ≤ δμ, the sum's roundings and the division's of mean|x|
   ///     Σ(x − μ̂)²/C = σ² + (μ̂ − μ)²; x − μ̂ is rounded once and squared, then the sum, the division, + ε
-  ///     |v̂ − v| ≤ r·v for v = σ² + 1e-5, itself rounded once; ρ̂: √ and division round once each
+  ///     |v̂ − v| ≤ r·v for v = σ² + ε, itself rounded once; ρ̂: √ and division round once each
   ///     n̂ = (x − μ̂)·ρ̂ rounds twice and is off by δμ·ρ; ŷ = n̂·weight + bias rounds once
   private struct ForwardBounds {
     var mean: [Double] = []

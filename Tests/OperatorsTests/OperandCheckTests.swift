@@ -119,13 +119,15 @@ private func tokens(_ ids: [Int32], below bound: Int) throws -> BoundedIntegers 
       let context = try ExecutionContext(threads: 1)
       let padded = try Matrix(tensor(8), rows: 2, columns: 3, rowStride: 5)
       try LayerNorm.forward(
-        padded, weight: tensor(3), bias: tensor(3), y: padded, mean: tensor(2), rstd: tensor(2),
+        padded, weight: tensor(3), bias: tensor(3), epsilon: 1e-5, y: padded, mean: tensor(2),
+        rstd: tensor(2),
         context: context)
     }
     await #expect(processExitsWith: trap, "too few means") {
       let context = try ExecutionContext(threads: 1)
       try LayerNorm.forward(
-        matrix(2, 3), weight: tensor(3), bias: tensor(3), y: matrix(2, 3), mean: tensor(1), rstd: tensor(2),
+        matrix(2, 3), weight: tensor(3), bias: tensor(3), epsilon: 1e-5, y: matrix(2, 3), mean: tensor(1),
+        rstd: tensor(2),
         context: context)
     }
     await #expect(processExitsWith: trap, "queries and keys without values") {

@@ -39,6 +39,10 @@ import Testing
     // tanh u = (1 − e^(−2u)) / (1 + e^(−2u)), so that f(x) = x / (1 + e^(−2u)).
     let u = (2 / Double.pi).squareRoot() * 1.044715
     #expect(abs(ReferenceGELU.tanh.value(1.0) - 1 / (1 + exp(-2 * u))) <= rounding)
+    // Φ(1) = 0.8413447460685429, φ(1) = 0.24197072451914337.
+    #expect(abs(ReferenceGELU.erf.value(1.0) - 0.8413447460685429) <= rounding)
+    #expect(abs(ReferenceGELU.erf.value(-1.0) - (0.8413447460685429 - 1)) <= rounding)
+    #expect(abs(ReferenceGELU.erf.derivative(1.0) - 1.0833154705876863) <= rounding)
     // The polynomial by hand: 0.5 + 0.35849124 + 0.05037353 + 0.00625.
     #expect(abs(ReferenceGELU.quintic.value(1.0) - 0.91511477) <= rounding)
     #expect(ReferenceGELU.quintic.value(0.0) == 0 && ReferenceGELU.quintic.derivative(0.0) == 0.5)

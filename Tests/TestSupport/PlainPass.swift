@@ -60,6 +60,7 @@ extension Activation {
   public var plain: ReferenceGELU {
     switch self {
     case .gelu: .tanh
+    case .geluErf: .erf
     case .geluQuintic: .quintic
     }
   }

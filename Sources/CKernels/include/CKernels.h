@@ -34,8 +34,10 @@ typedef enum {
   CK_NO_EPILOGUE,
   CK_ADD,                 // C += operand
   CK_GELU,                // result = gelu(C)
+  CK_GELU_ERF,
   CK_GELU_QUINTIC,
   CK_GELU_SLOPE,          // C *= gelu'(operand)
+  CK_GELU_ERF_SLOPE,
   CK_GELU_QUINTIC_SLOPE
 } ck_epilogue;
 
@@ -108,12 +110,13 @@ typedef struct ck_kernels {
                           float *keys, float *values);
   void (*attention_decode)(const ck_attention_decode *, float *scratch);
 
-  void (*layer_norm_forward)(const float *x, const float *weight, const float *bias, long rows, long c,
-                             float *y, float *mean, float *rstd);
+  void (*layer_norm_forward)(const float *x, const float *weight, const float *bias, float epsilon, long rows,
+                             long c, float *y, float *mean, float *rstd);
   // dx is added to; dweight and dbias (C) receive the sums over these rows.
   void (*layer_norm_backward)(const float *dout, const float *x, const float *weight, const float *mean,
                               const float *rstd, long rows, long c, float *dx, float *dweight, float *dbias);
   void (*gelu_forward)(const float *x, long n, float *y);
+  void (*gelu_erf_forward)(const float *x, long n, float *y);
   void (*gelu_quintic_forward)(const float *x, long n, float *y);
   void (*add_rows)(const float *x, long ldx, long rows, long columns, float *y, long ldy);  // y += x
   void (*encoder_forward)(const int32_t *tokens, const float *wte, const float *wpe, long first, long rows,

@@ -5,8 +5,10 @@ INLINE void epilogue_of_row(ck_epilogue epilogue, float *c, const float *operand
     case CK_NO_EPILOGUE: break;
     case CK_ADD: add(operand, c, n, c); break;
     case CK_GELU: gelu_forward(c, n, result); break;
+    case CK_GELU_ERF: gelu_erf_forward(c, n, result); break;
     case CK_GELU_QUINTIC: gelu_quintic_forward(c, n, result); break;
     case CK_GELU_SLOPE: gelu_backward(operand, c, n, c); break;
+    case CK_GELU_ERF_SLOPE: gelu_erf_backward(operand, c, n, c); break;
     case CK_GELU_QUINTIC_SLOPE: gelu_quintic_backward(operand, c, n, c); break;
   }
 }

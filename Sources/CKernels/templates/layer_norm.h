@@ -1,9 +1,7 @@
-// Layer normalisation of rows: y = (x − μ)·ρ·weight + bias, ρ = 1/√(σ² + 1e-5).
+// Layer normalisation of rows: y = (x − μ)·ρ·weight + bias, ρ = 1/√(σ² + ε).
 //
 // The variance is taken of x − μ in a second sweep over the row, which is in L1 by then: the difference of mean
 // squares would lose half of the digits where |μ| ≫ σ.
-
-#define NORM_EPSILON 1e-5f
 
 INLINE float row_squared_deviation(const float *x, long n, float mean) {
   vf sum = v_zero(), m = v_set1(mean);
@@ -14,11 +12,11 @@ INLINE float row_squared_deviation(const float *x, long n, float mean) {
   return v_sum(sum);
 }
 
-static void layer_norm_forward(const float *x, const float *weight, const float *bias, long rows, long c, float *y,
-                               float *mean, float *rstd) {
+static void layer_norm_forward(const float *x, const float *weight, const float *bias, float epsilon, long rows, long c,
+                               float *y, float *mean, float *rstd) {
   for (long r = 0; r < rows; r++, x += c, y += c) {
     float mu = row_sum(x, c) / (float)c;
-    float rho = 1.0f / __builtin_sqrtf(row_squared_deviation(x, c, mu) / (float)c + NORM_EPSILON);
+    float rho = 1.0f / __builtin_sqrtf(row_squared_deviation(x, c, mu) / (float)c + epsilon);
     mean[r] = mu;
     rstd[r] = rho;
     vf m = v_set1(mu), s = v_set1(rho);

@@ -47,6 +47,7 @@ const ck_kernels ISA_NAME(ck_table) = {
     .layer_norm_forward = layer_norm_forward,
     .layer_norm_backward = layer_norm_backward,
     .gelu_forward = gelu_forward,
+    .gelu_erf_forward = gelu_erf_forward,
     .gelu_quintic_forward = gelu_quintic_forward,
     .add_rows = add_rows,
     .encoder_forward = encoder_forward,

@@ -4,8 +4,8 @@ import Operators
 /// The weights of a model on disk, read in two steps: opening maps the files and checks all of their headers
 /// against their sizes; loading copies the tensors into an arena of the caller's.
 ///
-/// Three versions of llm.c's file and Hugging Face's directory are told apart by content: `CheckpointFormat`; of a run
-/// directory (`Run`) it is the newest whole step's model.
+/// Three versions of llm.c's file, Hugging Face's directory and nanoGPT's checkpoint are told apart by content:
+/// `CheckpointFormat`; of a run directory (`Run`) it is the newest whole step's model.
 public struct Checkpoint: Sendable {
   /// Of a run directory, that of the model in its newest whole step.
   public let path: String
@@ -13,6 +13,12 @@ public struct Checkpoint: Sendable {
   public let damages: [FormatError]
   public let format: CheckpointFormat
   public let configuration: Configuration
+  /// What was passed over in it or put in a missing thing's place: sentences.
+  public let notes: [String]
+  /// The tensors by the names that they have in a Hugging Face directory or a nanoGPT checkpoint; none of llm.c's.
+  public let storedTensors: [TensorEntry]
+  /// Of a Hugging Face directory.
+  let source: HuggingFaceConfiguration?
   /// The coarsest that a tensor is stored in.
   public var precision: Precision { format.precision }
   /// The size of the files that hold the tensors.
@@ -21,44 +27,67 @@ public struct Checkpoint: Sendable {
 
   private enum Storage {
     case llm(LLMCheckpoint)
-    case huggingFace(HuggingFaceCheckpoint)
+    case named(NamedParameters)
   }
 
   /// Opens the file or the directory and checks it. Allocates nothing that grows with the model.
   ///
   /// - Throws: `FormatError`, naming the file and the field that is off.
   public init(path given: String) throws(FormatError) {
-    do {
-      let checkpoint = try LLMCheckpoint(path: given)
-      path = given
-      damages = []
-      storage = .llm(checkpoint)
-      (format, configuration) = (checkpoint.format, checkpoint.configuration)
-      byteCount = checkpoint.byteCount
-    } catch .file(.isDirectory) {
-      (path, damages) = try RunDirectory.model(in: given)
-      let checkpoint = try HuggingFaceCheckpoint(path: path)
-      storage = .huggingFace(checkpoint)
-      (format, configuration) = (.huggingFace(checkpoint.precision), checkpoint.configuration)
-      byteCount = checkpoint.byteCount
+    if Directory.exists(at: given) {
+      let (path, damages) = try RunDirectory.model(in: given)
+      try self.init(directory: path, damages: damages)
+    } else if FileKind.detect(path: given) == .zip {
+      let checkpoint = try NanoGPTCheckpoint(path: given)
+      self.init(
+        given, checkpoint.parameters, checkpoint.tensors, .nanoGPT(checkpoint.parameters.precision),
+        notes: checkpoint.notes)
+    } else {
+      self.init(given, try LLMCheckpoint(path: given))
     }
   }
 
-  /// Copies the sixteen tensors into those of the same names; bfloat16 and float16 exactly.
+  private init(_ path: String, _ checkpoint: LLMCheckpoint) {
+    (self.path, damages, notes, storedTensors) = (path, [], [], [])
+    storage = .llm(checkpoint)
+    (format, configuration) = (checkpoint.format, checkpoint.configuration)
+    (byteCount, source) = (checkpoint.byteCount, nil)
+  }
+
+  private init(directory path: String, damages: [FormatError]) throws(FormatError) {
+    let checkpoint = try HuggingFaceCheckpoint(path: path)
+    self.init(
+      path, checkpoint.parameters, checkpoint.tensors, .huggingFace(checkpoint.parameters.precision),
+      notes: checkpoint.parameters.notes, damages: damages, source: checkpoint.source)
+  }
+
+  private init(
+    _ path: String, _ parameters: NamedParameters, _ tensors: [StoredTensor], _ format: CheckpointFormat,
+    notes: [String], damages: [FormatError] = [], source: HuggingFaceConfiguration? = nil
+  ) {
+    (self.path, self.format, self.notes, self.damages, self.source) = (path, format, notes, damages, source)
+    configuration = parameters.configuration
+    storedTensors = tensors.map(\.entry)
+    let sizes = Dictionary(tensors.map { ($0.file.path, $0.file.byteCount) }) { first, _ in first }
+    byteCount = sizes.values.reduce(0, +)
+    storage = .named(parameters)
+  }
+
+  /// Copies the sixteen tensors into those of the same names; bfloat16 and float16 exactly, float64 rounded.
   ///
   /// From the mapped files into place, Hugging Face's matrices transposed on the way: no memory is taken.
   ///
   /// - Parameter context: whose threads copy.
-  /// - Precondition: `parameters` are those of a network of this configuration.
+  /// - Precondition: `parameters` are those of a network of these sizes.
   public func load(into parameters: ParameterTensors, context: ExecutionContext) {
-    precondition(parameters.configuration == configuration, "a checkpoint of another model")
+    precondition(parameters.configuration.hasShapes(of: configuration), "a checkpoint of another model")
     for part in configuration.parameterParts { load(part, into: parameters[part], context: context) }
   }
 
   func load(_ part: ParameterPart, into tensor: Tensor, context: ExecutionContext) {
     switch storage {
     case .llm(let checkpoint): checkpoint.load(part, into: tensor, context: context)
-    case .huggingFace(let checkpoint): checkpoint.load(part, into: tensor, context: context)
+    case .named(let parameters): parameters.load(part, into: tensor, context: context)
     }
   }
 }
@@ -107,6 +136,10 @@ extension Checkpoint {
     case .llmVersion1, .llmVersion3, .llmVersion5:
       try LLMCheckpoint.write(
         source, configuration, to: path, as: format, overwrite: overwrite, context: context)
+    case .nanoGPT:
+      throw .mismatch(
+        path: path, field: "the format to write", expected: "an llm.c file or a Hugging Face directory",
+        found: "nanoGPT's checkpoint, which is read alone")
     case .huggingFace(let precision):
       try HuggingFaceCheckpoint.write(
         source, configuration, to: path, precision: precision, overwrite: overwrite, context: context)

@@ -33,12 +33,24 @@ enum HuggingFaceTensors {
   }
 
   /// Weights of the four linear layers are those of a `Conv1D`: (in, out), where llm.c has (out, in).
-  static func isTransposed(_ part: ParameterPart) -> Bool { part.parameter.role == .matrix }
+  static func isMatrix(_ part: ParameterPart) -> Bool { part.parameter.role == .matrix }
 
   /// As stored: the vocabulary is not padded.
   static func shape(_ part: ParameterPart, _ configuration: Configuration) -> [Int] {
     if part.parameter == .wte { return [configuration.vocabularySize, configuration.channels] }
-    return isTransposed(part) ? part.shape(configuration).reversed() : part.shape(configuration)
+    return isMatrix(part) ? part.shape(configuration).reversed() : part.shape(configuration)
+  }
+
+  /// A tensor's name without what stands before it.
+  static func name(_ name: String, in convention: NamedParameters.Convention) -> String {
+    convention.prefixes.reduce(name) { $0.hasPrefix($1) ? String($0.dropFirst($1.count)) : $0 }
+  }
+
+  /// Whether a tensor of this name is the model's or claims to be: those of other heads are not.
+  static func isOfModel(_ name: String, in convention: NamedParameters.Convention) -> Bool {
+    let bare = self.name(name, in: convention)
+    return bare.utf8.count < name.utf8.count
+      || ["h.", "wte.", "wpe.", "ln_f.", "lm_head."].contains { bare.hasPrefix($0) }
   }
 
   /// Whether it is the causal mask or the number that stands for minus infinity: constants that old files hold.

@@ -25,7 +25,7 @@ extension HuggingFaceCheckpoint {
     }
     for part in configuration.parameterParts {
       let (tensor, shape) = (source.tensor(part), HuggingFaceTensors.shape(part, configuration))
-      if HuggingFaceTensors.isTransposed(part) {
+      if HuggingFaceTensors.isMatrix(part) {
         let matrix = tensor.matrix(columns: shape[0])
         try writeTransposed(matrix, by: rows, &writer, path: directory, to: &tensors)
       } else {
@@ -41,7 +41,7 @@ extension HuggingFaceCheckpoint {
 
   /// Room for as many rows of a transposed matrix as are written at a time.
   private static func roomForRows(_ configuration: Configuration) throws(FormatError) -> Tensor {
-    let counts = configuration.parameterParts.filter { HuggingFaceTensors.isTransposed($0) }.map { part in
+    let counts = configuration.parameterParts.filter { HuggingFaceTensors.isMatrix($0) }.map { part in
       let shape = HuggingFaceTensors.shape(part, configuration)
       return min(shape[0], rowsAtATime(of: shape[1])) * shape[1]
     }

@@ -22,12 +22,6 @@ struct LLMCheckpoint: Sendable {
 
   init(path: String) throws(FormatError) {
     file = try mapped(path)
-    if SafetensorsFile.isLikely(file) {
-      throw .mismatch(
-        path: path, field: "the checkpoint",
-        expected: "an llm.c file or a directory of config.json and safetensors",
-        found: "a safetensors file, whose directory is to be given")
-    }
     let header = try LLMHeader(file, path: path, magic: .checkpoint)
     try header.checkVersion([1, 3, 5])
     format = [1: .llmVersion1, 3: .llmVersion3][header[1]] ?? .llmVersion5
@@ -68,6 +62,7 @@ extension LLMCheckpoint {
     _ source: ParameterSource, _ configuration: Configuration, to path: String, as format: CheckpointFormat,
     overwrite: Bool, context: ExecutionContext
   ) throws(FormatError) {
+    try format.check(configuration, path: path)
     let rows =
       format == .llmVersion1
       ? configuration.vocabularySize

@@ -11,25 +11,10 @@ import Machine
 ///
 /// - SeeAlso: github.com/huggingface/safetensors, README.md, "Format".
 public struct SafetensorsFile: Sendable {
-  /// A tensor's place.
-  public struct Entry: Sendable, Equatable {
-    public let name: String
-    /// The format's name of the numbers' type, such as F32 and BF16.
-    public let type: String
-    public let shape: [Int]
-    /// In the file.
-    public let bytes: Range<Int>
-
-    /// nil where numbers are of another type than the three.
-    public var precision: Precision? {
-      ["F32": .float32, "BF16": .bfloat16, "F16": .float16][type]
-    }
-  }
-
   public var path: String { file.path }
   public var byteCount: Int { file.byteCount }
   /// In the order of their places.
-  public let entries: [Entry]
+  public let entries: [TensorEntry]
   let file: MappedFile
 
   /// Maps the file and checks all of its header against its size.
@@ -37,6 +22,7 @@ public struct SafetensorsFile: Sendable {
   /// - Throws: `FormatError`, naming the tensor and the field that is off.
   public init(path: String) throws(FormatError) {
     file = try mapped(path)
+    try FileKind.refuse(file, expected: "a safetensors file", except: [.safetensors])
     guard file.byteCount >= 8 else {
       throw .mismatch(
         path: path, field: "the file's size", expected: "at least the 8 bytes of a header's length",
@@ -51,7 +37,7 @@ public struct SafetensorsFile: Sendable {
     let dataStart = 8 + Int(length)
     let header = JSONObject(
       try JSONValue(file, bytes: 8..<dataStart, what: "the header"), path: path, what: "the header")
-    var entries: [Entry] = []
+    var entries: [TensorEntry] = []
     for (name, value) in try header.members() where name != "__metadata__" {
       entries.append(try Self.entry(named: name, value, path: path, dataStart: dataStart))
     }
@@ -64,15 +50,8 @@ public struct SafetensorsFile: Sendable {
     try checkPlaces(dataStart: dataStart)
   }
 
-  /// Whether a file that opens with none of llm.c's numbers opens as this format does: with a brace after eight
-  /// bytes, and text after that.
-  static func isLikely(_ file: MappedFile) -> Bool {
-    guard file.byteCount >= 10, file.read(UInt8.self, at: 8) == UInt8(ascii: "{") else { return false }
-    return (9..<min(12, file.byteCount)).allSatisfy { (0x09..<0x7F).contains(file.read(UInt8.self, at: $0)) }
-  }
-
-  /// Whether the file at `path` looks like one of this format.
-  public static func isLikely(path: String) -> Bool { (try? MappedFile(path: path)).map(isLikely) ?? false }
+  /// The tensors with the file that holds them.
+  var tensors: [StoredTensor] { entries.map { StoredTensor(file: file, entry: $0) } }
 }
 
 // MARK: - Checks
@@ -87,7 +66,7 @@ extension SafetensorsFile {
 
   private static func entry(
     named name: String, _ value: JSONValue, path: String, dataStart: Int
-  ) throws(FormatError) -> Entry {
+  ) throws(FormatError) -> TensorEntry {
     let fields = JSONObject(value, path: path, what: "the tensor \(name.shortened)")
     let type = try fields.string("dtype")
     guard let width = widths[type] else {
@@ -112,7 +91,8 @@ extension SafetensorsFile {
     guard places[1] <= Int.max - dataStart else {
       throw fields.mismatch("data_offsets", expected: "within the file", found: "\(places)")
     }
-    return Entry(name: name, type: type, shape: shape, bytes: dataStart + places[0]..<dataStart + places[1])
+    return TensorEntry(
+      name: name, type: type, shape: shape, bytes: dataStart + places[0]..<dataStart + places[1])
   }
 
   /// Tensors follow each other up to the end of the file.

@@ -121,6 +121,7 @@ public final class Decoder {
     let normalised = memory.normalised[rows]
     LayerNorm.forward(
       memory.stream[rows], weight: parameters[ParameterPart(.lnfw)], bias: parameters[ParameterPart(.lnfb)],
+      epsilon: network.epsilon,
       y: normalised, mean: memory.mean.slice(rows), rstd: memory.rstd.slice(rows), context: context)
     Linear.forward(
       normalised, weight: network.headWeight, bias: nil, y: memory.logits[rows], context: context)
@@ -132,7 +133,8 @@ public final class Decoder {
     let (stream, middle, normalised) = (memory.stream[rows], memory.middle[rows], memory.normalised[rows])
     let (mean, rstd) = (memory.mean.slice(rows), memory.rstd.slice(rows))
     LayerNorm.forward(
-      stream, weight: tensors.ln1w, bias: tensors.ln1b, y: normalised, mean: mean, rstd: rstd,
+      stream, weight: tensors.ln1w, bias: tensors.ln1b, epsilon: network.epsilon, y: normalised, mean: mean,
+      rstd: rstd,
       context: context)
     let qkv = memory.qkv[rows]
     Linear.forward(
@@ -148,7 +150,8 @@ public final class Decoder {
       memory.attended[rows], weight: tensors.attprojw.matrix(), bias: tensors.attprojb, y: middle,
       epilogue: .add(stream), context: context)
     LayerNorm.forward(
-      middle, weight: tensors.ln2w, bias: tensors.ln2b, y: normalised, mean: mean, rstd: rstd,
+      middle, weight: tensors.ln2w, bias: tensors.ln2b, epsilon: network.epsilon, y: normalised, mean: mean,
+      rstd: rstd,
       context: context)
     Linear.forward(
       normalised, weight: tensors.fcw.matrix(), bias: tensors.fcb, y: memory.hidden[rows],

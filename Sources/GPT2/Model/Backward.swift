@@ -78,14 +78,16 @@ extension Network {
     let tensors = parameters.layer(layer)
     activation.forward(acts[.fch, layer], y: acts[.fchGELU, layer], context: context)
     LayerNorm.forward(
-      acts.matrix(.residual2, layer), weight: tensors.ln2w, bias: tensors.ln2b, y: acts.matrix(.ln2, layer),
+      acts.matrix(.residual2, layer), weight: tensors.ln2w, bias: tensors.ln2b, epsilon: epsilon,
+      y: acts.matrix(.ln2, layer),
       mean: acts[.ln2Mean, layer], rstd: acts[.ln2Rstd, layer], context: context)
   }
 
   private func recomputeAttentionNorm(_ layer: Int, _ acts: Activations) {
     let tensors = parameters.layer(layer)
     LayerNorm.forward(
-      stream(into: layer, acts), weight: tensors.ln1w, bias: tensors.ln1b, y: acts.matrix(.ln1, layer),
+      stream(into: layer, acts), weight: tensors.ln1w, bias: tensors.ln1b, epsilon: epsilon,
+      y: acts.matrix(.ln1, layer),
       mean: acts[.ln1Mean, layer], rstd: acts[.ln1Rstd, layer], context: context)
   }
 

@@ -1,4 +1,6 @@
-/// The sizes of a GPT-2 model, checked when made.
+import Operators
+
+/// The sizes of a GPT-2 model, and what else its parameters do not say of what it computes; checked when made.
 ///
 /// | here | in formulas |
 /// |---|---|
@@ -8,6 +10,7 @@
 /// | `layers` | L |
 /// | `heads` | NH |
 /// | `channels` | C = NH · hs |
+/// | `layerNormEpsilon` | ε |
 ///
 /// - SeeAlso: Radford et al. 2019, "Language Models are Unsupervised Multitask Learners".
 public struct Configuration: Sendable, Equatable {
@@ -17,19 +20,26 @@ public struct Configuration: Sendable, Equatable {
   public let layers: Int
   public let heads: Int
   public let channels: Int
+  /// Of the feed-forward block; GPT-2's is `gelu`.
+  public private(set) var activation: Activation
+  /// Of layer normalisation; GPT-2's is `defaultLayerNormEpsilon`.
+  public private(set) var layerNormEpsilon: Double
+
+  public static let defaultLayerNormEpsilon = 1e-5
 
   /// hs = C / NH: channels of one attention head.
   public var headSize: Int { channels / heads }
 
   /// Checks the sizes: each in 1...2³¹−1 (the file formats hold them as int32), heads divide channels,
   /// the padded vocabulary holds the vocabulary, and the bytes of parameters, gradients and both moments
-  /// can be counted in an `Int`.
+  /// can be counted in an `Int`; ε is above 0 and finite as a float32.
   ///
   /// - Parameter paddedVocabularySize: `vocabularySize` rounded up by `paddedVocabulary(for:)` when nil.
   /// - Throws: `ConfigurationError` for the first rule broken, in the order above.
   public init(
     maximumSequenceLength: Int, vocabularySize: Int, paddedVocabularySize: Int? = nil, layers: Int,
-    heads: Int, channels: Int
+    heads: Int, channels: Int, activation: Activation = .gelu,
+    layerNormEpsilon: Double = defaultLayerNormEpsilon
   ) throws(ConfigurationError) {
     self.maximumSequenceLength = try Self.checked(maximumSequenceLength, "the maximum sequence length")
     self.vocabularySize = try Self.checked(vocabularySize, "the vocabulary size")
@@ -38,6 +48,8 @@ public struct Configuration: Sendable, Equatable {
     self.layers = try Self.checked(layers, "the number of layers")
     self.heads = try Self.checked(heads, "the number of heads")
     self.channels = try Self.checked(channels, "the number of channels")
+    self.activation = activation
+    self.layerNormEpsilon = try Self.checked(epsilon: layerNormEpsilon)
     guard channels.isMultiple(of: heads) else {
       throw .channelsNotDivisible(channels: channels, heads: heads)
     }
@@ -60,6 +72,39 @@ public struct Configuration: Sendable, Equatable {
     guard size > 0 else { throw .notPositive(name: name, size: size) }
     guard size <= Int(Int32.max) else { throw .sizeTooLarge(name: name, size: size) }
     return size
+  }
+}
+
+// MARK: - What is not a size
+
+extension Configuration {
+  /// The same with another activation or ε where one is given.
+  ///
+  /// - Throws: `ConfigurationError.epsilonOutOfRange`.
+  public func with(
+    activation: Activation?, layerNormEpsilon: Double?
+  ) throws(ConfigurationError) -> Configuration {
+    var configuration = with(activation: activation)
+    if let layerNormEpsilon { configuration.layerNormEpsilon = try Self.checked(epsilon: layerNormEpsilon) }
+    return configuration
+  }
+
+  func with(activation: Activation?) -> Configuration {
+    var configuration = self
+    configuration.activation = activation ?? self.activation
+    return configuration
+  }
+
+  /// Whether the parameters of both have the same shapes.
+  func hasShapes(of other: Configuration) -> Bool {
+    var same = other
+    (same.activation, same.layerNormEpsilon) = (activation, layerNormEpsilon)
+    return self == same
+  }
+
+  private static func checked(epsilon: Double) throws(ConfigurationError) -> Double {
+    guard Float(epsilon) > 0, Float(epsilon).isFinite else { throw .epsilonOutOfRange(epsilon) }
+    return epsilon
   }
 }
 
@@ -96,6 +141,7 @@ public enum ConfigurationError: Error, Equatable, CustomStringConvertible {
   case channelsNotDivisible(channels: Int, heads: Int)
   case paddedVocabularyTooSmall(padded: Int, vocabularySize: Int)
   case tooLarge
+  case epsilonOutOfRange(Double)
   case unknownPreset(name: String)
 
   public var description: String {
@@ -110,6 +156,8 @@ public enum ConfigurationError: Error, Equatable, CustomStringConvertible {
       "the padded vocabulary size should be at least the vocabulary size \(vocabularySize), but is \(padded)."
     case .tooLarge:
       "a model of these sizes has more parameters than can be addressed."
+    case .epsilonOutOfRange(let epsilon):
+      "the epsilon of layer normalisation should be a float32 above 0, but is \(epsilon)."
     case .unknownPreset(let name):
       "the model should be one of \(Configuration.presetNames.joined(separator: ", ")), but is '\(name)'."
     }

@@ -105,7 +105,7 @@ extension Network {
     update?.finish()
     LayerNorm.forward(
       stream(into: configuration.layers, acts), weight: parameters[ParameterPart(.lnfw)],
-      bias: parameters[ParameterPart(.lnfb)], y: acts.matrix(.lnf), mean: acts[.lnfMean],
+      bias: parameters[ParameterPart(.lnfb)], epsilon: epsilon, y: acts.matrix(.lnf), mean: acts[.lnfMean],
       rstd: acts[.lnfRstd],
       context: context)
   }
@@ -120,7 +120,7 @@ extension Network {
     let tensors = parameters.layer(layer)
     let stream = stream(into: layer, acts)
     LayerNorm.forward(
-      stream, weight: tensors.ln1w, bias: tensors.ln1b, y: acts.matrix(.ln1, layer),
+      stream, weight: tensors.ln1w, bias: tensors.ln1b, epsilon: epsilon, y: acts.matrix(.ln1, layer),
       mean: acts[.ln1Mean, layer],
       rstd: acts[.ln1Rstd, layer], context: context)
     Linear.forward(
@@ -138,7 +138,8 @@ extension Network {
       y: acts.matrix(.residual2, layer), epilogue: .add(stream), context: context, beside: queue)
 
     LayerNorm.forward(
-      acts.matrix(.residual2, layer), weight: tensors.ln2w, bias: tensors.ln2b, y: acts.matrix(.ln2, layer),
+      acts.matrix(.residual2, layer), weight: tensors.ln2w, bias: tensors.ln2b, epsilon: epsilon,
+      y: acts.matrix(.ln2, layer),
       mean: acts[.ln2Mean, layer], rstd: acts[.ln2Rstd, layer], context: context)
     Linear.forward(
       acts.matrix(.ln2, layer), weight: tensors.fcw.matrix(), bias: tensors.fcb, y: acts.matrix(.fch, layer),

@@ -41,9 +41,10 @@ public final class Model {
 
   /// Makes a model with all parameters 0.
   ///
+  /// - Parameter activation: in place of the configuration's.
   /// - Throws: `ModelError.memory` when the parameters exceed the memory at hand.
   public convenience init(
-    configuration: Configuration, activation: Activation = .gelu, placement: Placement = .automatic,
+    configuration: Configuration, activation: Activation? = nil, placement: Placement = .automatic,
     locked: Bool = false, context: ExecutionContext
   ) throws(ModelError) {
     self.init(
@@ -54,9 +55,10 @@ public final class Model {
 
   /// Makes a model with a checkpoint's parameters.
   ///
+  /// - Parameter activation: in place of the checkpoint's.
   /// - Throws: `ModelError.memory` when the parameters exceed the memory at hand.
   public convenience init(
-    checkpoint: Checkpoint, activation: Activation = .gelu, placement: Placement = .automatic,
+    checkpoint: Checkpoint, activation: Activation? = nil, placement: Placement = .automatic,
     locked: Bool = false, context: ExecutionContext
   ) throws(ModelError) {
     try self.init(

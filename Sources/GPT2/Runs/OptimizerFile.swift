@@ -36,9 +36,9 @@ enum OptimizerFile {
     context: ExecutionContext
   ) throws(FormatError) {
     let file = try SafetensorsFile(path: path)
-    var entries: [String: SafetensorsFile.Entry] = [:]
+    var entries: [String: TensorEntry] = [:]
     for entry in file.entries { entries[entry.name] = entry }
-    var places: [(SafetensorsFile.Entry, Tensor)] = []
+    var places: [(TensorEntry, Tensor)] = []
     for (slot, tensors) in slots {
       for part in configuration.parameterParts {
         let name = name(slot, part)

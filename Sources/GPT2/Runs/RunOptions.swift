@@ -10,6 +10,8 @@ struct RunOptions {
     let value: Value
     /// Whether a run may go on with another value: what does not decide the bits of the steps that are done.
     var mayChange = false
+    /// Of steps that were saved before there was the option.
+    var implied: Value?
   }
 
   enum Value {
@@ -56,7 +58,7 @@ struct RunOptions {
         case .integer(let value): "\(value)"
         case .number(let value): "\(value)"
         case .string(let value): value
-        default: nil
+        default: option.implied?.description
         }
       guard text == option.value.description else {
         throw .contradiction(
@@ -80,6 +82,9 @@ extension RunOptions {
       Option(name: "padded_vocabulary", value: .integer(configuration.paddedVocabularySize)),
       Option(name: "context", value: .integer(configuration.maximumSequenceLength)),
       Option(name: "activation", value: .text(model.activation.rawValue)),
+      Option(
+        name: "layer_norm_epsilon", value: .double(configuration.layerNormEpsilon),
+        implied: .double(Configuration.defaultLayerNormEpsilon)),
       Option(name: "precision", value: .text("fp32")),
     ]
   }

@@ -57,7 +57,8 @@ public struct RunStep: Sendable {
     do {
       return try Configuration(
         maximumSequenceLength: found.maximumSequenceLength, vocabularySize: found.vocabularySize,
-        paddedVocabularySize: padded, layers: found.layers, heads: found.heads, channels: found.channels)
+        paddedVocabularySize: padded, layers: found.layers, heads: found.heads, channels: found.channels,
+        activation: found.activation, layerNormEpsilon: found.layerNormEpsilon)
     } catch { throw .invalid(path: path, reason: "\(error)") }
   }
 

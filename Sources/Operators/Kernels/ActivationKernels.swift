@@ -15,6 +15,9 @@ extension Kernels {
     case .gelu:
       unsafe ActivationKernels(
         forward: table.pointee.gelu_forward, epilogue: CK_GELU, slope: CK_GELU_SLOPE)
+    case .geluErf:
+      unsafe ActivationKernels(
+        forward: table.pointee.gelu_erf_forward, epilogue: CK_GELU_ERF, slope: CK_GELU_ERF_SLOPE)
     case .geluQuintic:
       unsafe ActivationKernels(
         forward: table.pointee.gelu_quintic_forward, epilogue: CK_GELU_QUINTIC, slope: CK_GELU_QUINTIC_SLOPE)

@@ -3,11 +3,12 @@ import Machine
 
 extension Kernels {
   func layerNormForward(
-    _ x: Matrix, weight: Tensor, bias: Tensor, rows: Range<Int>, y: Matrix, mean: Tensor, rstd: Tensor
+    _ x: Matrix, weight: Tensor, bias: Tensor, epsilon: Float, rows: Range<Int>, y: Matrix, mean: Tensor,
+    rstd: Tensor
   ) {
     let channels = 0..<x.columns
     unsafe table.pointee.layer_norm_forward(
-      x.pointer(rows), weight.pointer(channels), bias.pointer(channels), rows.count, x.columns,
+      x.pointer(rows), weight.pointer(channels), bias.pointer(channels), epsilon, rows.count, x.columns,
       y.pointer(rows), mean.pointer(rows), rstd.pointer(rows))
   }
 

@@ -49,6 +49,7 @@ package struct LLMHeader {
     if let found = FileMagic.detect(file), found != magic {
       throw .mismatch(path: path, field: "the file", expected: magic.kind, found: found.kind)
     }
+    if FileMagic.detect(file) == nil { try FileKind.refuse(file, expected: magic.kind) }
     guard file.byteCount >= Self.byteCount else {
       throw .mismatch(
         path: path, field: "the file's size",

@@ -1,20 +1,19 @@
 import JSON
 import Machine
 
-/// Which safetensors file of a directory holds which tensor, for models in several files.
+/// Which file of a directory holds which tensor, for models in several files of safetensors or PyTorch's.
 ///
 ///     {"metadata": {...}, "weight_map": {"wte.weight": "model-00001-of-00002.safetensors", ...}}
-struct SafetensorsIndex {
-  static let fileName = "model.safetensors.index.json"
+struct TensorIndex {
 
   private let directory: String
   private let path: String
   /// The file of each tensor.
   private let places: [String: String]
 
-  init(directory: String) throws(FormatError) {
+  init(directory: String, name: String) throws(FormatError) {
     self.directory = directory
-    path = directory + "/" + Self.fileName
+    path = directory + "/" + name
     let map = try JSONObject(try JSONValue(path: path), path: path).object("weight_map")
     var places: [String: String] = [:]
     for name in try map.members().keys {
@@ -31,20 +30,26 @@ struct SafetensorsIndex {
     self.places = places
   }
 
-  /// All files, opened, with the tensors that the index says and no others.
-  func files() throws(FormatError) -> [SafetensorsFile] {
-    let names = Set(places.values).sorted()
-    var files: [SafetensorsFile] = []
-    for name in names { files.append(try open(name)) }
+  /// The names of the files, in the directory.
+  var fileNames: [String] { Set(places.values).sorted() }
+
+  /// The tensors of all files, those that the index says and no others.
+  func tensors(
+    _ open: (_ path: String) throws(FormatError) -> [StoredTensor]
+  ) throws(FormatError) -> [StoredTensor] {
+    var tensors: [StoredTensor] = []
     var missing = Set(places.keys)
-    for (name, file) in zip(names, files) {
-      for entry in file.entries {
-        guard places[entry.name] == name else {
+    var files: [(name: String, tensors: [StoredTensor])] = []
+    for name in fileNames { files.append((name, try opened(name, open))) }
+    for (name, stored) in files {
+      for tensor in stored {
+        guard places[tensor.entry.name] == name else {
           throw .mismatch(
-            path: path, field: "the file of the tensor \(entry.name.shortened)",
-            expected: "\(name), which holds it", found: places[entry.name] ?? "missing")
+            path: path, field: "the file of the tensor \(tensor.entry.name.shortened)",
+            expected: "\(name), which holds it", found: places[tensor.entry.name] ?? "missing")
         }
-        missing.remove(entry.name)
+        missing.remove(tensor.entry.name)
+        tensors.append(tensor)
       }
     }
     if let name = missing.min() {
@@ -52,11 +57,13 @@ struct SafetensorsIndex {
         path: path, field: "the file of the tensor \(name.shortened)", expected: "one that holds it",
         found: places[name] ?? "missing")
     }
-    return files
+    return tensors
   }
 
-  private func open(_ name: String) throws(FormatError) -> SafetensorsFile {
-    do { return try SafetensorsFile(path: directory + "/" + name) } catch .file(.notFound) {
+  private func opened(
+    _ name: String, _ open: (_ path: String) throws(FormatError) -> [StoredTensor]
+  ) throws(FormatError) -> [StoredTensor] {
+    do { return try open(directory + "/" + name) } catch .file(.notFound) {
       throw .mismatch(
         path: path, field: "each file in weight_map", expected: "in the directory",
         found: "'\(name)', missing"
