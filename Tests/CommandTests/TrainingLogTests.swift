@@ -37,7 +37,8 @@ import Testing
     let start = try #require(events.first)
     #expect(start["checkpoint"] as? String == TrainCase.tiny.model.path)
     #expect(start["save"] as? String == "run" && start["on_save_error"] as? String == "continue")
-    #expect(start["save_every"] as? Int == 4 && start["keep"] as? Int == 2 && start["print_every"] as? Int == 5)
+    let numbers = ["save_every": 4, "keep": 2, "print_every": 5]
+    for (name, value) in numbers { #expect(start[name] as? Int == value, "\(name)") }
     #expect(start["resume"] as? Bool == false && start["output"] is NSNull && start["dataset"] is NSNull)
   }
 
