@@ -47,7 +47,7 @@ extension Session {
         ("model", .text(settings.modelName)), ("weights", .text("fp32")), ("batch_size", .integer(sequences)),
         ("prompt", .integer(prompt.count)), ("tokens_per_second", .double(rate)),
       ],
-      cells: [NumberText.significant(rate)])
+      cells: [.number(rate)])
   }
 
   /// Bytes of what every token reads: all parameters but those of other positions and what pads the vocabulary.

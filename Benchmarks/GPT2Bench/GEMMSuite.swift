@@ -86,9 +86,21 @@ extension Session {
     let cases = layers.flatMap { layer in
       Pass.allCases.map { (Operands(layer, rows: rows, arena: arena), $0) }
     }
-    let timings = rotate("gemm", cases.map { operands, pass in { [context] in operands.run(pass, context) } })
+    let (timings, sum) = rotateSummed(
+      "gemm", cases.map { operands, pass in { [context] in operands.run(pass, context) } })
     let results = zip(cases, timings).map { row($0.0, $0.1, $1) }
-    return Section(title: "gemm", columns: ["M", "N", "K"], rows: { results })
+    let all = [total(results, sum)] + results
+    return Section(title: "gemm", columns: ["M", "N", "K"], rows: { all })
+  }
+
+  /// Each product once, as Benchmarks/peers adds them up.
+  private func total(_ results: [Row], _ timing: Timing) -> Row {
+    let flop = results.reduce(0.0) { sum, row in
+      if case .arithmetic(let flop) = row.cost { sum + flop } else { sum }
+    }
+    return Row(
+      suite: .gemm, name: "all products", timing: timing, cost: .arithmetic(flop), cells: ["", "", ""],
+      isPart: true)
   }
 
   private func row(_ operands: Operands, _ pass: Pass, _ timing: Timing) -> Row {

@@ -19,46 +19,63 @@ extension Session {
       ("second moments", second),
     ]
     let activations = model.activations?.tensors ?? []
-    var regions = arenas.map { (name: $0.0, parts: [$0.1.all], isWhole: true) }
-    regions.append((name: "activations", parts: activations, isWhole: true))
-    regions += model.parameters.tensors.map {
-      (name: "parameters \($0.name)", parts: $0.parts, isWhole: false)
-    }
-    regions += activations.map { (name: "activations \($0.name)", parts: [$0], isWhole: false) }
+    var wholes = arenas.map { Region(name: $0.0, parts: [$0.1.all], isWhole: true) }
+    wholes.append(Region(name: "activations", parts: activations, isWhole: true))
+    let all = Region(name: "all tensors", parts: wholes.flatMap(\.parts), isWhole: true)
+    let regions =
+      [all] + wholes
+      + folded("parameters", model.parameters.tensors.map { ($0.name, $0.parts) }, of: all.byteCount)
+      + folded("activations", activations.map { ($0.name, [$0]) }, of: all.byteCount)
     let timings = rotate(
       "memory", regions.map { region in { [context] in read(region.parts, context) } })
-    let rows = zip(regions, timings).map { row($0.name, $0.parts, $0.isWhole, $1) }
-    let total = regions.filter(\.isWhole).reduce(0) { $0 + byteCount($1.parts) }
+    let rows = zip(regions, timings).map { row($0, of: all.byteCount, $1) }
     return Section(
-      title: "memory", columns: ["shape", "MiB", "% of all"],
-      rows: { rows.map { share($0, of: total) } },
+      title: "memory", columns: ["shape", "MiB", "% of all"], rows: { rows },
       notes: [
-        "\(NumberText.mebibytes(total)) in all, and the gradients that pass from layer to layer; gradients and moments have the "
-          + "tensors of the parameters"
+        "beside these, the gradients that pass from layer to layer; gradients and moments have the tensors of the "
+          + "parameters"
       ])
   }
 
-  private func row(_ name: String, _ parts: [Tensor], _ isWhole: Bool, _ timing: Timing) -> Row {
-    let bytes = byteCount(parts)
-    let shape = (parts.count > 1 ? [parts.count] : []) + parts[0].shape
+  /// Tensors, of which those below a hundredth of all are printed as one.
+  private func folded(_ owner: String, _ tensors: [(name: String, parts: [Tensor])], of total: Int)
+    -> [Region]
+  {
+    var regions = tensors.map { Region(name: "\(owner) \($0.name)", parts: $0.parts) }
+    for index in regions.indices { regions[index].isFolded = regions[index].byteCount < total / 100 }
+    let small = regions.filter(\.isFolded)
+    guard !small.isEmpty else { return regions }
+    let name = "\(owner), \(NumberText.count(small.count, "small tensor"))"
+    return regions + [Region(name: name, parts: small.flatMap(\.parts), isFold: true)]
+  }
+
+  private func row(_ region: Region, of total: Int, _ timing: Timing) -> Row {
+    let bytes = region.byteCount
+    let shape = (region.parts.count > 1 ? [region.parts.count] : []) + region.parts[0].shape
     return Row(
-      suite: .memory, name: name, timing: timing, cost: .traffic(Double(bytes)),
+      suite: .memory, name: region.name, timing: timing, cost: .traffic(Double(bytes)),
       fields: [("bytes", .integer(bytes))],
-      cells: [isWhole ? "" : shape.map { "\($0)" }.joined(separator: "×")])
+      cells: [
+        .text(region.isWhole || region.isFold ? "" : shape.map { "\($0)" }.joined(separator: "×")),
+        .number(Double(bytes) / 0x1p20), .number(100 * Double(bytes) / Double(total)),
+      ], isPart: region.isFold, isFolded: region.isFolded)
   }
 }
 
-private func byteCount(_ parts: [Tensor]) -> Int {
-  parts.reduce(0) { $0 + $1.count * MemoryLayout<Float>.stride }
+/// Memory that is read at once.
+private struct Region {
+  let name: String
+  let parts: [Tensor]
+  /// Has tensors of several shapes.
+  var isWhole = false
+  /// Is shown within another one.
+  var isFolded = false
+  /// Shows those.
+  var isFold = false
+
+  var byteCount: Int { parts.reduce(0) { $0 + $1.count * MemoryLayout<Float>.stride } }
 }
 
 private func read(_ parts: [Tensor], _ context: ExecutionContext) {
   _ = Limits.read(parts, context: context)
-}
-
-private func share(_ row: Row, of total: Int) -> Row {
-  guard case .traffic(let bytes) = row.cost else { return row }
-  var row = row
-  row.cells += [NumberText.significant(bytes / 0x1p20), NumberText.significant(100 * bytes / Double(total))]
-  return row
 }

@@ -73,7 +73,7 @@ extension Session {
       let ratio = plain / timing.median
       return Row(
         suite: .operators, name: operatorCase.name, timing: timing, cost: operatorCase.cost,
-        fields: [("times_plain_loops", .double(ratio))], cells: [NumberText.significant(ratio)])
+        fields: [("times_plain_loops", .double(ratio))], cells: [.number(ratio)])
     }
     return Section(
       title: "operators", columns: ["× plain"], rows: { rows },

@@ -17,11 +17,7 @@ final class Peak {
     self.context = context
     try context.reserve(sequenceLength: 1, sharedCount: context.threads)
     single = try ExecutionContext(threads: 1, instructionSet: context.instructionSet)
-    let caches = Topology.current.caches
-    let last = caches.map(\.level).max() ?? 0
-    let lastBytes = caches.filter { $0.level == last && $0.kind != .instruction }.reduce(0) {
-      $0 + $1.byteCount
-    }
+    let lastBytes = Topology.current.lastCacheBytes
     let wanted = quick ? max(128 << 20, 2 * lastBytes) : max(512 << 20, 4 * lastBytes)
     let available = Topology.current.availableMemoryBytes ?? Int.max
     readBytes = max(1 << 20, min(wanted, available / 4))
@@ -101,14 +97,15 @@ final class Peak {
 extension Session {
   func peakSection() throws -> Section {
     try peak.sample(rounds: settings.quick ? 5 : 15)
-    let regions = regionRows()
-    // The rows of the limits are asked for when all samples are in: at the end of the run.
-    return Section(title: "peak", rows: { [peak] in peak.rows + regions })
+    // The rows of the limits are asked for as often as they are shown: they hold all samples until then.
+    return Section(title: "peak", rows: { [peak] in peak.rows })
   }
 
   /// What an empty parallel region costs: between others, and after the workers fell asleep.
-  private func regionRows() -> [Row] {
-    guard context.threads > 1 else { return [] }
+  ///
+  /// Nil on one thread, which opens none.
+  func regionsSection() -> Section? {
+    guard context.threads > 1 else { return nil }
     let parallel = context.parallel
     func region() { parallel.forEach(parallel.threads) { _, _ in } }
     let (rounds, batch) = (settings.quick ? 20 : 100, 100)
@@ -126,10 +123,11 @@ extension Session {
       Thread.sleep(forTimeInterval: 0.01)
       return milliseconds(of: region)
     }
-    return [
+    let rows = [
       Row(suite: .peak, name: "region of a team", timing: Timing(together), cost: .none),
       Row(suite: .peak, name: "region, workers awake", timing: Timing(awake), cost: .none),
       Row(suite: .peak, name: "region, workers asleep", timing: Timing(asleep), cost: .none),
     ]
+    return Section(title: "empty parallel regions", rows: { rows })
   }
 }

@@ -22,9 +22,11 @@ struct Row {
   /// Fields of the JSON result beside those that every result has.
   var fields: [(String, JSONText)] = []
   /// What the section's own columns show.
-  var cells: [String] = []
-  /// A part of the row above it, printed and not written.
+  var cells: [Cell] = []
+  /// Printed and not written: a part of another row, or the sum of others.
   var isPart = false
+  /// Written and not printed: too small to matter by itself.
+  var isFolded = false
 }
 
 struct Section {
@@ -32,6 +34,8 @@ struct Section {
   var columns: [String] = []
   let rows: () -> [Row]
   var notes: [String] = []
+  /// Whether others had the machine meanwhile.
+  var disturbance: Disturbance?
 }
 
 /// A row's rate, 10⁹ FLOP or bytes a second, and its fraction of the peak.
@@ -57,64 +61,107 @@ struct Rate {
       (value, isArithmetic, fraction) = arithmeticBounds ? flop(operations) : bytes(traffic)
     }
   }
-}
 
-/// Everything that was measured, as tables and as JSON.
+  /// What it is 10⁹ of a second, in the table and as a field of the JSON.
+  var unit: (text: String, field: String) {
+    isArithmetic ? ("GFLOP/s", "gflops") : ("GB/s", "gigabytes_per_second")
+  }
+
+  /// By how much a rate may exceed the peak: both are measured, and scatter.
+  static let margin = 0.05
+
+  /// Whether the fraction is none: the peak was no limit to this work, or was measured wrong.
+  var isBeyondPeak: Bool { fraction > 1 + Self.margin }
+}
+/// Everything that was measured: as tables, each printed when it is complete, and as JSON.
 struct Report {
   let session: Session
-  var sections: [Section] = []
+  private let date = TimeText.current
+  private var sections: [Section] = []
+
+  init(session: Session) { self.session = session }
 
   // MARK: - Tables
 
-  func print() {
-    var blocks = [header] + sections.map { text($0) }
-    if session.peak.isDisturbed {
-      blocks.append("the machine was busy while its peak was measured: take no fraction of it seriously")
-    }
-    Console.print(blocks.joined(separator: "\n\n"))
-  }
-
-  private var header: String {
+  /// Prints what is known before the first suite.
+  func begin() {
     let settings = session.settings
-    return """
-      \(Topology.current)
+    var lines = [
+      "\(Topology.current)",
+      "version    gpt2-bench \(ProgramVersion.current), \(date)",
+      """
       this run   \(NumberText.count(settings.threads, "thread")), \
       \(settings.instructionSet.rawValue) kernels: \(NumberText.significant(session.peak.gigaflops)) GFLOP/s, \
       reads \(NumberText.significant(session.peak.gigabytes)) GB/s
-      model      \(settings.modelName): \(ModelText.sizes(settings.configuration))
-      batch      \(settings.batchSize) × \(settings.sequenceLength) tokens
-      """
+      """,
+      "model      \(settings.modelName): \(ModelText.sizes(settings.configuration))",
+      "batch      \(settings.batchSize) × \(settings.sequenceLength) tokens",
+    ]
+    if let cause = session.disturbance.cause {
+      lines.append("disturbed  \(cause) while the peak was first measured: measure again on a quiet machine")
+    }
+    show(lines.joined(separator: "\n"))
   }
 
-  private func text(_ section: Section) -> String {
-    var table = [[section.title] + section.columns + ["min ms", "median ms", "max ms", "rate", "of peak"]]
-    for row in section.rows() {
-      let rate = Rate(row, peak: session.peak)
-      let cells =
-        row.cells + [row.timing.least, row.timing.median, row.timing.most].map { NumberText.significant($0) }
-      let rateText =
-        rate.map { "\(NumberText.significant($0.value)) \($0.isArithmetic ? "GFLOP/s" : "GB/s")" } ?? "–"
-      let fraction = rate.map { "\(Int(min(($0.fraction * 100).rounded(), 1e9))) %" } ?? "–"
-      table.append([row.name] + cells + [rateText, fraction])
+  /// Prints a section; its fractions are of the peak as it is known by now.
+  mutating func add(_ section: Section) {
+    sections.append(section)
+    let table = SectionText(section, peak: session.peak)
+    let warning = section.disturbance?.cause.map { "disturbed: \($0) meanwhile\n" } ?? ""
+    show("\n" + warning + table.text)
+  }
+
+  /// Prints what only the whole run tells.
+  func end() {
+    if let cause = session.disturbance.cause {
+      show("\ndisturbed: \(cause) during this run: take no fraction of it seriously")
     }
-    return aligned(table) + section.notes.map { "\n" + $0 }.joined()
+  }
+
+  private func show(_ text: String) {
+    Console.clearProgress()
+    Console.print(text)
   }
 
   // MARK: - JSON
 
-  /// `{"machine": …, "results": […]}`.
+  /// `{…, "machine": …, "results": […]}`; fractions are of the peak of the whole run.
   var json: JSONText {
-    let topology = Topology.current
-    let machine: [(String, JSONText)] = [
+    let results = sections.flatMap { $0.rows() }.filter { !$0.isPart }.map(result)
+    return .object(run + [("machine", machine), ("results", .array(results))])
+  }
+
+  /// What was run, when, and with which sizes.
+  private var run: [(String, JSONText)] {
+    let (settings, configuration) = (session.settings, session.configuration)
+    let model: [(String, JSONText)] = [
+      ("name", .text(settings.modelName)), ("layers", .integer(configuration.layers)),
+      ("heads", .integer(configuration.heads)), ("channels", .integer(configuration.channels)),
+      ("vocabulary", .integer(configuration.vocabularySize)),
+      ("context", .integer(configuration.maximumSequenceLength)),
+      ("parameters", .integer(ModelText.usedParameterCount(configuration))),
+    ]
+    return [
+      ("version", .text(ProgramVersion.current)), ("date", .text(date)), ("model", .object(model)),
+      ("batch_size", .integer(settings.batchSize)), ("sequence_length", .integer(settings.sequenceLength)),
+      ("steps", .integer(settings.steps)), ("recompute", .text(settings.recomputation.rawValue)),
+      ("gradient_clip", .double(settings.gradientClip)), ("quick", .boolean(settings.quick)),
+      ("suites", .array(settings.suites.map { .text($0.rawValue) })),
+    ]
+  }
+
+  private var machine: JSONText {
+    let (topology, disturbance) = (Topology.current, session.disturbance)
+    return .object([
       ("cpu", .text(topology.modelName)), ("threads", .integer(session.settings.threads)),
       ("isa", .text(session.settings.instructionSet.rawValue)),
       ("peak_gflops", .double(session.peak.gigaflops)),
       ("read_gigabytes_per_second", .double(session.peak.gigabytes)),
+      ("disturbed", .boolean(disturbance.isDisturbed)),
+      ("taken_by_others", disturbance.othersShare.map { .double($0) } ?? .null),
       ("sockets", .integer(topology.sockets.count)), ("nodes", .integer(topology.nodes.count)),
       ("cores", .integer(topology.cores.count)),
-    ]
-    let results = sections.flatMap { $0.rows() }.filter { !$0.isPart }.map(result)
-    return .object([("machine", .object(machine)), ("results", .array(results))])
+    ])
   }
 
   private func result(_ row: Row) -> JSONText {
@@ -130,21 +177,10 @@ struct Report {
     ]
     fields += row.fields
     if let rate = Rate(row, peak: session.peak) {
-      fields.append((rate.isArithmetic ? "gflops" : "gigabytes_per_second", .double(rate.value)))
+      fields.append((rate.unit.field, .double(rate.value)))
       fields.append(("fraction_of_peak", .double(rate.fraction)))
+      if rate.isBeyondPeak { fields.append(("beyond_peak", .boolean(true))) }
     }
     return .object(fields)
   }
-}
-
-// MARK: - Text
-
-/// Lines of a table: the first column to the left, the others to the right.
-private func aligned(_ table: [[String]]) -> String {
-  let widths = table[0].indices.map { column in table.map { $0[column].count }.max() ?? 0 }
-  return table.map { line in
-    line.indices.map { column in
-      column == 0 ? line[column].padded(to: widths[column]) : line[column].aligned(to: widths[column])
-    }.joined(separator: "  ")
-  }.joined(separator: "\n")
 }

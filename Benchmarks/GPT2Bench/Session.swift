@@ -10,6 +10,10 @@ final class Session {
   let context: ExecutionContext
   let peak: Peak
   private var sharedModel: Model?
+  private let start = ProcessorTime.now
+
+  /// Of everything so far.
+  var disturbance: Disturbance { Disturbance(since: start, peak: peak) }
 
   var configuration: Configuration { settings.configuration }
   /// M of every matrix product: B·T.
@@ -21,25 +25,36 @@ final class Session {
     peak = try Peak(context: context, quick: settings.quick)
   }
 
-  /// Runs the suites and hands over each one's section as it is done.
-  func run(_ finished: (Section) -> Void) throws {
-    try peak.sample()
+  /// Measures the peak, calls `begun`, then runs the suites and hands over each section as it is done.
+  func run(begun: () -> Void, finished: (Section) -> Void) throws {
+    // Long enough for the kernel's ticks to tell what others took.
+    let first = ContinuousClock.now
+    repeat { try peak.sample() } while ContinuousClock.now - first < .seconds(0.5)
+    begun()
     for suite in settings.suites {
       Console.showProgress("\(suite.rawValue) …")
-      switch suite {
-      case .peak: finished(try peakSection())
-      case .gemm: finished(try gemmSection())
-      case .operators: finished(try operatorsSection())
-      case .step: finished(try stepSection())
-      case .evaluate: finished(try evaluateSection())
-      case .decode: finished(try decodeSection())
-      case .memory: finished(try memorySection())
-      case .tokenize: finished(try tokenizeSection())
+      let before = ProcessorTime.now
+      for var section in try sections(suite) {
+        section.disturbance = Disturbance(since: before, peak: peak)
+        finished(section)
       }
       // Where the suites left no room for the read buffer, the earlier reads have to do.
       do { try peak.sample() } catch { peak.sampleArithmetic() }
     }
     Console.clearProgress()
+  }
+
+  private func sections(_ suite: SuiteName) throws -> [Section] {
+    switch suite {
+    case .peak: [try peakSection(), regionsSection()].compactMap(\.self)
+    case .gemm: [try gemmSection()]
+    case .operators: [try operatorsSection()]
+    case .step: [try stepSection()]
+    case .evaluate: [try evaluateSection()]
+    case .decode: [try decodeSection()]
+    case .memory: [try memorySection()]
+    case .tokenize: [try tokenizeSection()]
+    }
   }
 
   /// The model of the step and memory suites, with random parameters.
@@ -81,13 +96,18 @@ final class Session {
   /// Times every job once a round, in turns, with a sample of the peak in each round; the threads are awake, as in a step.
   ///
   /// The first, untimed round warms up: pages are touched, clocks rise.
-  func rotate(_ label: String, _ jobs: [() -> Void]) -> [Timing] {
-    var timings: [Timing] = []
-    context.together { timings = rounds(label, jobs) }
-    return timings
+  func rotate(_ label: String, _ jobs: [() -> Void]) -> [Timing] { rotateSummed(label, jobs).each }
+
+  /// The same, and the time of a whole round.
+  func rotateSummed(_ label: String, _ jobs: [() -> Void]) -> (each: [Timing], sum: Timing) {
+    var samples: [[Double]] = []
+    context.together { samples = rounds(label, jobs) }
+    let sums = samples[0].indices.map { round in samples.reduce(0) { $0 + $1[round] } }
+    return (samples.map { Timing($0) }, Timing(sums))
   }
 
-  private func rounds(_ label: String, _ jobs: [() -> Void]) -> [Timing] {
+  /// The samples of each job.
+  private func rounds(_ label: String, _ jobs: [() -> Void]) -> [[Double]] {
     let (least, most, seconds) = settings.quick ? (3, 10, 1.0) : (5, 50, 10.0)
     for job in jobs { job() }
     var samples = jobs.map { _ in [Double]() }
@@ -98,7 +118,7 @@ final class Session {
       for (index, job) in jobs.enumerated() { samples[index].append(milliseconds(of: job)) }
       if round >= least, ContinuousClock.now - start > .seconds(seconds) { break }
     }
-    return samples.map { Timing($0) }
+    return samples
   }
 }
 

@@ -36,7 +36,7 @@ extension Session {
         fields: [
           ("bytes", .integer(text.bytes.count)), ("tokens", .integer(tokens.count)),
           ("megabytes_per_second", .double(rate)),
-        ], cells: [NumberText.significant(rate)])
+        ], cells: [.number(rate)])
     }
     return Section(
       title: "tokenize", columns: ["MB/s"], rows: { rows },

@@ -33,6 +33,12 @@ struct LoopOptions: ParsableArguments {
   var sampleLength: Int?
   @Option(
     parsing: .unconditional,
+    help: wholeNumber(
+      "Steps between those that are printed, the last one beside them; 0: none. (default: 1; built-in corpus: 10)"
+    ))
+  var printEvery: Int?
+  @Option(
+    parsing: .unconditional,
     help: """
       What the backward pass computes again to save memory: none, elementwise (layer norms and the activation: a \
       third less memory for about a hundredth more time) or blocks (a third more time). Results do not depend on it. \
@@ -47,6 +53,9 @@ struct LoopOptions: ParsableArguments {
   func validate() throws {
     for (name, size) in [("--batch-size", batchSize), ("--sequence-length", sequenceLength)] {
       if let size, size < 1 { throw ValidationError("\(name) should be at least 1, but is \(size)") }
+    }
+    if let printEvery, printEvery < 0 {
+      throw ValidationError("--print-every should be at least 0, but is \(printEvery)")
     }
     let (tokens, overflow) = (batchSize ?? 1).multipliedReportingOverflow(by: sequenceLength ?? 1)
     guard !overflow, tokens <= Int(Int32.max) else {

@@ -14,7 +14,7 @@ struct Train: ParsableCommand {
 
       With neither a model nor data at hand it trains a small model (2 layers, 4 heads, 128 channels, context 64) \
       from scratch on sums such as 37+5=42 that it makes up itself, and asks it 50 sums that it has not seen at the \
-      end. The defaults of that run differ where --help says so, and one step in ten is printed.
+      end. The defaults of that run differ where --help says so.
       """)
 
   @OptionGroup(title: "Model") var model: ModelOptions
@@ -119,6 +119,7 @@ struct Train: ParsableCommand {
     run?.modelFiles = try data.tokenizerFiles(of: session.source)
     session.run = run
     session.saving = saving
+    session.loggedOptions = loggedOptions
     try saving.checkOutput(of: session.model.configuration)
     try session.prepare()
     // Last, so that what was refused leaves no empty file behind.
@@ -210,6 +211,7 @@ struct Train: ParsableCommand {
       validation: files.validation.isEmpty ? nil : try loader(files.validation), tokenizer: tokenizer,
       options: options)
     let names = files.training.joined(separator: ", ")
+    session.shownInterval = loop.printEvery ?? 1
     session.dataLines = [("data", names), ("tokenizer", tokenizerSummary)]
     if files.found.count > 1, let name = files.name {
       session.dataLines.insert(
@@ -245,7 +247,7 @@ struct Train: ParsableCommand {
       options: options)
     session.questions = corpus.validationSums.prefix(50)
     try BuiltInTraining.reserve(forAnswersTo: session.questions.count, of: made)
-    session.shownInterval = 10
+    session.shownInterval = loop.printEvery ?? 10
     session.dataLines = [
       ("data", "built-in corpus of sums"), ("tokenizer", "built-in, one token a character"),
     ]

@@ -5,7 +5,7 @@ import Operators
 import Terminal
 import Tokens
 
-/// `--log`: one JSON object a line.
+/// `--log`: one JSON object a line, which ends with the time at which it was written.
 struct TrainingLog {
   private let writer: LineWriter
 
@@ -43,7 +43,7 @@ struct TrainingLog {
       "start",
       (session.resumed.map { [("resumed_at", .integer($0.progress.step))] } ?? [])
         + Self.modelAndData(session) + Self.loop(session) + Self.optimizer(session.options)
-        + Self.execution(session.model))
+        + Self.execution(session.model) + session.loggedOptions)
   }
 
   private static func modelAndData(_ session: TrainingSession) -> [(String, JSONText)] {
@@ -56,8 +56,8 @@ struct TrainingLog {
       ("parameters", .integer(ModelText.usedParameterCount(configuration))),
       ("activation", .text(session.model.activation.rawValue)),
       ("layer_norm_epsilon", .double(configuration.layerNormEpsilon)),
-      ("training_data", paths(session.training)), ("training_tokens", .integer(session.training.tokenCount)),
-      ("validation_data", paths(session.validation)),
+      ("train_data", paths(session.training)), ("training_tokens", .integer(session.training.tokenCount)),
+      ("val_data", paths(session.validation)),
       ("validation_tokens", .integer(session.validation?.tokenCount ?? 0)),
       ("tokenizer", .text(session.dataLines.first { $0.0 == "tokenizer" }?.1)),
     ]
@@ -72,6 +72,7 @@ struct TrainingLog {
       ("val_every", .integer(options.validationInterval)),
       ("val_batches", .integer(options.validationBatches)),
       ("sample_every", .integer(options.sampleInterval)), ("sample_length", .integer(options.sampleLength)),
+      ("print_every", .integer(session.shownInterval)),
       ("recompute", .text(session.model.recomputation.rawValue)), ("seed", .unsigned(options.seed)),
     ]
   }
@@ -130,7 +131,8 @@ struct TrainingLog {
   }
 
   private func write(_ event: String, _ members: [(String, JSONText)]) throws(FileError) {
-    try writer.write(JSONText.object([("event", .text(event))] + members).encoded)
+    let time = ("time", JSONText.text(TimeText.current))
+    try writer.write(JSONText.object([("event", .text(event))] + members + [time]).encoded)
   }
 }
 

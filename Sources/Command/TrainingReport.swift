@@ -9,7 +9,7 @@ struct TrainingReport {
   /// The first that this process runs.
   private let firstStep: Int
   private let stepWidth: Int
-  /// Only every so many steps have a line; the log has all.
+  /// Only every so many steps, and the last, have a line; 0: none. The log has all.
   private let shownInterval: Int
   private let start = ContinuousClock.now
 
@@ -23,7 +23,9 @@ struct TrainingReport {
   func show(_ event: TrainingEvent) {
     switch event {
     case .train(let step):
-      if step.step.isMultiple(of: shownInterval) || step.step == steps - 1 { printResult(line(step)) }
+      if shownInterval > 0, step.step.isMultiple(of: shownInterval) || step.step == steps - 1 {
+        printResult(line(step))
+      }
       showProgress(done: step.step + 1)
     case .validation(let step, let loss):
       printResult("\(label(step))  val loss \(NumberText.fixed(Double(loss), 6))")

@@ -1,4 +1,5 @@
 import GPT2
+import JSON
 import Machine
 import Operators
 import Terminal
@@ -14,8 +15,10 @@ struct TrainingSession {
   let options: TrainingOptions
   /// The sums to ask after the run; none without the built-in corpus.
   var questions: ArraySlice<BuiltInCorpus.Sum> = []
-  /// Only every so many steps get a line on standard output.
+  /// Only every so many steps get a line on standard output; 0: none.
   var shownInterval = 1
+  /// Fields of the log's start beside those that the session itself tells.
+  var loggedOptions: [(String, JSONText)] = []
   /// Where the run is kept.
   var run: Run?
   var saving: SavingOptions?
@@ -108,7 +111,9 @@ struct TrainingSession {
       ]
       + (resumed.map { [("resumed", "\($0.path), \($0.progress.step) of \(options.steps) steps done")] } ?? [])
     for (name, text) in lines { Console.print(name.padded(to: 12) + text) }
-    if shownInterval > 1 { Console.print("shown".padded(to: 12) + "one step in \(shownInterval)") }
+    if shownInterval != 1 {
+      Console.print("shown".padded(to: 12) + (shownInterval > 0 ? "one step in \(shownInterval)" : "no step"))
+    }
     Console.print()
   }
 

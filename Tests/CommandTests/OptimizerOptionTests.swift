@@ -53,8 +53,8 @@ import Testing
     ]
     for (name, value) in numbers { #expect((start[name] as? NSNumber)?.doubleValue == value, "\(name)") }
     #expect((start["seed"] as? NSNumber)?.uint64Value == .max)
-    #expect(start["training_data"] as? [String] == [TrainCase.tiny.tokensInt32.path])
-    #expect(start["validation_data"] as? [String] == [])
+    #expect(start["train_data"] as? [String] == [TrainCase.tiny.tokensInt32.path])
+    #expect(start["val_data"] as? [String] == [])
     #expect((start["tokenizer"] as? String)?.hasPrefix("none") == true)
     #expect(start["beta1"] == nil, "no option of another optimizer")
   }
