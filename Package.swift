@@ -53,6 +53,7 @@ let package = Package(
         "Machine", "Operators", "GPT2", "Reference", .product(name: "RealModule", package: "swift-numerics"),
       ],
       path: "Tests/TestSupport", swiftSettings: safe),
+    .target(name: "AMXEmulator", path: "Tests/AMXEmulator"),
     .executableTarget(
       name: "Fuzz",
       dependencies: [
@@ -62,7 +63,8 @@ let package = Package(
       path: "Tests/Fuzz", exclude: ["Corpus"], swiftSettings: safe),
     .testTarget(name: "MachineTests", dependencies: ["Machine", "TestSupport"], swiftSettings: safe),
     .testTarget(
-      name: "OperatorsTests", dependencies: ["Operators", "Machine", "Reference", "TestSupport"],
+      name: "OperatorsTests",
+      dependencies: ["Operators", "Machine", "Reference", "TestSupport", "AMXEmulator"],
       swiftSettings: safe),
     .testTarget(name: "ReferenceTests", dependencies: ["Reference", "TestSupport"], swiftSettings: safe),
     .testTarget(name: "JSONTests", dependencies: ["JSON", "Machine", "TestSupport"], swiftSettings: safe),
