@@ -37,7 +37,8 @@ package func contents(_ path: String) throws(FormatError) -> [UInt8] {
   do {
     let file = try FileReader(path: path)
     var bytes: [UInt8] = []
-    _ = try file.read(appendingTo: &bytes, limit: file.byteCount)
+    _ = try file.read(appendingTo: &bytes, limit: file.version.byteCount)
+    try file.checkUnchanged(byteCount: bytes.count)
     return bytes
   } catch { throw .file(error) }
 }
