@@ -43,6 +43,15 @@ package func contents(_ path: String) throws(FormatError) -> [UInt8] {
   } catch { throw .file(error) }
 }
 
+/// Makes a new file of `bytes`, whole or not at all.
+package func write(_ bytes: [UInt8], toNew path: String) throws(FormatError) {
+  try writing { () throws(FileError) in
+    var file = try AtomicFile(path: path)
+    try file.write(bytes)
+    try file.commit()
+  }
+}
+
 /// Runs `body`, which only the system can fail.
 package func writing<Result: ~Copyable>(
   _ body: () throws(FileError) -> Result

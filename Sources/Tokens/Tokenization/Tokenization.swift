@@ -108,16 +108,8 @@ public struct Tokenization {
           "more than the \(counts.tokens == 0 ? 0 : writer.validationCount) tokens that validation takes",
         found: "\(counts.tokens) tokens")
     }
-    if let vocabulary { try Self.write(vocabulary, to: output.tokenizerPath) }
+    if let vocabulary { try Machine.write(vocabulary, toNew: output.tokenizerPath) }
     return (try finish(writer, output, kind: kind, encoder.tokenizer), counts)
-  }
-
-  private static func write(_ bytes: [UInt8], to path: String) throws(FormatError) {
-    try writing { () throws(FileError) in
-      var file = try AtomicFile(path: path)
-      try file.write(bytes)
-      try file.commit()
-    }
   }
 
   private func finish(
@@ -132,7 +124,7 @@ public struct Tokenization {
       characters: kind == .characters ? tokenizer.allText : nil,
       training: .init(tokens: trainingCount, files: files.training, fileTokens: counts.training),
       validation: .init(tokens: validationCount, files: files.validation, fileTokens: counts.validation))
-    try Self.write(Array(manifest.json.utf8), to: manifest.path)
+    try Machine.write(Array(manifest.json.utf8), toNew: manifest.path)
     return manifest
   }
 
