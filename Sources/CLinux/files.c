@@ -47,6 +47,13 @@ int clinux_stat(int descriptor, enum clinux_file_kind *kind, int64_t *byte_count
   return 0;
 }
 
+int clinux_modification_time(int descriptor, int64_t *nanoseconds) {
+  struct stat status;
+  if (fstat(descriptor, &status) != 0) return errno;
+  *nanoseconds = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
+  return 0;
+}
+
 int clinux_stat_path(const char *path, enum clinux_file_kind *kind) {
   struct stat status;
   if (stat(path, &status) != 0) return errno;

@@ -35,6 +35,23 @@ extension DataFiles {
   }
 }
 
+extension DataFiles {
+  /// The files, mapped and compared with what their manifests say: all of a data set that was found, or those of them
+  /// that were given.
+  ///
+  /// - Throws: `FormatError`.
+  func opened(
+    as type: TokenType?, vocabularySize: Int
+  ) throws -> (training: [TokenFile], validation: [TokenFile]) {
+    func open(_ paths: [String]) throws -> [TokenFile] {
+      try paths.map { try TokenFile(path: $0, type: type, vocabularySize: vocabularySize) }
+    }
+    let files = (training: try open(training), validation: try open(validation))
+    try DataManifest.check(files.training + files.validation, areAll: name != nil)
+    return files
+  }
+}
+
 /// Data of another vocabulary than the model's, or of several: one sentence.
 private struct VocabularyError: Error, CustomStringConvertible {
   let description: String
@@ -68,8 +85,8 @@ struct DataOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       """
-      Where to look, subdirectories included, for pairs NAME_train.bin and NAME_val.bin, or their shards. \
-      (default: data where the working directory has it, else the working directory)
+      Where to look, subdirectories included, for pairs NAME_train.bin and NAME_val.bin, or their shards, and for \
+      train.bin beside val.bin, which have the name of their folder. (default: data where the working directory has it, else the working directory)
       """,
       valueName: "dir"))
   var data: String?
@@ -88,6 +105,8 @@ struct DataOptions: ParsableArguments {
     name: .customLong("val-data"), parsing: .upToNextOption,
     help: ArgumentHelp("Token files to validate on, beside --train-data.", valueName: "file"))
   var validationData: [String] = []
+
+  @OptionGroup var tokenTypeOption: TokenTypeOption
 
   @Option(
     parsing: .unconditional,
@@ -120,7 +139,7 @@ struct DataOptions: ParsableArguments {
         name: chosen.name, training: chosen.training, validation: chosen.validation, found: found,
         directory: directory)
     } catch {
-      if data == nil, dataset == nil { return nil }
+      if data == nil, dataset == nil, tokenTypeOption.tokenType == nil { return nil }
       throw error
     }
   }

@@ -23,8 +23,10 @@ struct Evaluate: ParsableCommand {
 
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Token files, as gpt2 tokenize writes them.", valueName: "file"))
+    help: ArgumentHelp("Token files, as gpt2 train takes them.", valueName: "file"))
   var data: [String] = []
+
+  @OptionGroup var tokenTypeOption: TokenTypeOption
 
   @Option(
     parsing: .unconditional,
@@ -50,10 +52,12 @@ struct Evaluate: ParsableCommand {
       throw ValidationError(
         "expected --data FILE or --hellaswag FILE, found \(data.isEmpty ? "neither" : "both")")
     }
-    if hellaswag != nil, sequenceLength != nil || stride != nil {
-      throw ValidationError(
-        "expected \(stride == nil ? "--sequence-length" : "--stride") beside --data, found it beside --hellaswag"
-      )
+    let forTokens = [
+      ("--stride", stride != nil), ("--sequence-length", sequenceLength != nil),
+      ("--token-type", tokenTypeOption.tokenType != nil),
+    ]
+    if hellaswag != nil, let option = forTokens.first(where: \.1)?.0 {
+      throw ValidationError("expected \(option) beside --data, found it beside --hellaswag")
     }
   }
 
@@ -69,7 +73,7 @@ struct Evaluate: ParsableCommand {
         batchSize: batchSize, for: source.configuration)
       try LossCommand(
         source: source, inference: inference, vocabulary: vocabulary, windows: windows, json: json
-      ).run(data)
+      ).run(DataFiles(training: data, validation: []), as: tokenTypeOption.tokenType)
     }
   }
 }

@@ -11,8 +11,11 @@ struct LossCommand {
   let windows: Evaluation.Windows
   let json: Bool
 
-  func run(_ paths: [String]) throws {
-    let files = try paths.map { try TokenFile(path: $0) }
+  func run(_ data: DataFiles, as type: TokenType?) throws {
+    let opened = try data.opened(as: type, vocabularySize: source.configuration.vocabularySize).training
+    // One token predicts nothing; where a shard has no more, others do.
+    let long = opened.filter { $0.count >= 2 }
+    let files = long.isEmpty ? opened : long
     for file in files { try Evaluation.check(file, for: source.configuration) }
     let network = try inference.network(source)
     let workspace = network.makeWorkspace()

@@ -11,8 +11,8 @@ struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Tells what a file is and what is in it.",
     discussion: """
-      Knows llm.c's checkpoints (versions 1, 3, 5), data files, tokenizers and debug states, raw int32 token \
-      files, the manifests of 'gpt2 tokenize', Hugging Face's GPT-2 directories, safetensors files and vocab.json \
+      Knows llm.c's checkpoints (versions 1, 3, 5), data files, tokenizers and debug states, NumPy's .npy and raw \
+      token files, the manifests of 'gpt2 tokenize', Hugging Face's GPT-2 directories, safetensors files and vocab.json \
       (with merges.txt beside it): by their content, whatever their names. Of a checkpoint it prints the sizes and \
       a table of the sixteen tensors; the rows that pad the vocabulary are not in its statistics.
       """)
@@ -20,7 +20,10 @@ struct Inspect: ParsableCommand {
   @Argument(help: "The file or directory.")
   var path: String
 
+  @OptionGroup var tokenTypeOption: TokenTypeOption
+
   func run() throws {
+    if let type = tokenTypeOption.tokenType { return try describe(try TokenFile(path: path, type: type)) }
     let magic: FileMagic?
     do { magic = try FileMagic.detect(path: path) } catch .file(.isDirectory) {
       return try describeCheckpoint(try Checkpoint.opened(path))
@@ -29,9 +32,10 @@ struct Inspect: ParsableCommand {
     case .checkpoint: try describeCheckpoint(try Checkpoint.opened(path))
     case .debugState: describe(try DebugStateHeader(path: path))
     case .tokenizer: describe(try Tokenizer(path: path), kind: "llm.c tokenizer")
-    case .tokens: try describe(try TokenFile(path: path), kind: "llm.c data file, version 1, uint16")
+    case .tokens, .longTokens: try describe(try TokenFile(path: path))
     case .hellaSwag:
       describe(try HellaSwagFile(path: path, encoder: nil))
+    case nil where try TokenFile.isNumpy(path: path): try describe(try TokenFile(path: path))
     case nil where FileKind.detect(path: path) == .safetensors: describe(try SafetensorsFile(path: path))
     case nil:
       switch try JSONFileKind.detect(path: path) {
@@ -132,31 +136,34 @@ struct Inspect: ParsableCommand {
     ])
   }
 
-  private func describe(_ file: TokenFile, kind: String) throws {
-    var lines = [("file", path), ("kind", kind), ("tokens", "\(file.count)")]
+  private func describe(_ file: TokenFile) throws {
+    var lines = [("file", path), ("kind", TokenFileText.kind(file)), ("tokens", "\(file.count)")]
     if let range = idRange(file) { lines.append(("ids", "\(range.lowerBound) to \(range.upperBound)")) }
     let first = file.tokens(in: 0..<min(16, file.count)).map(String.init).joined(separator: " ")
     if !first.isEmpty { lines.append(("first", first)) }
     printLines(lines)
   }
 
-  /// Ids that no vocabulary reaches mean that a file without a header is something else, such as text.
-  private static let unlikelyID: Int32 = 1 << 24
+  /// Ids that no vocabulary reaches mean that a file without a header is something else. Of 16 bits almost all numbers
+  /// are ids of some vocabulary; GPT-2's, padded, is the largest common one.
+  private static func unlikelyID(_ type: TokenType) -> Int32 { type == .uint16 ? 50_304 : 1 << 24 }
 
   private func describeRaw() throws {
-    // A size that is no multiple of four bytes makes no token file.
-    guard let file = try? TokenFile(path: path), let range = idRange(file), range.lowerBound >= 0,
-      range.upperBound < Self.unlikelyID
+    let file = try TokenFile.isPlausible(path: path) ? TokenFile(path: path) : nil
+    guard let file, let range = idRange(file), range.lowerBound >= 0,
+      range.upperBound < Self.unlikelyID(file.type)
     else {
       let byteCount = try MappedFile(path: path).byteCount
       let found =
-        byteCount == 0 ? "an empty file" : "\(NumberText.count(byteCount, "byte")) of something else"
+        byteCount == 0
+        ? "an empty file"
+        : "\(NumberText.count(byteCount, "byte")) of something else (--token-type TYPE shows it as ids)"
       throw InspectionError(
         description:
-          "\(path): expected one of llm.c's magic numbers at its start, safetensors, a manifest, a vocab.json, or int32 token ids, found \(found)."
+          "\(path): expected one of llm.c's magic numbers at its start, safetensors, a manifest, a vocab.json, or int32 or uint16 token ids, found \(found)."
       )
     }
-    try describe(file, kind: "raw token file, int32")
+    try describe(file)
   }
 
   /// The smallest and the largest id; nil where there is none.

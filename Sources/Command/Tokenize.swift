@@ -15,12 +15,12 @@ struct Tokenize: ParsableCommand {
       stays the same however large they are.
 
       Writes NAME_train.bin and NAME_val.bin, numbered from NAME_train_000000.bin on where one file does not hold all \
-      (llm.c's headed uint16 where all ids fit, else raw int32), NAME_manifest.json, which tells 'gpt2 train' the \
+      (llm.c's uint16 where all ids fit, else its uint32), NAME_manifest.json, which tells 'gpt2 train' the \
       vocabulary, and with the vocabulary gpt2 NAME_tokenizer.bin. Existing files are refused.
 
       Each document, which is a text file or a line of JSON, is opened by the end-of-text token; empty ones are left \
       out. The vocabulary characters has no such token: there a document ends with a line feed, which is added where \
-      it has none. Validation gets the beginning, training the rest. Bytes that are not UTF-8 are encoded as they are, \
+      it has none. Validation gets the beginning, or with --val-from end the end, training the rest. Bytes that are not UTF-8 are encoded as they are, \
       so that decoding gives them back, and are counted; the vocabulary characters and JSON refuse them.
 
       llm.c's tiny Shakespeare: gpt2 tokenize tiny_shakespeare.txt --split-at blank-lines --val-tokens 32768 \
@@ -72,6 +72,14 @@ struct Tokenize: ParsableCommand {
     help: ArgumentHelp("How many tokens are for validation, instead of a fraction.", valueName: "n"))
   var valTokens: Int?
 
+  @Option(
+    parsing: .unconditional,
+    help: """
+      Where the text for validation is; end cuts the text there, between two characters or lines of JSON, as nanoGPT does, \
+      and with --val-tokens holds so many tokens in memory.
+      """)
+  var valFrom = ValidationPlace.start
+
   @Option(parsing: .unconditional, help: ArgumentHelp("The most tokens in one file.", valueName: "n"))
   var shardTokens = 100_000_000
 
@@ -120,7 +128,8 @@ struct Tokenize: ParsableCommand {
     } catch { throw TokenizeError(description: "\(outputDirectory): the folder cannot be made.") }
     let share = valTokens.map { ValidationShare.tokens($0) } ?? .fraction(valFraction ?? 0.1)
     let (manifest, counts) = try tokenization.write(
-      .init(directory: outputDirectory, name: name, validation: share, shardTokens: shardTokens),
+      .init(
+        directory: outputDirectory, name: name, validation: share, at: valFrom, shardTokens: shardTokens),
       kind: vocabulary, encoder: encoder
     ) { progress.show("tokenized", done: $0.bytes) }
     Console.clearProgress()
@@ -170,6 +179,7 @@ struct Tokenize: ParsableCommand {
 }
 
 extension DataManifest.Kind: ExpressibleByArgument {}
+extension ValidationPlace: ExpressibleByArgument {}
 
 private struct TokenizeError: Error, CustomStringConvertible { let description: String }
 

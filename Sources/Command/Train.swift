@@ -9,8 +9,8 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Trains a model, validating and sampling as it goes.",
     discussion: """
-      Goes on from a checkpoint, or starts from scratch, on token files: raw int32 or llm.c's headed uint16, told \
-      apart by their content. Each step prints the loss before its update.
+      Goes on from a checkpoint, or starts from scratch, on token files: llm.c's, NumPy's .npy, raw int32 or \
+      uint16, told apart by their content. Each step prints the loss before its update.
 
       With neither a model nor data at hand it trains a small model (2 layers, 4 heads, 128 channels, context 64) \
       from scratch on sums such as 37+5=42 that it makes up itself, and asks it 50 sums that it has not seen at the \
@@ -201,18 +201,24 @@ struct Train: ParsableCommand {
     let (tokenizer, tokenizerSummary) = try data.tokenizer(for: source, files)
     let made = try newModel(
       source.configuration, options, batchSize: batchSize, sequenceLength: sequenceLength)
-    func loader(_ paths: [String]) throws -> DataLoader {
+    let vocabularySize = source.configuration.vocabularySize
+    let opened = try files.opened(as: data.tokenTypeOption.tokenType, vocabularySize: vocabularySize)
+    func loader(_ files: [TokenFile]) throws -> DataLoader {
       try DataLoader(
-        paths: paths, batchSize: batchSize, sequenceLength: sequenceLength,
-        vocabularySize: source.configuration.vocabularySize)
+        files: files, batchSize: batchSize, sequenceLength: sequenceLength, vocabularySize: vocabularySize)
     }
     var session = TrainingSession(
-      source: source, model: made, training: try loader(files.training),
-      validation: files.validation.isEmpty ? nil : try loader(files.validation), tokenizer: tokenizer,
+      source: source, model: made, training: try loader(opened.training),
+      validation: opened.validation.isEmpty ? nil : try loader(opened.validation), tokenizer: tokenizer,
       options: options)
+<<<<<<< HEAD
     let names = files.training.joined(separator: ", ")
     session.shownInterval = loop.printEvery ?? 1
     session.dataLines = [("data", names), ("tokenizer", tokenizerSummary)]
+=======
+    session.dataLines = TokenFileText.lines(training: session.training, validation: session.validation)
+    session.dataLines.append(("tokenizer", tokenizerSummary))
+>>>>>>> tokens
     if files.found.count > 1, let name = files.name {
       session.dataLines.insert(
         ("data sets", "\(name), of \(files.found.joined(separator: ", ")) in \(files.directory)"), at: 0)

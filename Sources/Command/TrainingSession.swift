@@ -106,7 +106,7 @@ struct TrainingSession {
             + (accumulation > 1 ? ", \(accumulation) to an update" : "")
         ),
         ("optimizer", TrainingText.optimizer(options)),
-        ("validation", validation.map { "\($0.tokenCount) tokens" } ?? "none"),
+        ("validation", validation.map(validationText) ?? "none"),
         ("kept", saving?.summary ?? "nothing"),
       ]
       + (resumed.map { [("resumed", "\($0.path), \($0.progress.step) of \(options.steps) steps done")] } ?? [])
@@ -115,6 +115,16 @@ struct TrainingSession {
       Console.print("shown".padded(to: 12) + (shownInterval > 0 ? "one step in \(shownInterval)" : "no step"))
     }
     Console.print()
+  }
+
+  /// "32768 tokens, the first 10 of 128 batches", or "32768 tokens, all 2 batches of the 10 asked for".
+  private func validationText(_ loader: DataLoader) -> String {
+    let (asked, all) = (options.validationBatches, loader.batchCount)
+    let part =
+      asked <= all
+      ? "the first \(asked) of \(NumberText.count(all, "batch"))"
+      : "all \(NumberText.count(all, "batch")), of \(asked) asked for"
+    return "\(loader.tokenCount) tokens" + (options.validationInterval > 0 ? ", \(part)" : "")
   }
 
   /// "first moment, second moment, ".

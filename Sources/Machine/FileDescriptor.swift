@@ -42,6 +42,15 @@ struct FileDescriptor: ~Copyable, Sendable {
     return size
   }
 
+  /// What a regular file is at the moment.
+  borrowing func version() throws(FileError) -> FileVersion {
+    let byteCount = try regularFileSize()
+    var nanoseconds: Int64 = 0
+    let error = unsafe clinux_modification_time(number, &nanoseconds)
+    if error != 0 { throw .readFailed(path: path, errno: error) }
+    return FileVersion(byteCount: byteCount, modificationTime: nanoseconds)
+  }
+
   /// Everything up to the end, or `nil` when there are more than `limit` bytes: for the small files of sysfs and
   /// procfs, which give no size.
   borrowing func readAll(limit: Int) throws(FileError) -> [UInt8]? {

@@ -11,6 +11,8 @@ public enum FileError: Error, Equatable, Sendable {
   case exists(path: String)
   /// Another process has the lock, whose number it left in the file; nil where that is not to be read.
   case locked(path: String, process: Int?)
+  /// It was written to, or cut, while it was read; sizes in bytes.
+  case changed(path: String, before: Int, now: Int)
   case openFailed(path: String, errno: Int32)
   case readFailed(path: String, errno: Int32)
   case writeFailed(path: String, errno: Int32)
@@ -27,6 +29,9 @@ extension FileError: CustomStringConvertible {
     case .exists(let path): "\(path) exists already and is not overwritten unless asked."
     case .locked(let path, let process):
       "\(path) is locked by another process\(process.map { ", number \($0)" } ?? "")."
+    case .changed(let path, let before, let now):
+      "\(path) should stay as it is while it is read, but was changed meanwhile"
+        + (before == now ? "." : ", from \(before) bytes to \(now).")
     case .openFailed(let path, let errno): "\(path) cannot be opened: \(systemErrorText(errno))."
     case .readFailed(let path, let errno): "\(path) cannot be read: \(systemErrorText(errno))."
     case .writeFailed(let path, let errno): "\(path) cannot be written: \(systemErrorText(errno))."

@@ -37,9 +37,19 @@ package func contents(_ path: String) throws(FormatError) -> [UInt8] {
   do {
     let file = try FileReader(path: path)
     var bytes: [UInt8] = []
-    _ = try file.read(appendingTo: &bytes, limit: file.byteCount)
+    _ = try file.read(appendingTo: &bytes, limit: file.version.byteCount)
+    try file.checkUnchanged(byteCount: bytes.count)
     return bytes
   } catch { throw .file(error) }
+}
+
+/// Makes a new file of `bytes`, whole or not at all.
+package func write(_ bytes: [UInt8], toNew path: String) throws(FormatError) {
+  try writing { () throws(FileError) in
+    var file = try AtomicFile(path: path)
+    try file.write(bytes)
+    try file.commit()
+  }
 }
 
 /// Runs `body`, which only the system can fail.

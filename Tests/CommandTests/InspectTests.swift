@@ -65,6 +65,8 @@ import Testing
     expectRefusal(try inspect([]), "file.bin", "empty")
     expectRefusal(try inspect(Array("some text of 24 letters.".utf8)), "magic number")
     expectRefusal(try inspect([1, 2, 3]), "file.bin", "3 bytes")
+    // As uint16 these would be ids beyond any common vocabulary, as int32 negative ones.
+    expectRefusal(try inspect([1, 250, 2, 250, 3, 250, 4, 251]), "8 bytes of something else", "--token-type")
     expectRefusal(try inspect(bytes(20_240_326) + bytes(3)), "8 bytes")
   }
 

@@ -1,5 +1,6 @@
 import Foundation
 import GPT2
+import Synchronization
 import TestSupport
 import Testing
 import Tokens
@@ -109,6 +110,108 @@ import Tokens
         #expect(abs(validation.count - expected) <= 1, "\(fraction): \(validation.count)")
         #expect(validation + training == Self.bytes(files["a.txt"]!, files["b.txt"]!))
       }
+    }
+  }
+
+  /// The last tokens, or what comes behind a place in the text, which is cut there.
+  @Test func validationFromTheEnd() throws {
+    let files = [
+      "a.txt": String(repeating: "a", count: 600), "b.txt": String(repeating: "é\n\n", count: 100),
+    ]
+    let all = Self.bytes(files["a.txt"]!, files["b.txt"]!)
+    // 1,000 bytes; the first document has one token more than bytes, the second, which begins at byte 600, too. A cut is
+    // moved before a character or line feeds that it would part: in [0xC3, 0xA9, 0x0A, 0x0A] from its 2nd and 4th byte.
+    for (options, validation) in [
+      (["--val-fraction", "0.5"], 501), (["--val-fraction", "0.1"], 100), (["--val-fraction", "0.099"], 100),
+      (["--val-fraction", "0.098"], 98), (["--val-fraction", "0.097"], 98), (["--val-fraction", "0"], 0),
+      (["--val-tokens", "7"], 7), (["--val-tokens", "400"], 400), (["--val-tokens", "1001"], 1001),
+      (["--val-tokens", "0"], 0),
+    ] {
+      try tokenize(files, ["a.txt", "b.txt"] + Self.bytesOut + options + ["--val-from", "end"]) {
+        (run, folder) throws in
+        #expect(run.exitCode == 0, "\(run.errors)")
+        let found = validation == 0 ? [] : try tokens("x_val.bin", folder)
+        #expect(found.count == validation, "\(options)")
+        #expect(try tokens("x_train.bin", folder) + found == all, "\(options)")
+      }
+    }
+    try tokenize(files, ["a.txt", "b.txt"] + Self.bytesOut + ["--val-tokens", "1002", "--val-from", "end"]) {
+      (run, _) throws in
+      expectRefusal(run, "more than the 1002 tokens that validation takes")
+    }
+  }
+
+  /// Lines stay whole, whatever the place.
+  @Test func validationFromTheEndOfLines() throws {
+    let lines = (0..<10).map { "{\"text\": \"\($0)\"}\n" }.joined()
+    for (fraction, count) in [("0.1", 1), ("0.11", 1), ("0.19", 1), ("0.2", 2), ("0.99", 9), ("0.5", 5)] {
+      let arguments = ["l.jsonl"] + Self.bytesOut + ["--val-fraction", fraction, "--val-from", "end"]
+      try tokenize(["l.jsonl": lines], arguments) { (run, folder) throws in
+        #expect(run.exitCode == 0, "\(run.errors)")
+        let all = (0..<10).flatMap { Self.bytes("\($0)") }
+        #expect(try tokens("x_val.bin", folder) == all.suffix(2 * count), "\(fraction)")
+        #expect(try tokens("x_train.bin", folder) == all.dropLast(2 * count), "\(fraction)")
+      }
+    }
+  }
+
+  /// The counts that nanoGPT's README tells of shakespeare_char and, but for the end of text before it, of shakespeare.
+  @Test(.enabled(if: Fixtures.sharedURL("data") != nil), arguments: ["characters", "gpt2"])
+  func validationIsNanoGPTs(vocabulary: String) throws {
+    let data = try #require(Fixtures.sharedURL("data"))
+    try TemporaryDirectory.with { folder in
+      let tokenizer = vocabulary == "gpt2" ? ["--tokenizer", data.path + "/tokenizer/vocab.json"] : []
+      let run = try Executable.run(
+        ["tokenize", data.path + "/tiny_shakespeare.txt", "--vocabulary", vocabulary, "--val-from", "end"]
+          + tokenizer + Self.out, in: folder)
+      #expect(run.exitCode == 0, "\(run.errors)")
+      let counts = vocabulary == "gpt2" ? (1 + 301_966, 36_059) : (1_003_854, 111_540)
+      #expect(try tokens("x_train.bin", folder).count == counts.0)
+      #expect(try tokens("x_val.bin", folder).count == counts.1)
+    }
+  }
+
+  /// Ids that 16 bits do not hold.
+  @Test func largeVocabulariesTake32Bits() throws {
+    let scalars = (0x4E00..<0x9000).map { $0 } + (0x20000..<0x2C000).map { $0 }
+    let text = String(String.UnicodeScalarView(scalars.compactMap { Unicode.Scalar($0) }))
+    let arguments = ["t.txt"] + Self.out + ["--vocabulary", "characters", "--val-fraction", "0"]
+    try tokenize(["t.txt": text], arguments) { (run, folder) throws in
+      #expect(run.exitCode == 0, "\(run.errors)")
+      // The line feed is the first and closes the text.
+      let expected = (1...Int32(scalars.count)).map { $0 } + [0]
+      let isSame = try tokens("x_train.bin", folder) == expected
+      #expect(isSame)
+      let shown = try Executable.run(["inspect", "out/x_train.bin"], in: folder)
+      #expect(shown.output.contains("version 7, uint32"), "\(shown)")
+    }
+  }
+
+  /// The file shrinks from before the run until after it.
+  @Test(arguments: ["bytes", "characters", "gpt2"])
+  func aFileThatShrinksMeanwhile(vocabulary: String) throws {
+    try TemporaryDirectory.with { folder in
+      let url = folder.appending(path: "t.txt")
+      let count = 16 << 20
+      try Data(String(repeating: "words\n", count: count / 6).utf8).write(to: url)
+      try TestVocabulary.write(to: folder.path)
+      let file = try FileHandle(forWritingTo: url)
+      let size = count / 6 * 6
+      let isDone = Mutex(false)
+      let shrinking = Thread {
+        var removed = 0
+        while !isDone.withLock({ $0 }), removed < size {
+          removed += 1
+          try? file.truncate(atOffset: UInt64(size - removed))
+          Thread.sleep(forTimeInterval: 0.0002)
+        }
+      }
+      shrinking.start()
+      let run = try Executable.run(["tokenize", "t.txt", "--vocabulary", vocabulary] + Self.out, in: folder)
+      isDone.withLock { $0 = true }
+      expectRefusal(run, "t.txt should stay as it is while it is read, but was changed meanwhile, from ")
+      // With the vocabulary characters the first of two passes fails, before there is a folder.
+      #expect(((try? names(folder)) ?? []) == [])
     }
   }
 

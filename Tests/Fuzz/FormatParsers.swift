@@ -17,15 +17,33 @@ let formatParsers: [FuzzParser] = [
   },
   FuzzParser(name: "tokens", corpus: "tokens") { bytes in
     tokenFile.write(bytes)
-    let file = try TokenFile(path: tokenFile.path)
-    _ = file.tokens(in: 0..<file.count)
-    try file.validate(vocabularySize: 50257)
+    try readTokens(tokenFile.path)
+  },
+  FuzzParser(name: "npy", corpus: "npy") { bytes in
+    arrayFile.write(bytes)
+    try readTokens(arrayFile.path)
   },
 ]
 
 private let checkpointFile = ScratchFile("checkpoint.bin")
 private let stateFile = ScratchFile("state.bin")
 private let tokenFile = ScratchFile("tokens.bin")
+private let arrayFile = ScratchFile("tokens.npy")
+
+/// As every type that it may be said to have, and as what it looks like.
+private func readTokens(_ path: String) throws {
+  for type in TokenType.raw { if let file = try? TokenFile(path: path, type: type) { try? read(file) } }
+  try read(try TokenFile(path: path, vocabularySize: 100_000))
+  try read(try TokenFile(path: path))
+}
+
+private func read(_ file: TokenFile) throws {
+  let tokens = file.tokens(in: 0..<file.count)
+  for position in file.count > 0 ? [0, file.count - 1] : [] {
+    precondition(file.token(at: position) == tokens[position], "two ways to read a token differ")
+  }
+  try file.validate(vocabularySize: 50257)
+}
 
 /// Reads all numbers, where the model has the sizes of one in the corpus: making room takes milliseconds.
 func load(_ checkpoint: Checkpoint) {

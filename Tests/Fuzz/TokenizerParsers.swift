@@ -25,6 +25,7 @@ let tokenizerParsers: [FuzzParser] = [
   FuzzParser(name: "manifest", corpus: "manifest") { bytes in
     manifestFile.write(bytes)
     _ = try DataManifest(path: manifestFile.path).tokenizer()
+    try DataManifest.check(dataFiles, areAll: true)
   },
   FuzzParser(name: "json-lines", corpus: "json-lines") { bytes in
     linesFile.write(bytes)
@@ -51,6 +52,14 @@ private let tokenizerFile = ScratchFile("tokenizer.bin")
 private let vocabularyFile = ScratchFile("vocab.json")
 private let mergesFile = ScratchFile("merges/merges.txt")
 private let manifestFile = ScratchFile("data/x_manifest.json")
+/// The files of the data set that the manifests in the corpus tell of.
+private let dataFiles = ["x_train.bin", "x_val.bin"].map { name in
+  let file = ScratchFile("data/\(name)")
+  do {
+    file.write([UInt8](try Data(contentsOf: URL(filePath: corpus("tokens/headed.bin")))))
+    return try TokenFile(path: file.path)
+  } catch { fatalError("the corpus should have tokens: \(error)") }
+}
 private let linesFile = ScratchFile("lines.jsonl")
 private let examplesFile = ScratchFile("hellaswag.bin")
 private let textFile = ScratchFile("lines.txt")

@@ -1,3 +1,4 @@
+import Foundation
 import Machine
 import Testing
 
@@ -10,12 +11,30 @@ import Testing
   @Test func aFileIsReadInPieces() throws {
     let content = (0..<1000).map { UInt8(truncatingIfNeeded: $0 * 7) }
     let file = try FileReader(path: try folder.write(content, to: "x"))
-    #expect(file.byteCount == 1000)
+    #expect(file.version.byteCount == 1000)
     var bytes: [UInt8] = [42]
     var counts: [Int] = []
     for limit in [1, 0, 600, 600, 600] { counts.append(try file.read(appendingTo: &bytes, limit: limit)) }
     #expect(counts == [1, 0, 600, 399, 0])
     #expect(bytes == [42] + content)
+  }
+
+  @Test func aFileThatChangesIsNotWhatWasRead() throws {
+    let path = try folder.write([1, 2, 3], to: "x")
+    let file = try FileReader(path: path)
+    try file.checkUnchanged(byteCount: 3)
+    #expect(throws: FileError.changed(path: path, before: 3, now: 3)) {
+      try file.checkUnchanged(byteCount: 2)
+    }
+    for bytes in [[1, 2], [1, 2, 3, 4]] as [[UInt8]] {
+      let handle = try FileHandle(forWritingTo: URL(filePath: path))
+      try handle.truncate(atOffset: 0)
+      try handle.write(contentsOf: Data(bytes))
+      #expect(throws: FileError.changed(path: path, before: 3, now: bytes.count)) {
+        try file.checkUnchanged(byteCount: 3)
+      }
+      try FileReader(path: path).checkUnchanged(byteCount: bytes.count)
+    }
   }
 
   @Test func whatCannotBeReadIsAnErrorThatNamesThePath() throws {

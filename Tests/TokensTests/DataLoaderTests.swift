@@ -51,6 +51,21 @@ import Tokens
     #expect(loader.targets.array == [7, 8, 9, 10, 11, 12])
   }
 
+  /// Wherever they are, and whatever loader goes on from a position.
+  @Test func filesShorterThanABatchArePassedOver() throws {
+    let files = [0, 13, 6, 9, 1, 0].enumerated().map { Self.file($1, from: 100 * Int32($0)) }
+    var loader = try Self.loader(files)
+    #expect(loader.batchCount == 3)
+    #expect(loader.shortFiles.map(\.count) == [0, 6, 1, 0])
+    #expect(loader.position == .init(file: 1, token: 0, fileTokens: 13))
+    #expect(try Self.starts(&loader, 7) == [100, 106, 300, 100, 106, 300, 100])
+    var resumed = try Self.loader(files)
+    try resumed.move(to: loader.position)
+    #expect(try Self.starts(&resumed, 3) == [106, 300, 100])
+    loader.reset()
+    #expect(try Self.starts(&loader, 1) == [100])
+  }
+
   @Test func resetStartsOver() throws {
     var loader = try Self.loader([Self.file(13), Self.file(13, from: 100)])
     #expect(try Self.starts(&loader, 3) == [0, 6, 100])
@@ -168,10 +183,12 @@ import Tokens
 
   @Test func tooFewTokens() {
     for count: Int32 in [0, 1, 6] {
+      let needed = "a batch needs at least 7 tokens (batch size × sequence length + 1), but the"
       #expect(
-        sentence { _ = try Self.loader([Self.file(20), Self.file(count)]) }
-          == "tokens: a batch needs at least 7 tokens (batch size × sequence length + 1), but the file has "
-          + "\(count).")
+        sentence { _ = try Self.loader([Self.file(count)]) } == "tokens: \(needed) file has \(count).")
+      #expect(
+        sentence { _ = try Self.loader([Self.file(0), Self.file(count), Self.file(0)]) }
+          == "tokens and 2 more: \(needed) longest has \(count).")
     }
     #expect(
       sentence { _ = try Self.loader([]) } == "at least one token file should be given, but there is none."

@@ -18,11 +18,32 @@ import Tokens
       ".cache/c_val.bin",
     ])
     let found = try DataSet.discover(in: directory.path)
-    #expect(found.map(\.name) == ["a/x", "b", "web/deep/part"])
-    #expect(found[2].training == [directory.path + "/web/deep/part_train.bin"])
-    #expect(found[2].validation == [directory.path + "/web/deep/part_val.bin"])
-    #expect(try TokenFile(path: found[2].training[0]).count == 1)
+    // train.bin and val.bin have the folder's name.
+    let own = String(directory.path.split(separator: "/").last ?? "")
+    #expect(found.map(\.name) == ["a/x", "b", own, "web/deep/part"])
+    #expect(found[2].training == [directory.path + "/train.bin"])
+    #expect(found[3].training == [directory.path + "/web/deep/part_train.bin"])
+    #expect(found[3].validation == [directory.path + "/web/deep/part_val.bin"])
+    #expect(try TokenFile(path: found[3].training[0]).count == 1)
     #expect(try DataSet.discover(in: directory.path + "/") == found)
+  }
+
+  /// nanoGPT's, whose folder has their name; a set of that name itself comes first.
+  @Test func pairsWithoutANameHaveTheirFolders() throws {
+    try write([
+      "char/train.bin", "char/val.bin", "char_train.bin", "char_val.bin", "deep/web/train.bin",
+      "deep/web/val.bin",
+      "half/train.bin", "other/val.bin", "shards/train_000000.bin", "shards/val_000000.bin",
+    ])
+    let found = try DataSet.discover(in: directory.path)
+    #expect(found.map(\.name) == ["char", "char", "deep/web"])
+    #expect(found[0].training == [directory.path + "/char_train.bin"])
+    #expect(found[1].training == [directory.path + "/char/train.bin"])
+    #expect(found[1].validation == [directory.path + "/char/val.bin"])
+    #expect(try DataSet.choose("web", in: directory.path) == found[2])
+    #expect(
+      sentence { _ = try DataSet.discover(in: directory.path + "/half") }?.contains("found only train.bin")
+        == true)
   }
 
   @Test func setsAreChosenByNameOrTheFirst() throws {

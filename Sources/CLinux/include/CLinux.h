@@ -93,6 +93,9 @@ int clinux_close(int descriptor);
 
 int clinux_stat(int descriptor, enum clinux_file_kind *kind, int64_t *byte_count);
 
+/// When the file's bytes were last changed, in nanoseconds since 1970.
+int clinux_modification_time(int descriptor, int64_t *nanoseconds);
+
 /// The kind of what `path` names, symbolic links followed; ENOENT when there is nothing.
 int clinux_stat_path(const char *path, enum clinux_file_kind *kind);
 

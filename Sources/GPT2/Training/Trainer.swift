@@ -160,17 +160,20 @@ public final class Trainer {
     } catch { throw TrainingError(error, step: step) }
   }
 
+  /// Batches of one validation: as many as asked for, or as there are, so that none counts twice.
+  private var validationBatches: Int { min(options.validationBatches, validation?.batchCount ?? 0) }
+
   private func validationLoss(step: Int) throws(TrainingError) -> Float? {
     guard var loader = validation else { return nil }
     loader.reset()
     var sum = 0.0
-    for _ in 0..<options.validationBatches {
+    for _ in 0..<validationBatches {
       let batch = try nextBatch(of: &loader, step: step)
       do { sum += Double(try model.network.evaluate(batch, in: model.inference)) } catch {
         throw TrainingError(error, step: step)
       }
     }
-    let loss = Float(sum / Double(options.validationBatches))
+    let loss = Float(sum / Double(validationBatches))
     guard loss.isFinite else { throw .nonFiniteLoss(step: step, loss: loss) }
     return loss
   }

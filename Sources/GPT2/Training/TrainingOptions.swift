@@ -9,7 +9,7 @@ public struct TrainingOptions: Sendable {
   public var gradientAccumulation = 1
   /// Steps from one validation to the next; 0: never.
   public var validationInterval = 10
-  /// Batches of one validation, the same ones each time.
+  /// Batches of one validation, the same ones each time; all there are where there are fewer.
   public var validationBatches = 10
   /// Steps from one sample to the next; 0: never.
   public var sampleInterval = 20

@@ -5,8 +5,8 @@ import Machine
 ///
 ///     {"format": "gpt2 token files", "version": 1,
 ///      "vocabulary": {"kind": "gpt2", "size": 50257, "end_of_text": 50256, "tokenizer": "NAME_tokenizer.bin"},
-///      "train": {"tokens": 305260, "files": ["NAME_train.bin"]},
-///      "val": {"tokens": 32768, "files": ["NAME_val.bin"]}}
+///      "train": {"tokens": 305260, "files": ["NAME_train.bin"], "file_tokens": [305260]},
+///      "val": {"tokens": 32768, "files": ["NAME_val.bin"], "file_tokens": [32768]}}
 ///
 /// A vocabulary of kind "characters" has them as "characters" instead of a tokenizer; one of "bytes" needs neither.
 public struct DataManifest: Sendable, Equatable {
@@ -19,6 +19,8 @@ public struct DataManifest: Sendable, Equatable {
     public var tokens: Int
     /// Names in the manifest's folder.
     public var files: [String]
+    /// The tokens of each; nil in older manifests.
+    public var fileTokens: [Int]?
   }
 
   static let format = "gpt2 token files"
@@ -73,7 +75,11 @@ public struct DataManifest: Sendable, Equatable {
     if let tokenizerFile { vocabulary.append(("tokenizer", .text(tokenizerFile))) }
     if let characters { vocabulary.append(("characters", .text(characters))) }
     func json(_ part: Part) -> JSONText {
-      .object([("tokens", .integer(part.tokens)), ("files", .array(part.files.map { .text($0) }))])
+      var members: [(String, JSONText)] = [
+        ("tokens", .integer(part.tokens)), ("files", .array(part.files.map { .text($0) })),
+      ]
+      if let tokens = part.fileTokens { members.append(("file_tokens", .array(tokens.map { .integer($0) }))) }
+      return .object(members)
     }
     let members: [(String, JSONText)] = [
       ("format", .text(Self.format)), ("version", .integer(1)), ("vocabulary", .object(vocabulary)),

@@ -42,6 +42,13 @@ extension DataManifest {
       path: path, kind: kind ?? .gpt2, vocabularySize: size, endOfText: end, tokenizerFile: fields.tokenizer,
       characters: fields.characters, training: try required(fields.training, "train"),
       validation: try required(fields.validation, "val"))
+    for (name, part) in [("train", training), ("val", validation)] {
+      guard let tokens = part.fileTokens else { continue }
+      try check(
+        tokens.count == part.files.count, "\(name)'s file_tokens",
+        "one for each of \(part.files.count) files",
+        "\(tokens.count)")
+    }
   }
 
   /// What was read so far.
@@ -80,6 +87,10 @@ extension DataManifest {
         case "tokens": part.tokens = try cursor.integer()
         case "files":
           try cursor.array { (cursor) throws(JSONError) in part.files.append(try cursor.string()) }
+        case "file_tokens":
+          var tokens: [Int] = []
+          try cursor.array { (cursor) throws(JSONError) in tokens.append(try cursor.integer()) }
+          part.fileTokens = tokens
         default: try cursor.skip()
         }
       }

@@ -2,16 +2,18 @@ import Foundation
 
 /// Token files of one name found under a data directory: for training and for validation.
 public struct DataSet: Sendable, Equatable {
-  /// The path below the data directory without `_train.bin`, as `tiny_shakespeare` or `web/part`.
+  /// The path below the data directory without `_train.bin`, as `tiny_shakespeare` or `web/part`; of nanoGPT's
+  /// `train.bin` and `val.bin` that of their folder, or the data directory's own name.
   public let name: String
   public let training: [String]
+  /// None where a manifest beside the training files vouches for that.
   public let validation: [String]
 }
 
 extension DataSet {
-  /// The pairs `NAME_train.bin`, `NAME_val.bin` in `directory` and below, sorted by name in the order of
-  /// UTF-8 bytes. In place of either file there may be shards, `NAME_train_000000.bin` and on, which follow each
-  /// other in the order of their names. Links to directories inside it are not followed.
+  /// The pairs `NAME_train.bin`, `NAME_val.bin` and `train.bin`, `val.bin` in `directory` and below, sorted by name in
+  /// the order of UTF-8 bytes. In place of either file of a NAME there may be shards, `NAME_train_000000.bin` and on,
+  /// which follow each other in the order of their names. Links to directories inside it are not followed.
   ///
   /// - Throws: `DataError.notADirectory`, or `.noDataSet` with the unpaired files where there is no pair.
   public static func discover(in directory: String) throws(DataError) -> [DataSet] {
@@ -24,17 +26,41 @@ extension DataSet {
     }
     let visible = paths.filter { !$0.split(separator: "/").contains { $0.hasPrefix(".") } }
     let (training, validation) = (files(visible, part: "train"), files(visible, part: "val"))
-    let names = Set(training.keys).intersection(validation.keys)
-      .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    guard !names.isEmpty else {
-      throw .noDataSet(
-        directory: directory, found: [training, validation].flatMap { $0.values.joined() }.sorted())
-    }
     let prefix = directory.hasSuffix("/") ? directory : directory + "/"
-    return names.map { name in
+    let all = Set(visible)
+    // What `gpt2 tokenize` made without validation is whole.
+    let names = training.keys.filter { validation[$0] != nil || all.contains($0 + "_manifest.json") }
+    let named = names.map { name in
       DataSet(
         name: name, training: (training[name] ?? []).map { prefix + $0 },
         validation: (validation[name] ?? []).map { prefix + $0 })
+    }
+    let sets =
+      named + pairs(visible, prefix: prefix, rootName: String(root.split(separator: "/").last ?? "/"))
+    guard !sets.isEmpty else {
+      let nameless = visible.filter {
+        ["train.bin", "val.bin"].contains($0.split(separator: "/").last ?? "")
+      }
+      throw .noDataSet(
+        directory: directory,
+        found: ([training, validation].flatMap { $0.values.joined() } + nameless).sorted())
+    }
+    // Where a name is there twice, that of a folder comes last.
+    return sets.enumerated().sorted { first, second in
+      let (one, other) = (first.element.name.utf8, second.element.name.utf8)
+      return one.elementsEqual(other) ? first.offset < second.offset : one.lexicographicallyPrecedes(other)
+    }.map(\.element)
+  }
+
+  /// nanoGPT's: `train.bin` beside `val.bin`, which have the name of their folder.
+  private static func pairs(_ paths: [String], prefix: String, rootName: String) -> [DataSet] {
+    let all = Set(paths)
+    return paths.filter { $0 == "train.bin" || $0.hasSuffix("/train.bin") }.compactMap { path in
+      let folder = path.dropLast("train.bin".utf8.count)
+      guard all.contains(folder + "val.bin") else { return nil }
+      return DataSet(
+        name: folder.isEmpty ? rootName : String(folder.dropLast()), training: [prefix + path],
+        validation: [prefix + folder + "val.bin"])
     }
   }
 

@@ -6,6 +6,8 @@ public enum FileMagic: Int32, Sendable, CaseIterable {
   case debugState = 20_240_327
   case tokenizer = 20_240_328
   case tokens = 20_240_520
+  /// As `tokens`, with ids of 32 bits.
+  case longTokens = 20_240_801
   case hellaSwag = 20_240_522
 
   /// What the file is, with its article.
@@ -15,6 +17,7 @@ public enum FileMagic: Int32, Sendable, CaseIterable {
     case .debugState: "an llm.c debug state"
     case .tokenizer: "an llm.c tokenizer"
     case .tokens: "an llm.c data file"
+    case .longTokens: "an llm.c data file of uint32"
     case .hellaSwag: "an llm.c HellaSwag file"
     }
   }

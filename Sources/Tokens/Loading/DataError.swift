@@ -3,8 +3,10 @@ import Machine
 /// Why data cannot be trained on.
 public enum DataError: Error, CustomStringConvertible {
   case format(FormatError)
-  case tokenOutOfRange(path: String, position: Int, token: Int32, vocabularySize: Int)
-  case tooFewTokens(path: String, needed: Int, found: Int)
+  /// - Parameter guess: the type that the file's ids look like and were read as, where it may be another one.
+  case tokenOutOfRange(path: String, position: Int, token: Int, vocabularySize: Int, guess: TokenType? = nil)
+  /// Of all the files; the first one's path, and the tokens of the longest.
+  case tooFewTokens(path: String, files: Int, needed: Int, found: Int)
   case notPositive(name: String, size: Int)
   case batchTooLarge(batchSize: Int, sequenceLength: Int)
   case noFiles
@@ -18,12 +20,15 @@ public enum DataError: Error, CustomStringConvertible {
     switch self {
     case .format(let error):
       error.description
-    case .tokenOutOfRange(let path, let position, let token, let vocabularySize):
+    case .tokenOutOfRange(let path, let position, let token, let vocabularySize, let guess):
       "\(path): the token at position \(position) should be below the vocabulary size \(vocabularySize)"
-        + " and not negative, but is \(token)."
-    case .tooFewTokens(let path, let needed, let found):
-      "\(path): a batch needs at least \(needed) tokens (batch size × sequence length + 1), but the file has"
-        + " \(found)."
+        + " and not negative, but is \(token)"
+        + (guess.map {
+          ", read as the \($0.rawValue) that the file looks like: --token-type TYPE says another."
+        } ?? ".")
+    case .tooFewTokens(let path, let files, let needed, let found):
+      "\(path)\(files > 1 ? " and \(files - 1) more" : ""): a batch needs at least \(needed) tokens (batch size × "
+        + "sequence length + 1), but the \(files > 1 ? "longest" : "file") has \(found)."
     case .notPositive(let name, let size):
       "\(name) should be at least 1, but is \(size)."
     case .batchTooLarge(let batchSize, let sequenceLength):

@@ -8,7 +8,7 @@ import Machine
 ///
 /// and moves p on by B·T, so that the last target of a batch is the first input of the next. Where fewer
 /// than B·T + 1 tokens are left, the rest of the file is skipped and reading goes on at the start of the next
-/// file, after the last one at the start of the first. A sequence never spans two files.
+/// file that has so many, after the last one at the start of the first. A sequence never spans two files.
 ///
 /// - SeeAlso: github.com/karpathy/llm.c, train_gpt2.c, `dataloader_next_batch` (its first version).
 public struct DataLoader: Sendable {
@@ -21,45 +21,50 @@ public struct DataLoader: Sendable {
   public let files: [TokenFile]
   /// Where the next batch comes from.
   public private(set) var position: Position
+  /// The first token of the first file that is long enough.
+  private let start: Position
   /// The B·T + 1 tokens of the batch; empty before the first.
   private var tokens: BoundedIntegers
 
   /// Checks sizes and looks once through every file, so that a token that is none of the vocabulary's is found
   /// before hours of training and not after them.
   ///
-  /// - Throws: `DataError`: a size below 1, no files, a file with fewer than B·T + 1 tokens, or an id outside
-  ///   0..<vocabularySize.
+  /// - Throws: `DataError`: a size below 1, no files, none with B·T + 1 tokens, or an id outside 0..<vocabularySize.
   public init(
     files: [TokenFile], batchSize: Int, sequenceLength: Int, vocabularySize: Int
   ) throws(DataError) {
     guard batchSize > 0 else { throw .notPositive(name: "the batch size", size: batchSize) }
     guard sequenceLength > 0 else { throw .notPositive(name: "the sequence length", size: sequenceLength) }
-    guard let first = files.first else { throw .noFiles }
+    guard let path = files.first?.path else { throw .noFiles }
     let (tokens, overflow) = batchSize.multipliedReportingOverflow(by: sequenceLength)
     guard !overflow, tokens < Int.max else {
       throw .batchTooLarge(batchSize: batchSize, sequenceLength: sequenceLength)
     }
-    for file in files {
-      guard file.count > tokens else {
-        throw .tooFewTokens(path: file.path, needed: tokens + 1, found: file.count)
-      }
+    guard let first = files.firstIndex(where: { $0.count > tokens }) else {
+      throw .tooFewTokens(
+        path: path, files: files.count, needed: tokens + 1, found: files.map(\.count).max() ?? 0)
     }
     for file in files { try file.validate(vocabularySize: vocabularySize) }
     self.files = files
     self.batchSize = batchSize
     self.sequenceLength = sequenceLength
     self.vocabularySize = vocabularySize
-    position = Position(file: 0, token: 0, fileTokens: first.count)
-    self.tokens = try first.tokens(in: 0..<0, below: vocabularySize)
+    start = Position(file: first, token: 0, fileTokens: files[first].count)
+    position = start
+    self.tokens = try files[first].tokens(in: 0..<0, below: vocabularySize)
   }
 
   /// Maps the files at `paths`, then as above.
+  ///
+  /// - Parameter tokenType: that of the ids; nil: as the files tell, or look like.
   public init(
-    paths: [String], batchSize: Int, sequenceLength: Int, vocabularySize: Int
+    paths: [String], tokenType: TokenType? = nil, batchSize: Int, sequenceLength: Int, vocabularySize: Int
   ) throws(DataError) {
     var files: [TokenFile] = []
     for path in paths {
-      do { files.append(try TokenFile(path: path)) } catch { throw .format(error) }
+      do {
+        files.append(try TokenFile(path: path, type: tokenType, vocabularySize: vocabularySize))
+      } catch { throw .format(error) }
     }
     try self.init(
       files: files, batchSize: batchSize, sequenceLength: sequenceLength, vocabularySize: vocabularySize)
@@ -74,8 +79,11 @@ public struct DataLoader: Sendable {
 
   /// The batches of one pass over all files.
   public var batchCount: Int {
-    files.reduce(0) { $0 + ($1.count - 1) / (batchSize * sequenceLength) }
+    files.reduce(0) { $0 + max(0, $1.count - 1) / (batchSize * sequenceLength) }
   }
+
+  /// The files that are too short for a batch, which are passed over.
+  public var shortFiles: [TokenFile] { files.filter { $0.count <= batchSize * sequenceLength } }
 
   /// Puts the next batch into `inputs` and `targets`.
   ///
@@ -86,7 +94,8 @@ public struct DataLoader: Sendable {
     let batchTokens = batchSize * sequenceLength
     var next = position
     if files[next.file].count - next.token <= batchTokens {
-      let file = (next.file + 1) % files.count
+      var file = next.file
+      repeat { file = (file + 1) % files.count } while files[file].count <= batchTokens
       next = Position(file: file, token: 0, fileTokens: files[file].count)
     }
     tokens = try files[next.file].tokens(
@@ -131,8 +140,6 @@ public struct DataLoader: Sendable {
     self.position = position
   }
 
-  /// Goes back to the first token of the first file.
-  public mutating func reset() {
-    position = Position(file: 0, token: 0, fileTokens: files[0].count)
-  }
+  /// Goes back to the first batch.
+  public mutating func reset() { position = start }
 }

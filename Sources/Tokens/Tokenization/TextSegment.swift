@@ -11,6 +11,8 @@ final class TextSegment {
   let offset: Int
   /// Whether its first byte is the first of a document, and its last the last.
   let opensDocument, closesDocument: Bool
+  /// Whether it comes after where the text was to be cut.
+  let isBehindCut: Bool
 
   // What a task finds out.
   var tokens: [Int32] = []
@@ -26,12 +28,16 @@ final class TextSegment {
     var found: String
   }
 
-  init(source: TextSource, bytes: [UInt8], offset: Int, opensDocument: Bool, closesDocument: Bool) {
+  init(
+    source: TextSource, bytes: [UInt8], offset: Int, opensDocument: Bool, closesDocument: Bool,
+    isBehindCut: Bool
+  ) {
     self.source = source
     self.bytes = bytes
     self.offset = offset
     self.opensDocument = opensDocument
     self.closesDocument = closesDocument
+    self.isBehindCut = isBehindCut
   }
 
   /// Calls `body` with each part of a document, in order; an empty document has none.

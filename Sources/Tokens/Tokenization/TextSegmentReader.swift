@@ -16,15 +16,20 @@ struct TextSegmentReader: ~Copyable {
   private var pending: [UInt8] = []
   private var offset = 0
   private var isAtEnd = false
+  /// Where a segment has to end, or as near before it as can be.
+  private let cut: Int
+  private var isBehindCut = false
 
-  init(_ source: TextSource) throws(FormatError) {
+  init(_ source: TextSource, cut: Int = .max) throws(FormatError) {
     self.source = source
+    self.cut = cut
     do { file = try FileReader(path: source.path) } catch { throw .file(error) }
   }
 
   /// The next segment; nil at the end.
   ///
-  /// - Throws: `FormatError`: the file cannot be read, or has a line of JSON of more than 256 MiB.
+  /// - Throws: `FormatError`: the file cannot be read, is no longer what it was when it was found, or has a line of JSON
+  ///   of more than 256 MiB.
   mutating func next() throws(FormatError) -> TextSegment? {
     var size = Self.size
     while true {
@@ -47,18 +52,47 @@ struct TextSegmentReader: ~Copyable {
     do {
       let wanted = size - pending.count
       isAtEnd = try file.read(appendingTo: &pending, limit: wanted) < wanted
+      // One that grows as fast as it is read would have no end.
+      let count = offset + pending.count
+      if isAtEnd || count > source.byteCount {
+        try file.checkUnchanged(since: source.version, byteCount: count)
+      }
     } catch { throw .file(error) }
   }
 
-  private mutating func take(_ count: Int) -> TextSegment {
+  private mutating func take(_ wanted: Int) -> TextSegment {
+    let (count, isAtCut) = end(wanted)
+    isBehindCut = isBehindCut || count == 0
+    if count == 0 { return take(wanted) }
     let rest = Array(pending[count...])
     pending.removeLast(pending.count - count)
     let segment = TextSegment(
       source: source, bytes: pending, offset: offset, opensDocument: offset == 0,
-      closesDocument: isAtEnd && rest.isEmpty)
+      closesDocument: isAtEnd && rest.isEmpty, isBehindCut: isBehindCut)
     pending = rest
     offset += count
+    isBehindCut = isBehindCut || isAtCut
     return segment
+  }
+
+  /// Where a segment of `count` bytes ends where the cut may be in it: 0 where all of it is behind that.
+  private func end(_ count: Int) -> (count: Int, isAtCut: Bool) {
+    guard !isBehindCut, cut <= offset + count else { return (count, false) }
+    var end = max(0, cut - offset)
+    switch source.kind {
+    case .jsonLines:
+      // The line in which it is stays whole.
+      let feed = pending[max(0, end - 1)..<count].firstIndex(of: 0x0A)
+      end = end == 0 ? 0 : feed.map { $0 + 1 } ?? count
+    case .text:
+      // Neither within a character nor between line feeds, which may be the end of a document.
+      while end > 0, end < pending.count,
+        pending[end] & 0xC0 == 0x80 || pending[end] == 0x0A && pending[end - 1] == 0x0A
+      {
+        end -= 1
+      }
+    }
+    return (end, true)
   }
 
   /// The last place before white space and behind something else.
@@ -98,8 +132,14 @@ struct TextSegmentReader: ~Copyable {
 struct TextSegmentStream: ~Copyable {
   private var sources: ArraySlice<TextSource>
   private var reader: TextSegmentReader?
+  /// In bytes from the start of the next file; negative in those behind it.
+  private var cut: Int
 
-  init(_ sources: [TextSource]) { self.sources = sources[...] }
+  /// - Parameter cut: where a segment has to end, in bytes from the start of all files; nil: anywhere.
+  init(_ sources: [TextSource], cut: Int?) {
+    self.sources = sources[...]
+    self.cut = cut ?? .max
+  }
 
   /// The next segments, until they have `byteCount` bytes or are `count`; none at the end.
   ///
@@ -111,7 +151,8 @@ struct TextSegmentStream: ~Copyable {
         segments.append(segment)
         size += segment.bytes.count
       } else if let source = sources.popFirst() {
-        reader = try TextSegmentReader(source)
+        reader = try TextSegmentReader(source, cut: cut)
+        if cut < .max { cut -= source.byteCount }
       } else {
         break
       }

@@ -12,7 +12,10 @@ public struct TextSource: Sendable, Equatable {
 
   public let path: String
   public let kind: Kind
-  public let byteCount: Int
+  /// What the file was when it was found; whoever reads it reads that.
+  let version: FileVersion
+
+  public var byteCount: Int { version.byteCount }
 
   /// A name that ends in `.jsonl` says JSON lines, any other one text.
   ///
@@ -20,7 +23,7 @@ public struct TextSource: Sendable, Equatable {
   public init(path: String) throws(FormatError) {
     self.path = path
     kind = path.lowercased().hasSuffix(".jsonl") ? .jsonLines : .text
-    do { byteCount = try FileReader(path: path).byteCount } catch { throw .file(error) }
+    do { version = try FileReader(path: path).version } catch { throw .file(error) }
   }
 
   /// The files at `paths` in their order; for a folder, those in it and below whose names end in `.txt` or

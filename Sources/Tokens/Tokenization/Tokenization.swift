@@ -13,14 +13,19 @@ public struct Tokenization {
     public var directory: String
     public var name: String
     public var validation: ValidationShare
+    public var validationPlace: ValidationPlace
     /// The most tokens of one file.
     public var shardTokens: Int
 
-    public init(directory: String, name: String, validation: ValidationShare, shardTokens: Int = 100_000_000)
-    {
+    public init(
+      directory: String, name: String, validation: ValidationShare,
+      at validationPlace: ValidationPlace = .start,
+      shardTokens: Int = 100_000_000
+    ) {
       self.directory = directory
       self.name = name
       self.validation = validation
+      self.validationPlace = validationPlace
       self.shardTokens = shardTokens
     }
 
@@ -88,15 +93,13 @@ public struct Tokenization {
         directory: output.directory, name: output.name, vocabularySize: encoder.tokenizer.vocabularySize,
         shardTokens: output.shardTokens)
     }
-    let counts = try forEachSegment(progress) { segment, worker in
+    var split = ValidationSplit(output.validation, at: output.validationPlace, byteCount: byteCount)
+    let counts = try forEachSegment(progress, cut: split.cut) { segment, worker in
       encode(segment, encoders[worker], kind: kind)
     } then: { (segment, bytesBefore) throws(FormatError) in
-      let count = validationCount(segment, bytesBefore, output.validation, writer.validationCount)
-      try writing { () throws(FileError) in
-        try writer.write(segment.tokens[..<count], validation: true)
-        try writer.write(segment.tokens[count...], validation: false)
-      }
+      try writing { () throws(FileError) in try split.add(segment, bytesBefore: bytesBefore, to: writer) }
     }
+    try writing { () throws(FileError) in try split.finish(writer) }
     guard writer.trainingCount > 0 else {
       let others = sources.count > 1 ? " and \(sources.count - 1) more" : ""
       throw .mismatch(
@@ -105,55 +108,35 @@ public struct Tokenization {
           "more than the \(counts.tokens == 0 ? 0 : writer.validationCount) tokens that validation takes",
         found: "\(counts.tokens) tokens")
     }
-    if let vocabulary { try Self.write(vocabulary, to: output.tokenizerPath) }
+    if let vocabulary { try Machine.write(vocabulary, toNew: output.tokenizerPath) }
     return (try finish(writer, output, kind: kind, encoder.tokenizer), counts)
-  }
-
-  private static func write(_ bytes: [UInt8], to path: String) throws(FormatError) {
-    try writing { () throws(FileError) in
-      var file = try AtomicFile(path: path)
-      try file.write(bytes)
-      try file.commit()
-    }
   }
 
   private func finish(
     _ writer: TokenWriter, _ output: Output, kind: DataManifest.Kind, _ tokenizer: Tokenizer
   ) throws(FormatError) -> DataManifest {
     let (trainingCount, validationCount) = (writer.trainingCount, writer.validationCount)
+    let counts = writer.counts
     let files = try writing { () throws(FileError) in try writer.commit() }
     let manifest = DataManifest(
       path: "\(output.prefix)_manifest.json", kind: kind, vocabularySize: tokenizer.vocabularySize,
       endOfText: Int(tokenizer.endOfText), tokenizerFile: kind == .gpt2 ? output.tokenizerFile : nil,
       characters: kind == .characters ? tokenizer.allText : nil,
-      training: .init(tokens: trainingCount, files: files.training),
-      validation: .init(tokens: validationCount, files: files.validation))
-    try Self.write(Array(manifest.json.utf8), to: manifest.path)
+      training: .init(tokens: trainingCount, files: files.training, fileTokens: counts.training),
+      validation: .init(tokens: validationCount, files: files.validation, fileTokens: counts.validation))
+    try Machine.write(Array(manifest.json.utf8), toNew: manifest.path)
     return manifest
-  }
-
-  /// How many tokens of the segment are for validation.
-  private func validationCount(
-    _ segment: TextSegment, _ bytesBefore: Int, _ share: ValidationShare, _ written: Int
-  ) -> Int {
-    switch share {
-    case .tokens(let count): return min(segment.tokens.count, count - written)
-    case .fraction(let fraction):
-      let target = Int(Double(byteCount) * fraction)
-      let part = Double(target - bytesBefore) / Double(segment.bytes.count)
-      return Int(Double(segment.tokens.count) * min(max(part, 0), 1))
-    }
   }
 
   // MARK: - Segments
 
   /// Calls `task` for the segments of all sources, many at a time, and then `then` for each in order.
   private func forEachSegment(
-    _ progress: (Counts) -> Void, _ task: (_ segment: TextSegment, _ worker: Int) -> Void,
+    _ progress: (Counts) -> Void, cut: Int? = nil, _ task: (_ segment: TextSegment, _ worker: Int) -> Void,
     then: (_ segment: TextSegment, _ bytesBefore: Int) throws(FormatError) -> Void
   ) throws(FormatError) -> Counts {
     var (counts, lines) = (Counts(), 0)
-    var stream = TextSegmentStream(sources)
+    var stream = TextSegmentStream(sources, cut: cut)
     while true {
       let segments = try stream.next(
         byteCount: parallel.threads * Self.bytesPerThread, count: parallel.threads * Self.segmentsPerThread)

@@ -68,12 +68,7 @@ extension Tokenizer {
   ///
   /// - Throws: as `llmBytes(path:)`, and `FormatError.file`.
   package func writeLLM(to path: String) throws(FormatError) {
-    let bytes = try llmBytes(path: path)
-    try writing { () throws(FileError) in
-      var file = try AtomicFile(path: path)
-      try file.write(bytes)
-      try file.commit()
-    }
+    try write(try llmBytes(path: path), toNew: path)
   }
 
   /// The bytes of a file of version 2.
