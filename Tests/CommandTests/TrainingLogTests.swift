@@ -23,13 +23,14 @@ import Testing
   /// An option that is new to the help is missed here until the log has it.
   @Test func theStartHasEveryOptionOfTheHelp() throws {
     let help = try Executable.run(["train", "--help"], in: FileManager.default.temporaryDirectory)
-    let names = help.output.matches(of: /\n  --([a-z0-9-]+)/).map { $0.1.replacing("-", with: "_") }
+    let names = help.output.matches(of: /\n  --([a-z0-9-]+)/).map { String($0.1).replacing("-", with: "_") }
     #expect(names.count > 35)
+    var fields: Set<String> = []
     // Each optimizer has options of its own.
-    let fields = try [[], ["--optimizer", "sgd"]].map { options in
-      Set(try #require(try train(options).events.first).keys)
+    for options in [[], ["--optimizer", "sgd"]] {
+      fields.formUnion(try #require(try train(options).events.first).keys)
     }
-    for name in names { #expect(fields[0].union(fields[1]).contains(name), "\(name)") }
+    for name in names { #expect(fields.contains(name), "\(name)") }
   }
 
   @Test func optionsAreLoggedAsGiven() throws {
