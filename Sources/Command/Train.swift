@@ -108,7 +108,9 @@ struct Train: ParsableCommand {
   private func start(_ session: inout TrainingSession, _ run: Run?, arguments: [String]) throws {
     run?.arguments = arguments
     run?.tokenizer = session.tokenizer
-    run?.modelFiles = try data.tokenizerFiles(of: session.source)
+    run?.origin = session.source.checkpoint
+    run?.modelFiles =
+      try data.tokenizerFiles(of: session.source) + (session.source.checkpoint?.otherFiles() ?? [])
     session.run = run
     session.saving = saving
     try saving.checkOutput(of: session.model.configuration)
@@ -140,10 +142,13 @@ struct Train: ParsableCommand {
   private func prepare(resuming step: RunStep?) throws -> TrainingSession {
     if let step {
       let source = ModelSource.saved(try step.checkpoint(), try step.configuration())
-      guard let files = try data.files() else { return try builtInSession(source) }
+      guard let files = try data.files(vocabularySize: source.configuration.vocabularySize) else {
+        return try builtInSession(source)
+      }
       return try session(source, files)
     }
-    switch (try model.source(), try data.files()) {
+    let source = try model.source()
+    switch (source, try data.files(vocabularySize: source?.configuration.vocabularySize)) {
     case (let source?, let files?):
       return try session(source, files)
     case (_?, nil):

@@ -54,7 +54,9 @@ struct TrainingSession {
       steps: options.steps, firstStep: resumed?.progress.step ?? 0, shownInterval: shownInterval)
     let start = ContinuousClock.now
     do {
-      let saver = saving.map { TrainingSaver($0, run: run, log: log, resumed: resumed) }
+      let saver = saving.map {
+        TrainingSaver($0, origin: source.checkpoint, run: run, log: log, resumed: resumed)
+      }
       try trainer.run(
         report: { event in
           if case .train = event { summary.steps += 1 }

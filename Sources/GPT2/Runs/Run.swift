@@ -25,6 +25,8 @@ public final class Run {
   public var tokenizer: Tokenizer?
   /// Written beside each model, such as the files of a tokenizer that `transformers` reads.
   public var modelFiles: [(name: String, bytes: [UInt8])] = []
+  /// What the model began with: of a Hugging Face directory, what its `config.json` says of other concerns stays.
+  public var origin: Checkpoint?
   private let lock: FileLock
   /// The validation losses of the steps that are there and not known to be damaged.
   private var kept: [Int: Float?] = [:]
@@ -116,7 +118,8 @@ public final class Run {
     let temporary = directory.temporaryPath
     let model = temporary + "/" + RunStep.modelName
     try Checkpoint.write(
-      trainer.model.parameters, to: model, as: .huggingFace(.float32), context: trainer.model.context)
+      trainer.model.parameters, to: model, as: .huggingFace(.float32), origin: origin,
+      context: trainer.model.context)
     let tokenizerNames = try writeTokenizer(to: model)
     var slots: [String: ParameterTensors] = [:]
     for name in trainer.options.optimizer.slots { slots[name] = trainer.state.slots[name] }
