@@ -64,16 +64,30 @@ import Testing
     expectRefusal(try tokenize(text), "found no gpt2_tokenizer.bin or vocab.json here", "--tokenizer")
     expectRefusal(try tokenize(text, "--tokenizer", "/none.bin"), "/none.bin", "nothing")
     expectRefusal(try tokenize(text, "--tokenizer", "a.txt"), "a.txt", "header")
-    func refused(_ merges: [String], _ fragment: String, tokens: [String] = TestVocabulary.tokens) throws {
+    func refused(
+      _ merges: [String], _ fragment: String, _ more: String = "", tokens: [String] = TestVocabulary.tokens
+    ) throws {
       let files = text.merging([
         "vocab.json": TestVocabulary.json(tokens), "merges.txt": TestVocabulary.text(merges),
       ]) { first, _ in first }
-      expectRefusal(try tokenize(files), fragment)
+      let run = try tokenize(files)
+      expectRefusal(run, fragment)
+      #expect(more.isEmpty || run.errors.contains(more), "\(run.errors)")
     }
     try refused(
       ["he ll"] + TestVocabulary.merges, "merges.txt: line 2 should be made of bytes and results of earlier")
     try refused(["h e", "h e"], "merges.txt: line 3 should be a new merge")
     try refused(["h\u{1B}"], "merges.txt: line 2 should be two tokens")
+    try refused([], "merges.txt: the merges should be those of vocab.json", "token 256, 'he', and 20 more")
+    try refused(
+      TestVocabulary.merges.dropLast(), "merges.txt: the merges should be those of vocab.json", "'abc'")
+    let cut = text.merging([
+      "vocab.json": TestVocabulary.json(), "merges.txt": String(TestVocabulary.text().prefix(40)),
+    ]) { first, _ in first }
+    expectRefusal(try tokenize(cut), "merges.txt")
+    try refused(
+      TestVocabulary.merges, "vocab.json: token 278 should be 1 to 255 bytes long, but is 300",
+      tokens: TestVocabulary.tokens + [String(repeating: "a", count: 300)])
     try refused(["z z"], "merges.txt: line 2 should be a merge of two tokens of the vocabulary")
     try refused([], "vocab.json: <|endoftext|>", tokens: TestVocabulary.tokens.dropLast())
     try refused([], "vocab.json: byte 0 should be a token", tokens: ["a"])
@@ -87,6 +101,46 @@ import Testing
     var tokens = TestVocabulary.tokens
     tokens.swapAt(256, 257)
     try refused(TestVocabulary.merges, "in the order of its merges", tokens: tokens)
+    // Nor would a merge that the order of ids does not tell: of "aaaa" it would be "aa aa".
+    tokens = TestVocabulary.tokens
+    tokens.insert("aaa", at: 263)
+    var merges = TestVocabulary.merges
+    merges.replaceSubrange(7...7, with: ["aa a", "aaa a"])
+    try refused(merges, "in the order of its merges", tokens: tokens)
+  }
+
+  /// llm.c's file, without some tokens that others are made of.
+  @Test func vocabulariesWithoutMerges() throws {
+    try TemporaryDirectory.with { folder in
+      try Data("text".utf8).write(to: folder.appending(path: "a.txt"))
+      func refused(_ tokens: [[UInt8]], _ fragment: String) throws {
+        var file = FileBytes(header: [20_240_328, 2, Int32(tokens.count), Int32(tokens.count - 1)]).bytes
+        for token in tokens { file += [UInt8(token.count)] + token }
+        try Data(file).write(to: folder.appending(path: "t.bin"))
+        expectRefusal(
+          try Executable.run(["tokenize", "a.txt", "--tokenizer", "t.bin"] + Self.out, in: folder),
+          "t.bin: " + fragment)
+      }
+      let tokens = TestVocabulary.bytes
+      try refused(tokens.filter { $0 != Array("hell".utf8) }, "token 258, 'hello', should be what two")
+      try refused(tokens + [tokens[300 - 40]], "the token 'Ġt' should be there once")
+      try refused(Array(tokens[1...]), "byte 0 should be a token")
+    }
+  }
+
+  @Test(.enabled(if: Fixtures.sharedURL("data") != nil))
+  func theFirstMergesOfGPT2AreNotAll() throws {
+    let data = try #require(Fixtures.sharedURL("data/tokenizer"))
+    try TemporaryDirectory.with { folder in
+      try FileManager.default.copyItem(
+        at: data.appending(path: "vocab.json"), to: folder.appending(path: "vocab.json"))
+      try Data("Hello world".utf8).write(to: folder.appending(path: "a.txt"))
+      let merges = try Data(contentsOf: data.appending(path: "merges.txt"))
+      for length in [0, 4096, 300_000] {
+        try merges.prefix(length).write(to: folder.appending(path: "merges.txt"))
+        expectRefusal(try Executable.run(["tokenize", "a.txt"] + Self.out, in: folder), "merges.txt")
+      }
+    }
   }
 
   @Test func usage() throws {

@@ -14,7 +14,7 @@ let tokenizerParsers: [FuzzParser] = [
   },
   FuzzParser(name: "vocabulary", corpus: "vocabulary") { bytes in
     vocabularyFile.write(bytes)
-    let tokenizer = try Tokenizer(vocabulary: vocabularyFile.path, merges: emptyFile.path)
+    let tokenizer = try Tokenizer(vocabulary: vocabularyFile.path, merges: corpus("merges/merges.txt"))
     _ = try TextEncoder(tokenizer).encode("hello the world")
   },
   FuzzParser(name: "merges", corpus: "merges") { bytes in
@@ -48,8 +48,7 @@ let tokenizerParsers: [FuzzParser] = [
 ]
 
 private let tokenizerFile = ScratchFile("tokenizer.bin")
-private let vocabularyFile = ScratchFile("vocabulary/vocab.json")
-private let emptyFile = ScratchFile("vocabulary/merges.txt")
+private let vocabularyFile = ScratchFile("vocab.json")
 private let mergesFile = ScratchFile("merges/merges.txt")
 private let manifestFile = ScratchFile("data/x_manifest.json")
 private let linesFile = ScratchFile("lines.jsonl")

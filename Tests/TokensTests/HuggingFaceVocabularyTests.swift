@@ -1,4 +1,5 @@
 import Foundation
+import Machine
 import TestSupport
 import Testing
 import Tokens
@@ -69,7 +70,34 @@ import Tokens
         == "vocab.json: <|endoftext|> should be a token, but is none.")
     #expect(
       try refusal { tokens, _ in tokens.append("hello") }
-        == "vocab.json: the token 'hello' should be there once, but is there twice.")
+        == "vocab.json: the token 'hello' should be there once, but is there twice, as 259 and 278.")
+    for (name, found) in [("", "empty"), (String(repeating: "x", count: 256), "256, 'xxx")] {
+      let sentence = try #require(try refusal { tokens, _ in tokens.append(name) })
+      #expect(sentence.hasPrefix("vocab.json: token 278 should be 1 to 255 bytes long, but is \(found)"))
+    }
+  }
+
+  /// A file that was cut anywhere makes fewer tokens than there are.
+  @Test func mergesThatAreMissing() throws {
+    let whole = Array(TestVocabulary.text().utf8)
+    let path = try TestVocabulary.write(to: directory.path)
+    // The last line feed may be missing.
+    for length in 0..<whole.count - 1 {
+      try directory.write(Array(whole[..<length]), to: "merges.txt")
+      #expect(throws: FormatError.self, "accepted with \(length) bytes") { try Tokenizer(path: path) }
+    }
+    for line in TestVocabulary.merges.indices {
+      #expect(try refusal { $1.remove(at: line) } != nil, "accepted without line \(line)")
+    }
+    #expect(
+      try refusal { $1.removeLast(2) }
+        == "merges.txt: the merges should be those of vocab.json, one for each token but the bytes and "
+        + "<|endoftext|>, but is without that of token 275, 'bc', and 1 more.")
+    #expect(
+      try refusal { tokens, _ in tokens.append("<mask>") }
+        == "merges.txt: the merges should be those of vocab.json, one for each token but the bytes and "
+        + "<|endoftext|>, but is without that of token 278, '<mask>'.")
+    #expect(try refusal { $1.append("<|endoftext| >") } != nil)
   }
 
   @Test func idsThatAreNone() throws {

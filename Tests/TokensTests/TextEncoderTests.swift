@@ -142,11 +142,22 @@ import Tokens
     #expect(refusal(bytes) == nil)
     #expect(refusal(Array(bytes.dropLast())) == "FILE: byte 255 should be a token, but is none.")
     #expect(
-      refusal(bytes + [[1, 2, 3]])
-        == "FILE: token 256 should be what two earlier ones merge into, but is made of 3.")
+      refusal(bytes + [[65, 66, 67]])
+        == "FILE: token 256, 'ABC', should be what two earlier ones merge into, but is made of 3.")
     #expect(
-      refusal(bytes + [[1, 2], [1, 2]])
-        == "FILE: token 257 should be what two earlier ones merge into, but is token 256 again.")
+      refusal(bytes + [[32, 66], [32, 66]])
+        == "FILE: the token 'ĠB' should be there once, but is there twice, as 256 and 257.")
+  }
+
+  /// Special tokens that a vocabulary was made with come first; no merge makes them, and no text.
+  @Test func tokensBeforeTheBytesAreSpecial() throws {
+    let special = ["<pad>", "<|endoftext|>"].map { Array($0.utf8) }
+    let tokens = special + (0...255).map { [UInt8($0)] } + [Array("pa".utf8), Array("pad".utf8)]
+    var file = FileBytes(header: [20_240_328, 2, Int32(tokens.count), 1]).bytes
+    for token in tokens { file += [UInt8(token.count)] + token }
+    let encoder = try TextEncoder(try Tokenizer(path: directory.write(file)))
+    #expect(try encoder.encode("<pad>") == [62, 259, 64])
+    #expect(encoder.tokenizer.decode([0, 259, 1]) == "<pad>pad<|endoftext|>")
   }
 }
 

@@ -24,7 +24,7 @@ public final class TextEncoder {
   public init(_ tokenizer: Tokenizer, path: String = "the vocabulary") throws(FormatError) {
     self.tokenizer = tokenizer
     switch tokenizer.scheme {
-    case .ranked: scheme = .pairs(try MergeRecovery(tokenizer, path: path).encoder)
+    case .ranked: scheme = .pairs(BytePairEncoder(tokenizer, try tokenizer.recoveredMerges(path: path)))
     case .merges(let merges): scheme = .pairs(BytePairEncoder(tokenizer, merges))
     case .bytes: scheme = .bytes
     case .characters:
@@ -101,39 +101,9 @@ public enum TextError: Error, Equatable, CustomStringConvertible {
   }
 }
 
-/// The merges of a vocabulary whose ids are in their order: each token's is that of the two parts that the merges
-/// before it leave of its bytes.
-private struct MergeRecovery {
-  let encoder: BytePairEncoder
-
-  init(_ tokenizer: Tokenizer, path: String) throws(FormatError) {
-    var byteTokens = [Int32](repeating: -1, count: 256)
-    let size = Int32(tokenizer.vocabularySize)
-    for token in 0..<size {
-      if let bytes = tokenizer.bytes(of: token), bytes.count == 1 { byteTokens[Int(bytes[0])] = token }
-    }
-    if let byte = byteTokens.firstIndex(of: -1) {
-      throw .mismatch(path: path, field: "byte \(byte)", expected: "a token", found: "none")
-    }
-    var merger = PieceMerger(byteTokens: byteTokens, merges: MergeTable(capacity: tokenizer.vocabularySize))
-    for token in 0..<size where token != tokenizer.endOfText {
-      guard let bytes = tokenizer.bytes(of: token), bytes.count > 1 else { continue }
-      merger.merge(bytes.span)
-      guard merger.tokens.count == 2 else {
-        throw .mismatch(
-          path: path, field: "token \(token)", expected: "what two earlier ones merge into",
-          found: merger.tokens.count == 1
-            ? "token \(merger.tokens[0]) again" : "made of \(merger.tokens.count)")
-      }
-      merger.merges.insert(merger.tokens[0], merger.tokens[1], token: token, rank: Int(token))
-    }
-    encoder = BytePairEncoder(merger)
-  }
-}
-
 extension BytePairEncoder {
   /// - Precondition: every byte is a token.
-  fileprivate init(_ tokenizer: Tokenizer, _ merges: [(left: Int32, right: Int32, token: Int32)]) {
+  fileprivate init(_ tokenizer: Tokenizer, _ merges: [TokenMerge]) {
     var byteTokens = [Int32](repeating: 0, count: 256)
     for token in 0..<Int32(tokenizer.vocabularySize) {
       if let bytes = tokenizer.bytes(of: token), bytes.count == 1 { byteTokens[Int(bytes[0])] = token }

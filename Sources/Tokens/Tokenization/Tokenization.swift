@@ -23,6 +23,11 @@ public struct Tokenization {
       self.validation = validation
       self.shardTokens = shardTokens
     }
+
+    /// What the paths of all files begin with.
+    var prefix: String { (directory.hasSuffix("/") ? directory : directory + "/") + name }
+    var tokenizerFile: String { "\(name)_tokenizer.bin" }
+    var tokenizerPath: String { "\(prefix)_tokenizer.bin" }
   }
 
   /// What was done so far, or in all.
@@ -76,6 +81,8 @@ public struct Tokenization {
     _ output: Output, kind: DataManifest.Kind, encoder: TextEncoder, progress: (Counts) -> Void = { _ in }
   ) throws(FormatError) -> (DataManifest, Counts) {
     let encoders = (0..<parallel.threads).map { _ in encoder.copy() }
+    // First: what the file cannot hold is told before hours of encoding.
+    let vocabulary = kind == .gpt2 ? try encoder.tokenizer.llmBytes(path: output.tokenizerPath) : nil
     let writer = try writing { () throws(FileError) in
       try TokenWriter(
         directory: output.directory, name: output.name, vocabularySize: encoder.tokenizer.vocabularySize,
@@ -98,28 +105,30 @@ public struct Tokenization {
           "more than the \(counts.tokens == 0 ? 0 : writer.validationCount) tokens that validation takes",
         found: "\(counts.tokens) tokens")
     }
+    if let vocabulary { try Self.write(vocabulary, to: output.tokenizerPath) }
     return (try finish(writer, output, kind: kind, encoder.tokenizer), counts)
+  }
+
+  private static func write(_ bytes: [UInt8], to path: String) throws(FormatError) {
+    try writing { () throws(FileError) in
+      var file = try AtomicFile(path: path)
+      try file.write(bytes)
+      try file.commit()
+    }
   }
 
   private func finish(
     _ writer: TokenWriter, _ output: Output, kind: DataManifest.Kind, _ tokenizer: Tokenizer
   ) throws(FormatError) -> DataManifest {
-    let tokenizerFile = "\(output.name)_tokenizer.bin"
-    let folder = output.directory.hasSuffix("/") ? output.directory : output.directory + "/"
-    if kind == .gpt2 { try tokenizer.writeLLM(to: folder + tokenizerFile) }
     let (trainingCount, validationCount) = (writer.trainingCount, writer.validationCount)
     let files = try writing { () throws(FileError) in try writer.commit() }
     let manifest = DataManifest(
-      path: "\(folder)\(output.name)_manifest.json", kind: kind, vocabularySize: tokenizer.vocabularySize,
-      endOfText: Int(tokenizer.endOfText), tokenizerFile: kind == .gpt2 ? tokenizerFile : nil,
+      path: "\(output.prefix)_manifest.json", kind: kind, vocabularySize: tokenizer.vocabularySize,
+      endOfText: Int(tokenizer.endOfText), tokenizerFile: kind == .gpt2 ? output.tokenizerFile : nil,
       characters: kind == .characters ? tokenizer.allText : nil,
       training: .init(tokens: trainingCount, files: files.training),
       validation: .init(tokens: validationCount, files: files.validation))
-    try writing { () throws(FileError) in
-      var file = try AtomicFile(path: manifest.path)
-      try file.write(Array(manifest.json.utf8))
-      try file.commit()
-    }
+    try Self.write(Array(manifest.json.utf8), to: manifest.path)
     return manifest
   }
 

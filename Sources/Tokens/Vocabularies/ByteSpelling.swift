@@ -25,4 +25,11 @@ enum ByteSpelling {
     let spelt = name.unicodeScalars.compactMap { bytes[$0.value] }
     return spelt.count == name.unicodeScalars.count ? spelt : Array(name.utf8)
   }
+
+  /// How a vocabulary spells these bytes, shortened: what an error shows of a token.
+  static func name(of token: [UInt8]) -> String {
+    var name = String.UnicodeScalarView()
+    name.append(contentsOf: token.map { scalars[Int($0)] })
+    return String(name).shortened
+  }
 }

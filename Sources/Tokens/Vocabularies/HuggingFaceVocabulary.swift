@@ -7,48 +7,43 @@ extension Tokenizer {
   /// Reads Hugging Face's `vocab.json`, an object of tokens and their ids, and `merges.txt`, a merge a line, both
   /// of which spell bytes as `ByteSpelling` says.
   ///
-  /// - Throws: `FormatError`: ids that are not 0..<V, a byte or the end of text without a token, a merge whose
-  ///   parts or result are no tokens, are not made by an earlier merge, or come a second time.
+  /// - Throws: `FormatError`: ids that are not 0..<V, a token that `TokenTable` refuses, a byte or the end of text without
+  ///   a token, a merge whose parts or result are no tokens, are not made by an earlier merge, or come a second time, a
+  ///   token that no merge makes.
   public init(vocabulary vocabularyPath: String, merges mergesPath: String) throws(FormatError) {
     let vocabulary = try HuggingFaceVocabulary(path: vocabularyPath)
     let merges = try vocabulary.merges(path: mergesPath)
-    self.init(tokens: vocabulary.tokens, endOfText: vocabulary.endOfText, scheme: .merges(merges))
+    self.init(tokens: vocabulary.table.tokens, endOfText: vocabulary.endOfText, scheme: .merges(merges))
   }
 }
 
 /// A `vocab.json`.
 struct HuggingFaceVocabulary {
-  /// The bytes of each id.
-  let tokens: [[UInt8]]
+  let table: TokenTable
   let endOfText: Int32
-  private let ids: [[UInt8]: Int32]
+  private let path: String
 
   init(path: String) throws(FormatError) {
     let entries = try Self.entries(path: path)
     var tokens = [[UInt8]?](repeating: nil, count: entries.count)
-    var ids: [[UInt8]: Int32] = [:]
     for (name, id) in entries {
       guard tokens.indices.contains(id), tokens[id] == nil else {
         let problem = tokens.indices.contains(id) ? "\(id), that of another token" : "\(id)"
         throw Self.mismatch(
-          path, "the id of '\(name)'", expected: "one of 0..<\(entries.count), each for one token",
+          path, "the id of '\(name.shortened)'", expected: "one of 0..<\(entries.count), each for one token",
           found: problem)
       }
-      let bytes = ByteSpelling.bytes(of: name)
-      tokens[id] = bytes
-      guard ids.updateValue(Int32(id), forKey: bytes) == nil else {
-        throw Self.mismatch(path, "the token '\(name)'", expected: "there once", found: "there twice")
-      }
+      tokens[id] = ByteSpelling.bytes(of: name)
     }
-    for byte in UInt8.min...UInt8.max where ids[[byte]] == nil {
+    table = try TokenTable(tokens.compactMap { $0 }, path: path)
+    if let byte = table.missingByte {
       throw Self.mismatch(path, "byte \(byte)", expected: "a token", found: "none")
     }
-    guard let end = ids[Array(Tokenizer.endOfTextName.utf8)] else {
+    guard let end = table[Array(Tokenizer.endOfTextName.utf8)] else {
       throw Self.mismatch(path, Tokenizer.endOfTextName, expected: "a token", found: "none")
     }
-    self.tokens = tokens.compactMap { $0 }
-    self.ids = ids
     endOfText = end
+    self.path = path
   }
 
   /// The members of the object, in their order.
@@ -64,11 +59,14 @@ struct HuggingFaceVocabulary {
   }
 
   /// The merges of the file at `path`, in their order.
-  func merges(path: String) throws(FormatError) -> [(left: Int32, right: Int32, token: Int32)] {
-    var merges: [(left: Int32, right: Int32, token: Int32)] = []
+  ///
+  /// - Throws: `FormatError` for a line that is none, and where they leave a token unmade that is no base, as those of a
+  ///   file that was cut do.
+  func merges(path: String) throws(FormatError) -> [TokenMerge] {
+    var merges: [TokenMerge] = []
     var seen: Set<UInt64> = []
     // What merges can be made of so far: the bytes, then what they merge into.
-    var isMade = tokens.map { $0.count == 1 }
+    var isMade = table.tokens.map { $0.count == 1 }
     let lines = try contents(path).split(separator: 0x0A, omittingEmptySubsequences: false)
     for (index, line) in lines.enumerated() {
       let text = String(decoding: line.last == 0x0D ? line.dropLast() : line, as: UTF8.self)
@@ -87,20 +85,36 @@ struct HuggingFaceVocabulary {
       isMade[Int(merge.token)] = true
       merges.append(merge)
     }
+    try check(isMade, mergesPath: path)
     return merges
+  }
+
+  /// Checks that every token is a base or made.
+  private func check(_ isMade: [Bool], mergesPath: String) throws(FormatError) {
+    let isBase = table.areBases(endOfText: endOfText)
+    let missing = table.tokens.indices.filter { !isMade[$0] && !isBase[$0] }
+    guard let first = missing.first else { return }
+    let others = missing.count > 1 ? ", and \(missing.count - 1) more" : ""
+    throw Self.mismatch(
+      mergesPath, "the merges",
+      expected: "those of \(path), one for each token but the bytes and \(Tokenizer.endOfTextName)",
+      found: "without that of token \(first), '\(ByteSpelling.name(of: table.tokens[first]))'\(others)")
   }
 
   private func merge(
     _ text: String, _ path: String, _ field: String
-  ) throws(FormatError) -> (left: Int32, right: Int32, token: Int32) {
+  ) throws(FormatError) -> TokenMerge {
     let parts = text.split(separator: " ", omittingEmptySubsequences: false)
     guard parts.count == 2, !parts.contains("") else {
       throw Self.mismatch(path, field, expected: "two tokens and a space between", found: "'\(text)'")
     }
     let (left, right) = (ByteSpelling.bytes(of: String(parts[0])), ByteSpelling.bytes(of: String(parts[1])))
-    guard let first = ids[left], let second = ids[right], let token = ids[left + right] else {
+    guard let first = table[left], let second = table[right], let token = table[left + right],
+      token != endOfText
+    else {
       throw Self.mismatch(
-        path, field, expected: "a merge of two tokens of the vocabulary into a third", found: "'\(text)'")
+        path, field, expected: "a merge of two tokens of the vocabulary into a third",
+        found: "'\(text.shortened)'")
     }
     return (first, second, token)
   }

@@ -5,7 +5,8 @@ import Machine
 ///     256 int32: 20240328, version, V, id of the end of text (version 2), 0...
 ///     V times: length in one byte, then as many bytes
 ///
-/// Version 1 leaves the end of text out; it is GPT-2's, 50256. Merges are not in it, but ids are in their order.
+/// Version 1 leaves the end of text out; it is GPT-2's, 50256. Merges are not in it, but ids are in their order: where
+/// every byte is a token, two earlier tokens have to merge into each later one. Where not, it only decodes.
 ///
 /// - SeeAlso: github.com/karpathy/llm.c, train_gpt2.py, `write_tokenizer`.
 extension Tokenizer {
@@ -24,8 +25,20 @@ extension Tokenizer {
     guard (0..<size).contains(end) else {
       throw header.mismatch("the id of the end of text", expected: "in 0..<\(size)", found: "\(end)")
     }
-    let tokens = try Self.tokens(of: file, header: header)
-    self.init(tokens: tokens, endOfText: Int32(end), scheme: .ranked)
+    let table = try TokenTable(try Self.tokens(of: file, header: header), path: path)
+    let scheme: Scheme =
+      table.missingByte != nil
+      ? .ranked : .merges(try MergeRecovery.merges(of: table, endOfText: Int32(end), path: path))
+    self.init(tokens: table.tokens, endOfText: Int32(end), scheme: scheme)
+  }
+
+  /// The merges of a vocabulary whose ids are in their order.
+  ///
+  /// - Throws: as `MergeRecovery.merges`, and for tokens that `TokenTable` refuses.
+  func recoveredMerges(path: String) throws(FormatError) -> [TokenMerge] {
+    let tokens = (0..<Int32(vocabularySize)).map { self.bytes(of: $0) ?? [] }
+    return try MergeRecovery.merges(
+      of: try TokenTable(tokens, path: path), endOfText: endOfText, path: path)
   }
 
   private static func tokens(of file: MappedFile, header: LLMHeader) throws(FormatError) -> [[UInt8]] {
@@ -53,15 +66,28 @@ extension Tokenizer {
 
   /// Writes the vocabulary as version 2.
   ///
-  /// - Throws: `FormatError` for a token of more than 255 bytes, merges that are not in the order of ids, which
-  ///   the file could not tell, and `FormatError.file`.
+  /// - Throws: as `llmBytes(path:)`, and `FormatError.file`.
   package func writeLLM(to path: String) throws(FormatError) {
-    if case .merges(let merges) = scheme,
-      zip(merges, merges.dropFirst()).contains(where: { $0.token >= $1.token })
-    {
-      throw .mismatch(
-        path: path, field: "the vocabulary's ids", expected: "in the order of its merges",
-        found: "in another one, which the format cannot hold")
+    let bytes = try llmBytes(path: path)
+    try writing { () throws(FileError) in
+      var file = try AtomicFile(path: path)
+      try file.write(bytes)
+      try file.commit()
+    }
+  }
+
+  /// The bytes of a file of version 2.
+  ///
+  /// - Parameter path: what errors call it.
+  /// - Throws: `FormatError` for a token of more than 255 bytes, and for merges other than those that the order of ids
+  ///   tells, which the file could not.
+  func llmBytes(path: String) throws(FormatError) -> [UInt8] {
+    if case .merges(let merges) = scheme {
+      guard let told = try? recoveredMerges(path: path), told.elementsEqual(merges, by: ==) else {
+        throw .mismatch(
+          path: path, field: "the vocabulary's ids", expected: "in the order of its merges",
+          found: "in another one, which the format cannot hold")
+      }
     }
     var bytes = LLMHeader.bytes(.tokenizer, [2, Int32(vocabularySize), endOfText])
     for token in 0..<Int32(vocabularySize) {
@@ -72,10 +98,6 @@ extension Tokenizer {
       }
       bytes += [UInt8(text.count)] + text
     }
-    try writing { () throws(FileError) in
-      var file = try AtomicFile(path: path)
-      try file.write(bytes)
-      try file.commit()
-    }
+    return bytes
   }
 }

@@ -5,10 +5,11 @@ import Machine
 public struct Tokenizer: Sendable {
   /// How text becomes tokens.
   enum Scheme: Sendable {
-    /// Byte pairs are merged, those with the smaller result first, as ids are in the order of merges.
+    /// Byte pairs are merged, those with the smaller result first, as ids are in the order of merges; which ones, has
+    /// not been asked yet, and there may be none.
     case ranked
     /// Byte pairs are merged, those that come first in the list first.
-    case merges([(left: Int32, right: Int32, token: Int32)])
+    case merges([TokenMerge])
     /// Each byte is the token of its value.
     case bytes
     /// Each scalar is a token; which one, `bytes(of:)` tells.
