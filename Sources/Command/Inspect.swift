@@ -47,6 +47,8 @@ struct Inspect: ParsableCommand {
       case .manifest: try describe(try DataManifest(path: path))
       case .vocabulary:
         describe(try Tokenizer(path: path), kind: "Hugging Face vocabulary, with merges.txt beside it")
+      case .tokenizer: describe(try Tokenizer(path: path), kind: "Hugging Face tokenizer.json")
+      case nil where FileKind.detect(path: path) == .json: try describe(FileKind.json)
       case nil: try describeRaw()
       }
     }

@@ -43,8 +43,8 @@ extension ParsableCommand {
       .replacing(". Please provide one of", with: ": it is one of")
     if let word = CommandLine.arguments.dropFirst().first, isNoSubcommand(word) {
       sentence =
-        "there is no '\(word)'" + (CommandHabits.subcommand(for: word).map { ": '\($0)' does that" } ?? "")
-        + ", of \(configuration.subcommands.compactMap { $0._commandName }.joined(separator: ", "))"
+        "there is no '\(word)'" + (CommandHabits.subcommand(for: word).map { ", which '\($0)' does" } ?? "")
+        + ": the subcommands are \(configuration.subcommands.compactMap { $0._commandName }.joined(separator: ", "))"
     }
     while let last = sentence.last, ".?".contains(last) { sentence.removeLast() }
     sentence += expectedNumber(afterMessage: sentence)
