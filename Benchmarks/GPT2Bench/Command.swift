@@ -90,6 +90,9 @@ struct BenchCommand: ParsableCommand {
     help: ArgumentHelp("Write the results there, too; a file that exists is refused.", valueName: "file"))
   var json: String?
 
+  @Flag(help: "Replace the file that --json names.")
+  var overwrite = false
+
   @Flag(
     help: """
       A small model unless you name one, smaller with portable kernels, and few rounds: the whole run takes some seconds.
@@ -106,13 +109,13 @@ struct BenchCommand: ParsableCommand {
   func run() throws {
     let settings = try settings()
     // A place that cannot be written is better known before the measuring than after it.
-    if let json { _ = try AtomicFile(path: json) }
+    if let json { try namingOverwrite { _ = try AtomicFile(path: json, overwrite: overwrite) } }
     let session = try Session(settings)
     var report = Report(session: session)
     try session.run(begun: { report.begin() }, finished: { report.add($0) })
     report.end()
     if let json {
-      var file = try AtomicFile(path: json)
+      var file = try AtomicFile(path: json, overwrite: overwrite)
       try file.write(Array((report.json.encoded + "\n").utf8))
       try file.commit()
     }

@@ -8,12 +8,14 @@ struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Writes a checkpoint in another format.",
     discussion: """
-      Reads what every --checkpoint reads: llm.c's versions 1, 3 and 5, and a Hugging Face directory of config.json \
-      and model.safetensors, or an index with its files, in float32, bfloat16 or float16. Told apart by content.
+      Reads what every --checkpoint reads: llm.c's versions 1, 3 and 5, a Hugging Face directory of config.json and \
+      model.safetensors or pytorch_model.bin, or an index with its files, and nanoGPT's ckpt.pt, in float64, float32, \
+      bfloat16 or float16. Told apart by content.
 
       float32 keeps every bit; bfloat16 and float16 are rounded to nearest even. The rows that pad llm.c's vocabulary \
-      are zeros where they are new, and are left away where the target has none. Of a directory only the model is \
-      read and written, no tokenizer.
+      are zeros where they are new, and are left away where the target has none. From one Hugging Face directory to another \
+      go also what config.json says of other concerns, generation_config.json and a tokenizer's files; another model's \
+      weights that --overwrite replaces are removed.
 
       Memory holds one tensor of one layer at a time, never the model.
       """)
@@ -37,6 +39,8 @@ struct Convert: ParsableCommand {
   @Flag(help: "Replace what is there.")
   var overwrite = false
 
+  @OptionGroup var function: FunctionOptions
+
   @OptionGroup(title: "Execution") var kernels: KernelOptions
 
   private var target: TargetFormat { format ?? (to.hasSuffix(".bin") ? .llmVersion3 : .huggingFace) }
@@ -52,8 +56,12 @@ struct Convert: ParsableCommand {
   func run() throws {
     let source = try Checkpoint.opened(from)
     let start = ContinuousClock.now
-    try source.write(
-      to: to, as: target.format(precision ?? .float32), overwrite: overwrite, context: kernels.context())
+    try namingOverwrite {
+      try source.write(
+        to: to, as: target.format(precision ?? .float32), activation: function.activation,
+        overwrite: overwrite,
+        context: kernels.context())
+    }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
     let written = try Checkpoint(path: to)
     Console.print("model  \(ModelText.sizes(source.configuration))")

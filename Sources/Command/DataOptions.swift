@@ -93,7 +93,9 @@ struct DataOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The NAME of the pair. (default: the first in order)", valueName: "name"))
+    help: ArgumentHelp(
+      "The NAME of the pair. (default: the first in order whose vocabulary is the model's)", valueName: "name"
+    ))
   var dataset: String?
 
   @Option(
@@ -129,14 +131,17 @@ struct DataOptions: ParsableArguments {
   }
 
   /// The files asked for, else those found; nil where nothing was asked for and nothing found.
-  func files() throws -> DataFiles? {
+  ///
+  /// - Parameter vocabularySize: the model's: the first data set that fits it is taken where none is named.
+  func files(vocabularySize: Int?) throws -> DataFiles? {
     if !trainingData.isEmpty { return DataFiles(training: trainingData, validation: validationData) }
     let directory = data ?? Self.defaultDirectory
     do {
-      let chosen = try DataSet.choose(dataset, in: directory)
-      let found = try DataSet.discover(in: directory).map(\.name)
+      let all = try DataSet.discover(in: directory)
+      let fitting = dataset == nil ? all.first { $0.fits(vocabularySize: vocabularySize) } : nil
+      let chosen = try fitting ?? DataSet.choose(dataset, in: directory)
       return DataFiles(
-        name: chosen.name, training: chosen.training, validation: chosen.validation, found: found,
+        name: chosen.name, training: chosen.training, validation: chosen.validation, found: all.map(\.name),
         directory: directory)
     } catch {
       if data == nil, dataset == nil, tokenTypeOption.tokenType == nil { return nil }

@@ -13,8 +13,10 @@ struct Inspect: ParsableCommand {
     discussion: """
       Knows llm.c's checkpoints (versions 1, 3, 5), data files, tokenizers and debug states, NumPy's .npy and raw \
       token files, the manifests of 'gpt2 tokenize', Hugging Face's GPT-2 directories, safetensors files and vocab.json \
-      (with merges.txt beside it): by their content, whatever their names. Of a checkpoint it prints the sizes and \
-      a table of the sixteen tensors; the rows that pad the vocabulary are not in its statistics.
+      (with merges.txt beside it), PyTorch's pytorch_model.bin and nanoGPT's ckpt.pt, folders of token files and logs of \
+      training runs: by their content, whatever their names. Of a checkpoint it prints the sizes and a table of the \
+      sixteen tensors, and before it the tensors of a Hugging Face directory as it names them; the rows that pad the \
+      vocabulary are not in its statistics.
       """)
 
   @Argument(help: "The file or directory.")
@@ -26,6 +28,10 @@ struct Inspect: ParsableCommand {
     if let type = tokenTypeOption.tokenType { return try describe(try TokenFile(path: path, type: type)) }
     let magic: FileMagic?
     do { magic = try FileMagic.detect(path: path) } catch .file(.isDirectory) {
+      if let sets = TokenFolder.dataSets(in: path) {
+        return printLines(
+          [("file", path), ("kind", "folder of token files")] + (try TokenFolder.lines(sets)))
+      }
       return try describeCheckpoint(try Checkpoint.opened(path))
     }
     switch magic {
@@ -37,11 +43,17 @@ struct Inspect: ParsableCommand {
       describe(try HellaSwagFile(path: path, encoder: nil))
     case nil where try TokenFile.isNumpy(path: path): try describe(try TokenFile(path: path))
     case nil where FileKind.detect(path: path) == .safetensors: describe(try SafetensorsFile(path: path))
+    case nil where FileKind.detect(path: path) == .trainingLog:
+      printLines([("file", path), ("kind", "training log")] + (try TrainingLogSummary(path: path)).lines)
+    case nil where FileKind.detect(path: path) == .zip: try describePyTorch()
     case nil:
+      if let kind = FileKind.detect(path: path), kind != .json { return try describe(kind) }
       switch try JSONFileKind.detect(path: path) {
       case .manifest: try describe(try DataManifest(path: path))
       case .vocabulary:
         describe(try Tokenizer(path: path), kind: "Hugging Face vocabulary, with merges.txt beside it")
+      case .tokenizer: describe(try Tokenizer(path: path), kind: "Hugging Face tokenizer.json")
+      case nil where FileKind.detect(path: path) == .json: try describe(FileKind.json)
       case nil: try describeRaw()
       }
     }
@@ -55,6 +67,11 @@ struct Inspect: ParsableCommand {
       ("size", sizeText(checkpoint.byteCount)),
       ("model", ModelText.sizes(configuration)), ("parameters", ModelText.parameters(configuration)),
     ])
+    if configuration.activation != .gelu { printLines([("activation", configuration.activation.rawValue)]) }
+    if configuration.layerNormEpsilon != Configuration.defaultLayerNormEpsilon {
+      printLines([("epsilon", "\(configuration.layerNormEpsilon)")])
+    }
+    if !checkpoint.storedTensors.isEmpty { TensorTable.print(checkpoint.storedTensors) }
     let parameters = try ParameterTensors(configuration, what: "The parameters")
     checkpoint.load(into: parameters, context: try ExecutionContext())
     Console.print()
@@ -82,17 +99,29 @@ struct Inspect: ParsableCommand {
       ("file", path), ("kind", "safetensors"), ("size", sizeText(file.byteCount)),
       ("tensors", "\(file.entries.count)"),
     ])
-    let names = ["tensor"] + file.entries.map(\.name)
-    let width = 2 + (names.map(\.count).max() ?? 0)
-    Console.print()
-    Console.print(
-      "tensor".padded(to: width) + "type".padded(to: 9) + "shape".padded(to: 20) + "size".aligned(to: 12))
-    for entry in file.entries {
-      let shape = entry.shape.map(String.init).joined(separator: " × ")
-      Console.print(
-        entry.name.padded(to: width) + entry.type.padded(to: 9) + shape.padded(to: 20)
-          + NumberText.bytes(entry.bytes.count).aligned(to: 12))
+    TensorTable.print(file.entries)
+  }
+
+  /// nanoGPT's checkpoint, or else a dictionary of tensors.
+  private func describePyTorch() throws {
+    guard let checkpoint = try? Checkpoint(path: path) else {
+      let entries = try PyTorchTensors.entries(path: path)
+      printLines([
+        ("file", path), ("kind", "PyTorch's state dictionary"),
+        ("size", sizeText(try MappedFile(path: path).byteCount)), ("tensors", "\(entries.count)"),
+        ("next", "its directory, with config.json in it, is a checkpoint"),
+      ])
+      return TensorTable.print(entries)
     }
+    try describeCheckpoint(checkpoint)
+  }
+
+  /// What none of the readers reads.
+  private func describe(_ kind: FileKind) throws {
+    printLines([
+      ("file", path), ("kind", kind.name), ("size", sizeText(try MappedFile(path: path).byteCount)),
+      ("next", kind.advice),
+    ])
   }
 
   private func describe(_ state: DebugStateHeader) {

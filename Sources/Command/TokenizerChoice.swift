@@ -9,12 +9,12 @@ struct TokenizerChoice {
   /// The file, or why there is none.
   let summary: String
 
-  /// What is looked for in each folder; the second has merges.txt beside it.
-  static let names = ["gpt2_tokenizer.bin", "vocab.json"]
+  /// What is looked for in each folder; the last has merges.txt beside it.
+  static let names = ["gpt2_tokenizer.bin", "tokenizer.json", "vocab.json"]
 
-  /// "gpt2_tokenizer.bin, or vocab.json with merges.txt, beside the checkpoint or in the working directory"
+  /// "gpt2_tokenizer.bin, tokenizer.json, or vocab.json with merges.txt, beside the checkpoint or in the working directory"
   static let search =
-    "\(names[0]), or \(names[1]) with merges.txt, beside the checkpoint or in the working directory"
+    "\(names[0]), \(names[1]), or \(names[2]) with merges.txt, beside the checkpoint or in the working directory"
 
   /// - Parameter checkpoint: nil for a model that starts from scratch.
   /// - Throws: `FormatError` for the given file; where the data have a manifest, and it is of another vocabulary than the

@@ -116,7 +116,9 @@ struct Train: ParsableCommand {
   private func start(_ session: inout TrainingSession, _ run: Run?, arguments: [String]) throws {
     run?.arguments = arguments
     run?.tokenizer = session.tokenizer
-    run?.modelFiles = try data.tokenizerFiles(of: session.source)
+    run?.origin = session.source.checkpoint
+    run?.modelFiles =
+      try data.tokenizerFiles(of: session.source) + (session.source.checkpoint?.otherFiles() ?? [])
     session.run = run
     session.saving = saving
     session.loggedOptions = loggedOptions
@@ -149,10 +151,13 @@ struct Train: ParsableCommand {
   private func prepare(resuming step: RunStep?) throws -> TrainingSession {
     if let step {
       let source = ModelSource.saved(try step.checkpoint(), try step.configuration())
-      guard let files = try data.files() else { return try builtInSession(source) }
+      guard let files = try data.files(vocabularySize: source.configuration.vocabularySize) else {
+        return try builtInSession(source)
+      }
       return try session(source, files)
     }
-    switch (try model.source(), try data.files()) {
+    let source = try model.source()
+    switch (source, try data.files(vocabularySize: source?.configuration.vocabularySize)) {
     case (let source?, let files?):
       return try session(source, files)
     case (_?, nil):
@@ -211,14 +216,9 @@ struct Train: ParsableCommand {
       source: source, model: made, training: try loader(opened.training),
       validation: opened.validation.isEmpty ? nil : try loader(opened.validation), tokenizer: tokenizer,
       options: options)
-<<<<<<< HEAD
-    let names = files.training.joined(separator: ", ")
     session.shownInterval = loop.printEvery ?? 1
-    session.dataLines = [("data", names), ("tokenizer", tokenizerSummary)]
-=======
     session.dataLines = TokenFileText.lines(training: session.training, validation: session.validation)
     session.dataLines.append(("tokenizer", tokenizerSummary))
->>>>>>> tokens
     if files.found.count > 1, let name = files.name {
       session.dataLines.insert(
         ("data sets", "\(name), of \(files.found.joined(separator: ", ")) in \(files.directory)"), at: 0)

@@ -6,6 +6,7 @@ import Terminal
 /// Saves a run where it is due, and says so.
 final class TrainingSaver {
   private let options: SavingOptions
+  private let origin: Checkpoint?
   private let run: Run?
   private let log: TrainingLog?
   /// The step that the run goes on from.
@@ -22,8 +23,11 @@ final class TrainingSaver {
     var waited: Duration
   }
 
-  init(_ options: SavingOptions, run: Run?, log: TrainingLog?, resumed: RunStep?) {
-    (self.options, self.run, self.log) = (options, run, log)
+  /// - Parameter origin: what the model began with.
+  init(
+    _ options: SavingOptions, origin: Checkpoint?, run: Run?, log: TrainingLog?, resumed: RunStep?
+  ) {
+    (self.options, self.origin, self.run, self.log) = (options, origin, run, log)
     firstStep = resumed?.progress.step ?? 0
     savedStep = resumed?.progress.step
   }
@@ -99,7 +103,8 @@ final class TrainingSaver {
     guard let output = options.output else { return }
     (try trainer.model.training()).finishUpdate()
     try Checkpoint.write(
-      trainer.model.parameters, to: output, as: options.format, context: trainer.model.context)
+      trainer.model.parameters, to: output, as: options.format, origin: origin,
+      carriesFiles: true, context: trainer.model.context)
     Console.print("model written to \(output)")
   }
 }

@@ -56,7 +56,9 @@ struct TrainingSession {
     let report = TrainingReport(
       steps: options.steps, firstStep: resumed?.progress.step ?? 0, shownInterval: shownInterval)
     let start = ContinuousClock.now
-    let saver = saving.map { TrainingSaver($0, run: run, log: log, resumed: resumed) }
+    let saver = saving.map {
+      TrainingSaver($0, origin: source.checkpoint, run: run, log: log, resumed: resumed)
+    }
     do {
       try trainer.run(
         report: { event in

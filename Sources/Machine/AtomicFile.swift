@@ -30,6 +30,8 @@ public struct AtomicFile: ~Copyable, Sendable {
     do { file = try FileDescriptor(path: temporaryPath, mode: CLINUX_CREATE) } catch {
       throw Self.error(error, at: path)
     }
+    // One that is replaced keeps its permissions.
+    if overwrite { file.takeMode(of: path) }
     self.init(path: path, temporaryPath: temporaryPath, file: file, overwrite: overwrite)
   }
 

@@ -26,7 +26,7 @@ extension FileError: CustomStringConvertible {
     case .noDirectory(let path): "Expected a directory to make \(path) in, found none."
     case .notRegularFile(let path): "Expected a regular file at \(path), found a pipe, device or socket."
     case .permissionDenied(let path): "The system denies permission for \(path)."
-    case .exists(let path): "\(path) exists already and is not overwritten unless asked."
+    case .exists(let path): "\(path) exists already and is not overwritten: name another, or move it away."
     case .locked(let path, let process):
       "\(path) is locked by another process\(process.map { ", number \($0)" } ?? "")."
     case .changed(let path, let before, let now):

@@ -2,19 +2,21 @@ import Foundation
 
 /// Numbers as people read them.
 package enum NumberText {
+  // A NaN has no sign that means anything, though printf shows one.
+
   /// `value` with that many digits after the point: "3.140".
   package static func fixed(_ value: Double, _ digits: Int) -> String {
-    String(format: "%.\(digits)f", value)
+    value.isNaN ? "nan" : String(format: "%.\(digits)f", value)
   }
 
   /// With an exponent: "1.234e-05".
   package static func scientific(_ value: Double) -> String {
-    String(format: "%.3e", value)
+    value.isNaN ? "nan" : String(format: "%.3e", value)
   }
 
   /// With six digits: "0.0001", "1e-05".
   package static func short(_ value: Double) -> String {
-    String(format: "%g", value)
+    value.isNaN ? "nan" : String(format: "%g", value)
   }
 
   /// A positive number with about four significant digits, never with an exponent: "0.001234", "12.34", "123456".

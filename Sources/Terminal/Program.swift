@@ -31,10 +31,21 @@ extension ParsableCommand {
     exit(withError: code)
   }
 
+  /// Whether a word stands where a subcommand should and is none.
+  private static func isNoSubcommand(_ word: String) -> Bool {
+    !configuration.subcommands.isEmpty && !word.hasPrefix("-") && word != "help"
+      && !configuration.subcommands.contains { $0._commandName == word }
+  }
+
   /// The parser's message as one sentence that says where to read on.
   private static func usageSentence(_ message: String) -> String {
     var sentence = message.replacing(". Did you mean", with: ", did you mean")
       .replacing(". Please provide one of", with: ": it is one of")
+    if let word = CommandLine.arguments.dropFirst().first, isNoSubcommand(word) {
+      sentence =
+        "there is no '\(word)'" + (CommandHabits.subcommand(for: word).map { ", which '\($0)' does" } ?? "")
+        + ": the subcommands are \(configuration.subcommands.compactMap { $0._commandName }.joined(separator: ", "))"
+    }
     while let last = sentence.last, ".?".contains(last) { sentence.removeLast() }
     sentence += expectedNumber(afterMessage: sentence)
     let command = CommandLine.arguments.dropFirst().first { name in

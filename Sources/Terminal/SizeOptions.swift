@@ -48,6 +48,12 @@ package struct SizeOptions: ParsableArguments {
     let missing = sizes.filter { $0.size == nil }.map(\.name)
     if missing.count == sizes.count { return nil }
     guard let layers, let heads, let channels, let vocabulary, let context else {
+      // What is meant by it alone is another option.
+      if missing.count == sizes.count - 1, context != nil {
+        throw ValidationError(
+          "--context belongs to a model of your own and needs \(missing.joined(separator: ", ")) beside it:"
+            + " --sequence-length says how many tokens of a model's context are used")
+      }
       throw ValidationError(
         "a model of your own needs all of \(sizes.map(\.name).joined(separator: ", ")), found none of "
           + missing.joined(separator: ", "))

@@ -83,8 +83,6 @@ import Testing
         expectRefusal(try convert("kept.bin", other.path, in: directory), "\(other.path)/\(name)", "exists")
         #expect(try FileManager.default.contentsOfDirectory(atPath: other.path) == [name])
         #expect(try convert("kept.bin", other.path, "--overwrite", in: directory).exitCode == 0)
-        // A checkpoint may replace itself.
-        #expect(try convert(other.path, other.path, "--overwrite", in: directory).exitCode == 0)
         let back = try convert(other.path, "back.bin", "--overwrite", in: directory)
         #expect(back.exitCode == 0, "\(back.errors)")
         #expect(

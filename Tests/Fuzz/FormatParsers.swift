@@ -10,6 +10,11 @@ let formatParsers: [FuzzParser] = [
     let checkpoint = try Checkpoint(path: checkpointFile.path)
     load(checkpoint)
   },
+  FuzzParser(name: "pytorch", corpus: "pytorch") { bytes in
+    pytorchFile.write(bytes)
+    _ = try? PyTorchTensors.entries(path: pytorchFile.path)
+    load(try Checkpoint(path: pytorchFile.path))
+  },
   FuzzParser(name: "debug-state", corpus: "debug-state") { bytes in
     stateFile.write(bytes)
     _ = try DebugStateHeader(path: stateFile.path)
@@ -26,6 +31,7 @@ let formatParsers: [FuzzParser] = [
 ]
 
 private let checkpointFile = ScratchFile("checkpoint.bin")
+private let pytorchFile = ScratchFile("ckpt.pt")
 private let stateFile = ScratchFile("state.bin")
 private let tokenFile = ScratchFile("tokens.bin")
 private let arrayFile = ScratchFile("tokens.npy")
@@ -47,7 +53,9 @@ private func read(_ file: TokenFile) throws {
 
 /// Reads all numbers, where the model has the sizes of one in the corpus: making room takes milliseconds.
 func load(_ checkpoint: Checkpoint) {
-  let tensors = parameters.first { $0.configuration == checkpoint.configuration }
+  let sizes = try? checkpoint.configuration.with(
+    activation: .gelu, layerNormEpsilon: Configuration.defaultLayerNormEpsilon)
+  let tensors = parameters.first { $0.configuration == sizes }
   if let tensors { checkpoint.load(into: tensors, context: only.context) }
 }
 

@@ -12,6 +12,10 @@ let tokenizerParsers: [FuzzParser] = [
     _ = tokenizer.decode((-1...Int32(min(tokenizer.vocabularySize, 64))).map { $0 })
     _ = try TextEncoder(tokenizer).encode("hello the world")
   },
+  FuzzParser(name: "tokenizer-json", corpus: "tokenizer-json") { bytes in
+    tokenizerJSONFile.write(bytes)
+    _ = try TextEncoder(try Tokenizer(path: tokenizerJSONFile.path)).encode("hello the world")
+  },
   FuzzParser(name: "vocabulary", corpus: "vocabulary") { bytes in
     vocabularyFile.write(bytes)
     let tokenizer = try Tokenizer(vocabulary: vocabularyFile.path, merges: corpus("merges/merges.txt"))
@@ -49,6 +53,7 @@ let tokenizerParsers: [FuzzParser] = [
 ]
 
 private let tokenizerFile = ScratchFile("tokenizer.bin")
+private let tokenizerJSONFile = ScratchFile("tokenizer.json")
 private let vocabularyFile = ScratchFile("vocab.json")
 private let mergesFile = ScratchFile("merges/merges.txt")
 private let manifestFile = ScratchFile("data/x_manifest.json")

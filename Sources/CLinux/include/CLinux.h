@@ -99,6 +99,15 @@ int clinux_modification_time(int descriptor, int64_t *nanoseconds);
 /// The kind of what `path` names, symbolic links followed; ENOENT when there is nothing.
 int clinux_stat_path(const char *path, enum clinux_file_kind *kind);
 
+/// Whether both paths lead to one file or directory that is there.
+int clinux_is_same_file(const char *path, const char *other);
+
+/// The path without symbolic links that `path`, which is there, leads to.
+int clinux_resolve(const char *path, char *resolved, size_t capacity);
+
+/// Gives an open file the permissions of the file at `path`.
+int clinux_take_mode(int descriptor, const char *path);
+
 /// Reads at most `capacity` bytes; `count` 0 is the end of the file.
 int clinux_read(int descriptor, void *bytes, size_t capacity, size_t *count);
 

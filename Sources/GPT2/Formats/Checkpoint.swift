@@ -23,6 +23,8 @@ public struct Checkpoint: Sendable {
   public var precision: Precision { format.precision }
   /// The size of the files that hold the tensors.
   public let byteCount: Int
+  /// All that is read of it, and what leads there.
+  private let sourcePaths: [String]
   private let storage: Storage
 
   private enum Storage {
@@ -36,7 +38,7 @@ public struct Checkpoint: Sendable {
   public init(path given: String) throws(FormatError) {
     if Directory.exists(at: given) {
       let (path, damages) = try RunDirectory.model(in: given)
-      try self.init(directory: path, damages: damages)
+      try self.init(directory: path, given: given, damages: damages)
     } else if FileKind.detect(path: given) == .zip {
       let checkpoint = try NanoGPTCheckpoint(path: given)
       self.init(
@@ -51,25 +53,28 @@ public struct Checkpoint: Sendable {
     (self.path, damages, notes, storedTensors) = (path, [], [], [])
     storage = .llm(checkpoint)
     (format, configuration) = (checkpoint.format, checkpoint.configuration)
-    (byteCount, source) = (checkpoint.byteCount, nil)
+    (byteCount, source, sourcePaths) = (checkpoint.byteCount, nil, [path])
   }
 
-  private init(directory path: String, damages: [FormatError]) throws(FormatError) {
+  private init(directory path: String, given: String, damages: [FormatError]) throws(FormatError) {
     let checkpoint = try HuggingFaceCheckpoint(path: path)
     self.init(
       path, checkpoint.parameters, checkpoint.tensors, .huggingFace(checkpoint.parameters.precision),
-      notes: checkpoint.parameters.notes, damages: damages, source: checkpoint.source)
+      notes: checkpoint.parameters.notes, damages: damages, source: checkpoint.source,
+      leading: [given, path + "/" + HuggingFaceConfiguration.fileName])
   }
 
   private init(
     _ path: String, _ parameters: NamedParameters, _ tensors: [StoredTensor], _ format: CheckpointFormat,
-    notes: [String], damages: [FormatError] = [], source: HuggingFaceConfiguration? = nil
+    notes: [String], damages: [FormatError] = [], source: HuggingFaceConfiguration? = nil,
+    leading: [String] = []
   ) {
     (self.path, self.format, self.notes, self.damages, self.source) = (path, format, notes, damages, source)
     configuration = parameters.configuration
     storedTensors = tensors.map(\.entry)
     let sizes = Dictionary(tensors.map { ($0.file.path, $0.file.byteCount) }) { first, _ in first }
     byteCount = sizes.values.reduce(0, +)
+    sourcePaths = [path] + leading + sizes.keys.sorted()
     storage = .named(parameters)
   }
 
@@ -102,35 +107,57 @@ extension Checkpoint {
   ///
   /// - Parameters:
   ///   - path: of the file, or of the directory, which is made where it is missing.
-  ///   - overwrite: replaces a file, or the files in a directory, of the same names.
+  ///   - origin: the checkpoint that the model began with: of a Hugging Face directory, what its `config.json` says
+  ///     beyond the model's sizes stays.
+  ///   - carriesFiles: whether what lies beside the origin's model is copied, such as a tokenizer.
+  ///   - overwrite: replaces a file, or the model in a directory; what links lead to, not the links.
   ///   - context: whose threads round and transpose, a chunk of a few MiB at a time; one writes.
   /// - Throws: `FormatError`; what is at `path` is then as it was, unless the system fails between the renames of a
   ///   directory's two files.
   public static func write(
     _ parameters: ParameterTensors, to path: String, as format: CheckpointFormat = .llmVersion3,
-    overwrite: Bool = false, context: ExecutionContext
+    origin: Checkpoint? = nil, carriesFiles: Bool = false, overwrite: Bool = false, context: ExecutionContext
   ) throws(FormatError) {
     try write(
-      .tensors(parameters), configuration: parameters.configuration, to: path, as: format,
-      overwrite: overwrite, context: context)
+      .tensors(parameters), configuration: parameters.configuration, to: path, as: format, origin: origin,
+      carriesFiles: carriesFiles, overwrite: overwrite, context: context)
   }
 
   /// Writes this checkpoint in another format, part by part; otherwise as `write(_:to:as:overwrite:context:)`.
   ///
-  /// The bits of float32 stay the same; bfloat16 and float16 are rounded to nearest even.
+  /// The bits of float32 stay the same; bfloat16 and float16 are rounded to nearest even. From one Hugging Face directory
+  /// to another what lies beside the model is copied, such as a tokenizer.
+  ///
+  /// - Parameter activation: in place of the checkpoint's.
+  /// - Throws: `FormatError`, also where the target is what is read.
   public func write(
-    to path: String, as format: CheckpointFormat, overwrite: Bool = false, context: ExecutionContext
+    to path: String, as format: CheckpointFormat, activation: Activation? = nil, overwrite: Bool = false,
+    context: ExecutionContext
   ) throws(FormatError) {
+    try refuseItself(path, as: format)
+    let configuration = configuration.with(activation: activation)
     let largest = configuration.parameterParts.reduce(0) { max($0, $1.count(configuration)) }
     let scratch = try makeTensor(largest, what: "the largest tensor")
     try Self.write(
       .checkpoint(self, scratch: scratch, context: context), configuration: configuration, to: path,
-      as: format, overwrite: overwrite, context: context)
+      as: format, origin: self, carriesFiles: true, overwrite: overwrite, context: context)
+  }
+
+  /// A model must not be replaced while it is read, whatever links lead to it.
+  private func refuseItself(_ target: String, as format: CheckpointFormat) throws(FormatError) {
+    let targets =
+      format.llmVersion != nil
+      ? [target] : [target, target + "/" + HuggingFaceCheckpoint.fileName, target + "/config.json"]
+    for source in sourcePaths {
+      guard let same = targets.first(where: { FileLink.isSame($0, source) }) else { continue }
+      throw .mismatch(
+        path: same, field: "the target", expected: "another than what is read, \(source)", found: "the same")
+    }
   }
 
   private static func write(
     _ source: ParameterSource, configuration: Configuration, to path: String, as format: CheckpointFormat,
-    overwrite: Bool, context: ExecutionContext
+    origin: Checkpoint?, carriesFiles: Bool, overwrite: Bool, context: ExecutionContext
   ) throws(FormatError) {
     switch format {
     case .llmVersion1, .llmVersion3, .llmVersion5:
@@ -142,7 +169,8 @@ extension Checkpoint {
         found: "nanoGPT's checkpoint, which is read alone")
     case .huggingFace(let precision):
       try HuggingFaceCheckpoint.write(
-        source, configuration, to: path, precision: precision, overwrite: overwrite, context: context)
+        source, configuration, to: path, precision: precision, origin: origin, carriesFiles: carriesFiles,
+        overwrite: overwrite, context: context)
     }
   }
 }

@@ -68,8 +68,9 @@ public struct DebugState: Sendable {
     guard !overflow, logitCount <= found, positions <= found else {
       throw header.mismatch(
         "the file's size",
-        expected: "that of \(positions) positions with \(vocabularySize) logits each, as its header says",
-        found: "\(found) bytes, truncated")
+        expected:
+          "that of \(positions) positions with the \(vocabularySize) logits of the checkpoint's vocabulary each",
+        found: "\(found) bytes: another model's, or cut off")
     }
     let others = configuration.parameterCount - configuration.paddedVocabularySize * configuration.channels
     let expected = { (rows: Int) in
@@ -77,11 +78,15 @@ public struct DebugState: Sendable {
     }
     let padded = Configuration.paddedVocabulary(for: vocabularySize)
     let candidates = [configuration.paddedVocabularySize, vocabularySize, padded]
-    guard let rows = candidates.first(where: { expected($0) == found }) else {
-      try header.checkSize(found, expected: expected(padded))
-      return padded
-    }
-    return rows
+    if let rows = candidates.first(where: { expected($0) == found }) { return rows }
+    let difference = (found - expected(padded)).magnitude
+    throw header.mismatch(
+      "the file's size",
+      expected: "the \(expected(padded)) bytes of a state of a model of \(configuration.layers) layers, "
+        + "\(configuration.channels) channels and \(vocabularySize) tokens, as the checkpoint's is",
+      found:
+        "\(found) bytes, \(difference) too \(found < expected(padded) ? "few" : "many"): another model's, or cut off"
+    )
   }
 
   private static func gradients(

@@ -5,23 +5,41 @@ extension HuggingFaceCheckpoint {
   /// Writes `config.json` and `model.safetensors` with the names and shapes of `GPT2LMHeadModel`, the head left
   /// away as it is tied.
   ///
+  /// Of a model that was read from such a directory, the fields of `config.json` stay that are not the model's sizes.
+  ///
+  /// - Parameters:
+  ///   - origin: what the model was read from.
+  ///   - carriesFiles: whether the files beside the origin go with it.
   /// - Throws: `FormatError`; before the first file is renamed, what was there is untouched.
   static func write(
     _ source: ParameterSource, _ configuration: Configuration, to directory: String, precision: Precision,
-    overwrite: Bool, context: ExecutionContext
+    origin: Checkpoint?, carriesFiles: Bool, overwrite: Bool, context: ExecutionContext
   ) throws(FormatError) {
+    let companions =
+      if carriesFiles, let origin, origin.source != nil {
+        try Self.companions(in: origin.path)
+      } else { [String]() }
     var writer = NumberWriter(as: precision, context: context)
     let rows = try roomForRows(configuration)
     let folder = try writing { () throws(FileError) in try NewDirectory(path: directory) }
     var tensors = try writing { () throws(FileError) in
-      try AtomicFile(path: directory + "/" + fileName, overwrite: overwrite)
+      try AtomicFile(path: FileLink.destination(of: directory + "/" + fileName), overwrite: overwrite)
     }
     var text = try writing { () throws(FileError) in
-      try AtomicFile(path: directory + "/" + HuggingFaceConfiguration.fileName, overwrite: overwrite)
+      try AtomicFile(
+        path: FileLink.destination(of: directory + "/" + HuggingFaceConfiguration.fileName),
+        overwrite: overwrite)
     }
+    // Refused now, and not when the model is there.
+    try writing { () throws(FileError) in
+      for name in companions { _ = try AtomicFile(path: directory + "/" + name, overwrite: overwrite) }
+    }
+    let replaced = overwrite ? Self.replaced(in: directory) : []
     try writing { () throws(FileError) in
       try tensors.write(header(configuration, precision: precision))
-      try text.write(Array(HuggingFaceConfiguration.text(configuration, precision: precision).utf8))
+      try text.write(
+        Array(
+          HuggingFaceConfiguration.text(configuration, precision: precision, source: origin?.source).utf8))
     }
     for part in configuration.parameterParts {
       let (tensor, shape) = (source.tensor(part), HuggingFaceTensors.shape(part, configuration))
@@ -37,6 +55,12 @@ extension HuggingFaceCheckpoint {
       try text.commit()
     } catch { throw .file(error) }
     folder.keep()
+    if let origin {
+      for name in companions { try copy(name, from: origin.path, to: directory, overwrite: overwrite) }
+    }
+    try writing { () throws(FileError) in
+      for name in replaced { try Directory.removeTree(at: directory + "/" + name) }
+    }
   }
 
   /// Room for as many rows of a transposed matrix as are written at a time.

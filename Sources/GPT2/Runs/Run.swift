@@ -26,6 +26,8 @@ public final class Run {
   public var tokenizer: Tokenizer?
   /// Written beside each model, such as the files of a tokenizer that `transformers` reads.
   public var modelFiles: [(name: String, bytes: [UInt8])] = []
+  /// What the model began with: of a Hugging Face directory, what its `config.json` says of other concerns stays.
+  public var origin: Checkpoint?
   private let lock: FileLock
   /// The validation losses of the steps that are there and not known to be damaged.
   private var kept: [Int: Float?] = [:]
@@ -164,7 +166,8 @@ public final class Run {
     if kept[step] != nil { return nil }
     // Of another run, which would be taken for the newer one.
     if let last = kept.keys.max(), last > step { throw .exists(path: path, step: last) }
-    return RunSnapshot(of: trainer, arguments: arguments, tokenizer: tokenizer, modelFiles: modelFiles)
+    return RunSnapshot(
+      of: trainer, arguments: arguments, origin: origin, tokenizer: tokenizer, modelFiles: modelFiles)
   }
 
   // MARK: - Keeping

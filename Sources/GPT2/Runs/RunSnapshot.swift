@@ -9,12 +9,13 @@ package struct RunSnapshot: Sendable {
   private let state: String
   private var parameters: ParameterTensors
   private var slots: [String: ParameterTensors]
+  private let origin: Checkpoint?
   private let tokenizer: Tokenizer?
   private let modelFiles: [(name: String, bytes: [UInt8])]
 
   /// Takes an update that is due first. The tensors are the trainer's own: `copied`.
   package init(
-    of trainer: Trainer, arguments: [String] = [], tokenizer: Tokenizer? = nil,
+    of trainer: Trainer, arguments: [String] = [], origin: Checkpoint? = nil, tokenizer: Tokenizer? = nil,
     modelFiles: [(name: String, bytes: [UInt8])] = []
   ) {
     trainer.state.finishUpdate()
@@ -23,7 +24,7 @@ package struct RunSnapshot: Sendable {
     state = RunState.text(trainer, arguments: arguments)
     parameters = trainer.model.parameters
     slots = trainer.state.slots.filter { trainer.options.optimizer.slots.contains($0.key) }
-    (self.tokenizer, self.modelFiles) = (tokenizer, modelFiles)
+    (self.origin, self.tokenizer, self.modelFiles) = (origin, tokenizer, modelFiles)
   }
 
   /// The same with tensors of its own, which training does not change.
@@ -62,7 +63,7 @@ package struct RunSnapshot: Sendable {
     let directory = try writing { () throws(FileError) in try AtomicDirectory(path: path) }
     let temporary = directory.temporaryPath
     let model = temporary + "/" + RunStep.modelName
-    try Checkpoint.write(parameters, to: model, as: .huggingFace(.float32), context: context)
+    try Checkpoint.write(parameters, to: model, as: .huggingFace(.float32), origin: origin, context: context)
     let tokenizerNames = try writeTokenizer(to: model)
     try OptimizerFile.write(
       slots, of: parameters.configuration, to: temporary + "/" + OptimizerFile.fileName)

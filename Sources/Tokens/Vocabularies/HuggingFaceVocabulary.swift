@@ -17,14 +17,18 @@ extension Tokenizer {
   }
 }
 
-/// A `vocab.json`.
+/// A `vocab.json`, or what a `tokenizer.json` has of it.
 struct HuggingFaceVocabulary {
   let table: TokenTable
   let endOfText: Int32
   private let path: String
+  /// Those that no merge makes, beside the bases.
+  private let added: Set<Int32>
 
-  init(path: String) throws(FormatError) {
-    let entries = try Self.entries(path: path)
+  init(path: String) throws(FormatError) { try self.init(try Self.entries(path: path), path: path) }
+
+  /// - Parameter added: the ids that are no results of merges.
+  init(_ entries: [(name: String, id: Int)], added: Set<Int32> = [], path: String) throws(FormatError) {
     var tokens = [[UInt8]?](repeating: nil, count: entries.count)
     for (name, id) in entries {
       guard tokens.indices.contains(id), tokens[id] == nil else {
@@ -44,6 +48,7 @@ struct HuggingFaceVocabulary {
     }
     endOfText = end
     self.path = path
+    self.added = added
   }
 
   /// The members of the object, in their order.
@@ -63,16 +68,26 @@ struct HuggingFaceVocabulary {
   /// - Throws: `FormatError` for a line that is none, and where they leave a token unmade that is no base, as those of a
   ///   file that was cut do.
   func merges(path: String) throws(FormatError) -> [TokenMerge] {
-    var merges: [TokenMerge] = []
-    var seen: Set<UInt64> = []
-    // What merges can be made of so far: the bytes, then what they merge into.
-    var isMade = table.tokens.map { $0.count == 1 }
     let lines = try contents(path).split(separator: 0x0A, omittingEmptySubsequences: false)
+    var texts: [(place: String, text: String)] = []
     for (index, line) in lines.enumerated() {
       let text = String(decoding: line.last == 0x0D ? line.dropLast() : line, as: UTF8.self)
       let isHeading = index == 0 && text.hasPrefix("#version")
       if isHeading || text.isEmpty && index == lines.count - 1 { continue }
-      let field = "line \(index + 1)"
+      texts.append(("line \(index + 1)", text))
+    }
+    return try merges(texts, path: path)
+  }
+
+  /// The merges of these texts, in their order.
+  ///
+  /// - Parameter texts: two tokens and a space between; where each stands, for errors.
+  func merges(_ texts: [(place: String, text: String)], path: String) throws(FormatError) -> [TokenMerge] {
+    var merges: [TokenMerge] = []
+    var seen: Set<UInt64> = []
+    // What merges can be made of so far: the bytes, then what they merge into.
+    var isMade = table.tokens.map { $0.count == 1 }
+    for (field, text) in texts {
       let merge = try merge(text, path, field)
       for part in [merge.left, merge.right] where !isMade[Int(part)] {
         throw Self.mismatch(
@@ -92,7 +107,7 @@ struct HuggingFaceVocabulary {
   /// Checks that every token is a base or made.
   private func check(_ isMade: [Bool], mergesPath: String) throws(FormatError) {
     let isBase = table.areBases(endOfText: endOfText)
-    let missing = table.tokens.indices.filter { !isMade[$0] && !isBase[$0] }
+    let missing = table.tokens.indices.filter { !isMade[$0] && !isBase[$0] && !added.contains(Int32($0)) }
     guard let first = missing.first else { return }
     let others = missing.count > 1 ? ", and \(missing.count - 1) more" : ""
     throw Self.mismatch(

@@ -7,6 +7,8 @@ public enum JSONFileKind: Sendable {
   case manifest
   /// Hugging Face's `vocab.json`: an object that begins with a token's id.
   case vocabulary
+  /// Hugging Face's `tokenizer.json`: an object with an object "model".
+  case tokenizer
 
   /// nil for JSON of other kinds and for what is no object. What is wrong further on, the readers tell.
   ///
@@ -17,6 +19,7 @@ public enum JSONFileKind: Sendable {
     var (cursor, kind, isFirst) = (JSONCursor(try contents(path)), JSONFileKind?.none, true)
     try? cursor.object(distinctNames: false) { (name, cursor) throws(JSONError) in
       if name == "format", cursor.peek() == "\"" { kind = .manifest }
+      if name == "model", cursor.peek() == "{" { kind = .tokenizer }
       if isFirst, ("0"..."9").contains(cursor.peek()) { kind = .vocabulary }
       isFirst = false
       try cursor.skip()

@@ -89,6 +89,7 @@ extension Tokenizer {
   /// Reads a vocabulary, told apart by content:
   /// - llm.c's tokenizer file, version 1 or 2;
   /// - Hugging Face's `vocab.json`, with `merges.txt` in the same folder;
+  /// - Hugging Face's `tokenizer.json`;
   /// - the manifest of a data set (`DataManifest`).
   ///
   /// - Throws: `FormatError`, naming the field that is off.
@@ -98,9 +99,10 @@ extension Tokenizer {
       try self.init(llm: file, path: path)
       return
     }
-    if try JSONFileKind.detect(path: path) == .manifest {
-      self = try DataManifest(path: path).tokenizer()
-    } else {
+    switch try JSONFileKind.detect(path: path) {
+    case .manifest: self = try DataManifest(path: path).tokenizer()
+    case .tokenizer: try self.init(tokenizerJSON: path)
+    case .vocabulary, nil:
       let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
       let folder = slash.map { String(path[...$0]) } ?? ""
       try self.init(vocabulary: path, merges: folder + "merges.txt")
