@@ -30,7 +30,8 @@ struct BenchCommand: ParsableCommand {
       read: such fractions exceed 100 %.
 
       GPT2_ISA names the instruction set where --isa does not. Exit codes: 0 success, 1 failed, 64 usage.
-      """)
+      """,
+    version: programVersion)
 
   @Option(
     help: ArgumentHelp(
