@@ -15,7 +15,7 @@ struct GPT2Command: ParsableCommand {
       To begin: 'gpt2 train' in a directory without data or a checkpoint trains a small model on sums \
       that the program makes up itself, within about a minute.
       """,
-    version: programVersion,
+    version: ProgramVersion.current,
     subcommands: [
       Train.self, Generate.self, Evaluate.self, Tokenize.self, Verify.self, Convert.self, Inspect.self,
     ])

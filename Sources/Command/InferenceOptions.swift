@@ -11,7 +11,7 @@ struct InferenceOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "An llm.c file or a Hugging Face directory. (default: \(ModelOptions.defaultCheckpoint))",
+      "An llm.c file, a Hugging Face directory, nanoGPT's ckpt.pt or a run directory. (default: \(ModelOptions.defaultCheckpoint))",
       valueName: "path"))
   var checkpoint: String?
 

@@ -44,7 +44,7 @@ struct ModelOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       """
-      The checkpoint to go on from: an llm.c file, a Hugging Face directory or a run directory. (default: \(defaultCheckpoint) where \
+      The checkpoint to go on from: an llm.c file, a Hugging Face directory, nanoGPT's ckpt.pt or a run directory. (default: \(defaultCheckpoint) where \
       the working directory has it)
       """,
       valueName: "path"))

@@ -23,7 +23,8 @@ struct Verify: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The checkpoint: an llm.c file or a Hugging Face directory.", valueName: "path"))
+    help: ArgumentHelp(
+      "The checkpoint: an llm.c file, a Hugging Face directory or nanoGPT's ckpt.pt.", valueName: "path"))
   var checkpoint: String
 
   @Option(

@@ -128,9 +128,13 @@ import Testing
       let file = folder.appending(path: "results.json")
       try Data("mine".utf8).write(to: file)
       let run = try Bench.run(Bench.small + ["--suite", "peak", "--json", file.path])
-      #expect(run.status == 1 && run.error.contains(file.path) && run.output.isEmpty)
+      #expect(
+        run.status == 1 && run.error.contains("\(file.path) exists already: --overwrite")
+          && run.output.isEmpty)
       #expect(try Data(contentsOf: file) == Data("mine".utf8))
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["results.json"])
+      let again = try Bench.run(Bench.small + ["--suite", "peak", "--json", file.path, "--overwrite"])
+      #expect(try again.status == 0 && Data(contentsOf: file) != Data("mine".utf8), "\(again.error)")
     }
   }
 

@@ -127,7 +127,7 @@ import Tokens
         "with 1")
       try refused(changed("\"x_tokenizer.bin\"", "\"../x_tokenizer.bin\""), "without a folder")
       try refused(changed("\"x_tokenizer.bin\"", "\"x_none.bin\""), "x_none.bin", "nothing")
-      try refused(changed("\"x_tokenizer.bin\"", "\"x_manifest.json\""), "bytes of a header")
+      try refused(changed("\"x_tokenizer.bin\"", "\"x_manifest.json\""), "an llm.c tokenizer")
       try refused(changed("\"train\":", "\"trains\":"), "train should be there, but is missing")
     }
   }

@@ -61,7 +61,8 @@ import Testing
 
   @Test func vocabularies() throws {
     let text = ["a.txt": "text"]
-    expectRefusal(try tokenize(text), "found no gpt2_tokenizer.bin or vocab.json here", "--tokenizer")
+    expectRefusal(
+      try tokenize(text), "found no gpt2_tokenizer.bin or tokenizer.json or vocab.json here", "--tokenizer")
     expectRefusal(try tokenize(text, "--tokenizer", "/none.bin"), "/none.bin", "nothing")
     expectRefusal(try tokenize(text, "--tokenizer", "a.txt"), "a.txt", "header")
     func refused(

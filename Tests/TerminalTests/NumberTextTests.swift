@@ -10,6 +10,15 @@ import Testing
     #expect(NumberText.significant(value) == expected)
   }
 
+  /// printf shows a sign that a NaN may have by chance.
+  @Test func whatIsNoNumberHasNoSign() {
+    for value in [Double.nan, -Double.nan] {
+      #expect(NumberText.fixed(value, 3) == "nan" && NumberText.scientific(value) == "nan")
+      #expect(NumberText.short(value) == "nan")
+    }
+    #expect(NumberText.fixed(-.infinity, 1) == "-inf")
+  }
+
   @Test func unitsOfBytes() {
     #expect(NumberText.bytes(1023) == "1023 bytes")
     #expect(NumberText.bytes(1536) == "1.5 KiB")
