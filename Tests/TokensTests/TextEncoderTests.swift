@@ -71,6 +71,18 @@ import Tokens
     }
   }
 
+  /// Longer than what is merged at a time.
+  @Test(arguments: ["a", "abc", "helo", "aaabcehlloorwingd"])
+  func longPiecesAreMergedAsAWhole(letters: String) throws {
+    let encoder = try encoders()[0]
+    var generator = XorshiftGenerator(seed: 5)
+    for length in [65_537, 131_073, 300_000] {
+      let piece = (0..<length).map { _ in Array(letters.utf8).randomElement(using: &generator)! }
+      let isSame = try encoder.encode(piece) == Self.naive(piece)
+      #expect(isSame, "\(length) of \(letters)")
+    }
+  }
+
   @Test func aMegabyteWithoutASpace() throws {
     let encoder = try encoders()[0]
     let count = 1 << 20

@@ -127,7 +127,7 @@ private struct MergeRecovery {
       }
       merger.merges.insert(merger.tokens[0], merger.tokens[1], token: token, rank: Int(token))
     }
-    encoder = BytePairEncoder(merger)
+    encoder = BytePairEncoder(merger, tokenizer)
   }
 }
 
@@ -142,6 +142,6 @@ extension BytePairEncoder {
     for (rank, merge) in merges.enumerated() {
       table.insert(merge.left, merge.right, token: merge.token, rank: rank)
     }
-    self.init(PieceMerger(byteTokens: byteTokens, merges: table))
+    self.init(PieceMerger(byteTokens: byteTokens, merges: table), tokenizer)
   }
 }
