@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import GPT2
 import Machine
 import Operators
@@ -78,15 +77,15 @@ struct Inspect: ParsableCommand {
       ("file", path), ("kind", "safetensors"), ("size", sizeText(file.byteCount)),
       ("tensors", "\(file.entries.count)"),
     ])
-    let names = ["tensor"] + file.entries.map(\.name)
+    let names = ["tensor"] + file.entries.map(\.name.shortened.shown)
     let width = 2 + (names.map(\.count).max() ?? 0)
     Console.print()
     Console.print(
       "tensor".padded(to: width) + "type".padded(to: 9) + "shape".padded(to: 20) + "size".aligned(to: 12))
-    for entry in file.entries {
+    for (name, entry) in zip(names.dropFirst(), file.entries) {
       let shape = entry.shape.map(String.init).joined(separator: " × ")
       Console.print(
-        entry.name.padded(to: width) + entry.type.padded(to: 9) + shape.padded(to: 20)
+        name.padded(to: width) + entry.type.padded(to: 9) + shape.padded(to: 20)
           + NumberText.bytes(entry.bytes.count).aligned(to: 12))
     }
   }
@@ -173,9 +172,7 @@ struct Inspect: ParsableCommand {
 
   private func sizeText(_ byteCount: Int) -> String { "\(NumberText.bytes(byteCount)) (\(byteCount) bytes)" }
 
-  private func printLines(_ lines: [(String, String)]) {
-    for (name, text) in lines { Console.print(name.padded(to: 12) + text) }
-  }
+  private func printLines(_ lines: [(String, String)]) { Console.printFields(lines) }
 }
 
 private struct InspectionError: Error, CustomStringConvertible { let description: String }

@@ -42,7 +42,8 @@ final class TrainingSaver {
     savedStep = trainer.progress.step
     Console.clearProgress()
     Console.print(
-      "step \("\(trainer.progress.step)".aligned(to: 4))  saved \(path) in \(NumberText.fixed(seconds, 1)) s")
+      "step \("\(trainer.progress.step)".aligned(to: 4))  saved \(path.shown) in \(NumberText.fixed(seconds, 1)) s"
+    )
     try log?.write(save: path, step: trainer.progress.step, seconds: seconds)
   }
 
@@ -63,6 +64,6 @@ final class TrainingSaver {
     (try trainer.model.training()).finishUpdate()
     try Checkpoint.write(
       trainer.model.parameters, to: output, as: options.format, context: trainer.model.context)
-    Console.print("model written to \(output)")
+    Console.print("model written to \(output.shown)")
   }
 }

@@ -1,14 +1,16 @@
 import ArgumentParser
 import Foundation
+import Machine
 
 extension ParsableCommand {
   /// Runs the program whose root this command is, by the arguments of the process, and returns where all went well.
   ///
   /// Else it ends the process: help goes to standard output, an error to standard error in one line. Exit codes:
-  /// 0 success, 1 failed, 64 wrong usage.
+  /// 0 success, 1 failed, 64 wrong usage; 128 and the number of a signal that ended it.
   package static func runProgram() {
+    ProcessStart.prepare()
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(ProcessStart.arguments)
       try command.run()
     } catch {
       fail(error)
@@ -37,7 +39,7 @@ extension ParsableCommand {
       .replacing(". Please provide one of", with: ": it is one of")
     while let last = sentence.last, ".?".contains(last) { sentence.removeLast() }
     sentence += expectedNumber(afterMessage: sentence)
-    let command = CommandLine.arguments.dropFirst().first { name in
+    let command = ProcessStart.arguments.first { name in
       configuration.subcommands.contains { $0._commandName == name }
     }
     return "\(sentence) (see \(_commandName) \(command.map { $0 + " " } ?? "")--help)."

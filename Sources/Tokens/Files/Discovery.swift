@@ -1,4 +1,4 @@
-import Foundation
+import Machine
 
 /// Token files of one name found under a data directory: for training and for validation.
 public struct DataSet: Sendable, Equatable {
@@ -11,19 +11,19 @@ public struct DataSet: Sendable, Equatable {
 extension DataSet {
   /// The pairs `NAME_train.bin`, `NAME_val.bin` in `directory` and below, sorted by name in the order of
   /// UTF-8 bytes. In place of either file there may be shards, `NAME_train_000000.bin` and on, which follow each
-  /// other in the order of their names. Links to directories inside it are not followed.
+  /// other in the order of their names. `DirectoryTree` says what is looked at.
   ///
-  /// - Throws: `DataError.notADirectory`, or `.noDataSet` with the unpaired files where there is no pair.
-  public static func discover(in directory: String) throws(DataError) -> [DataSet] {
-    let root = URL(fileURLWithPath: directory).resolvingSymlinksInPath().path
-    // The second gives no paths, and no error, for a file.
-    guard (try? FileManager.default.contentsOfDirectory(atPath: root)) != nil,
-      let paths = try? FileManager.default.subpathsOfDirectory(atPath: root)
-    else {
-      throw .notADirectory(path: directory)
-    }
-    let visible = paths.filter { !$0.split(separator: "/").contains { $0.hasPrefix(".") } }
-    let (training, validation) = (files(visible, part: "train"), files(visible, part: "val"))
+  /// - Parameter passedOver: gets what cannot be looked into.
+  /// - Throws: `DataError.notADirectory`, `.format` for one that cannot be read, or `.noDataSet` with the unpaired files
+  ///   where there is no pair.
+  public static func discover(
+    in directory: String, passedOver: ([FileError]) -> Void = { _ in }
+  ) throws(DataError) -> [DataSet] {
+    guard Directory.exists(at: directory) else { throw .notADirectory(path: directory) }
+    let tree: DirectoryTree
+    do { tree = try DirectoryTree(path: directory) } catch { throw .format(.file(error)) }
+    passedOver(tree.passedOver)
+    let (training, validation) = (files(tree.files, part: "train"), files(tree.files, part: "val"))
     let names = Set(training.keys).intersection(validation.keys)
       .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     guard !names.isEmpty else {
@@ -42,8 +42,10 @@ extension DataSet {
   /// first in order when `name` is nil.
   ///
   /// - Throws: as `discover(in:)`, and `DataError.unknownDataSet`, which lists the names.
-  public static func choose(_ name: String?, in directory: String) throws(DataError) -> DataSet {
-    let found = try discover(in: directory)
+  public static func choose(
+    _ name: String?, in directory: String, passedOver: ([FileError]) -> Void = { _ in }
+  ) throws(DataError) -> DataSet {
+    let found = try discover(in: directory, passedOver: passedOver)
     guard let name else { return found[0] }
     if let exact = found.first(where: { $0.name == name }) { return exact }
     let matches = found.filter { $0.name.split(separator: "/").last.map(String.init) == name }

@@ -71,7 +71,7 @@ public struct Tokenization {
   /// Encodes the sources and writes token files, the tokenizer (of GPT-2's kind) and, last, the manifest.
   ///
   /// - Throws: `FormatError`: as above, a file of the output that exists or cannot be written, or no tokens to train
-  ///   on. But for an error while files are given their names, none is left.
+  ///   on. No file of the output is there then.
   public func write(
     _ output: Output, kind: DataManifest.Kind, encoder: TextEncoder, progress: (Counts) -> Void = { _ in }
   ) throws(FormatError) -> (DataManifest, Counts) {
@@ -105,20 +105,23 @@ public struct Tokenization {
     _ writer: TokenWriter, _ output: Output, kind: DataManifest.Kind, _ tokenizer: Tokenizer
   ) throws(FormatError) -> DataManifest {
     let tokenizerFile = "\(output.name)_tokenizer.bin"
+    let manifestFile = "\(output.name)_manifest.json"
     let folder = output.directory.hasSuffix("/") ? output.directory : output.directory + "/"
-    if kind == .gpt2 { try tokenizer.writeLLM(to: folder + tokenizerFile) }
+    if kind == .gpt2 { try tokenizer.writeLLM(to: writer.temporaryPath + tokenizerFile) }
     let (trainingCount, validationCount) = (writer.trainingCount, writer.validationCount)
-    let files = try writing { () throws(FileError) in try writer.commit() }
+    let files = try writing { () throws(FileError) in try writer.finish() }
     let manifest = DataManifest(
-      path: "\(folder)\(output.name)_manifest.json", kind: kind, vocabularySize: tokenizer.vocabularySize,
+      path: folder + manifestFile, kind: kind, vocabularySize: tokenizer.vocabularySize,
       endOfText: Int(tokenizer.endOfText), tokenizerFile: kind == .gpt2 ? tokenizerFile : nil,
       characters: kind == .characters ? tokenizer.allText : nil,
       training: .init(tokens: trainingCount, files: files.training),
       validation: .init(tokens: validationCount, files: files.validation))
     try writing { () throws(FileError) in
-      var file = try AtomicFile(path: manifest.path)
+      var file = try AtomicFile(path: writer.temporaryPath + manifestFile)
       try file.write(Array(manifest.json.utf8))
       try file.commit()
+      // A data set without a manifest is none that was finished.
+      try writer.commit(last: manifestFile)
     }
     return manifest
   }
