@@ -26,7 +26,7 @@ let tokenizerParsers: [FuzzParser] = [
     manifestFile.write(bytes)
     _ = try DataManifest(path: manifestFile.path).tokenizer()
   },
-  FuzzParser(name: "json-lines", corpus: "json-lines") { bytes in
+  FuzzParser(name: "json-lines", corpus: "json-lines", isStreaming: true) { bytes in
     linesFile.write(bytes)
     try lookThrough(linesFile.path)
   },
@@ -37,7 +37,7 @@ let tokenizerParsers: [FuzzParser] = [
       precondition(file.examples.allSatisfy { $0.inputCount > 0 }, "an example without tokens")
     }
   },
-  FuzzParser(name: "text", corpus: "text") { bytes in
+  FuzzParser(name: "text", corpus: "text", isStreaming: true) { bytes in
     textFile.write(bytes)
     let decoded = try encoder.withLock { encoder in
       try encoder.encode(bytes).flatMap { encoder.tokenizer.bytes(of: $0) ?? [] }
