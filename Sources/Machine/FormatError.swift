@@ -32,31 +32,35 @@ extension String {
 
 // MARK: - Files of a format
 
+/// What is read whole has at most so many bytes, unless its reader says otherwise: vocabularies, merges and manifests have
+/// a tenth of it at most.
+package let largestWholeFile = 64 << 20
+
 /// Maps the file at `path`.
 package func mapped(_ path: String) throws(FormatError) -> MappedFile {
   do { return try MappedFile(path: path) } catch { throw .file(error) }
 }
 
-/// What is read whole has at most so many bytes, unless its reader says otherwise: vocabularies, merges and manifests have
-/// a tenth of it at most.
-package let largestWholeFile = 64 << 20
-
 /// All bytes of the file at `path`.
 ///
 /// - Throws: `FormatError`: it cannot be read, or has more than `limit` bytes.
 package func contents(_ path: String, limit: Int = largestWholeFile) throws(FormatError) -> [UInt8] {
-  do {
-    let file = try FileReader(path: path)
-    guard file.byteCount <= limit else {
-      throw FormatError.mismatch(
-        path: path, field: "the file's size", expected: "at most \(limit) bytes, as it is read whole",
-        found: "\(file.byteCount)")
-    }
-    var bytes: [UInt8] = []
-    _ = try file.read(appendingTo: &bytes, limit: file.byteCount)
-    return bytes
-  } catch let error as FileError { throw .file(error) } catch let error as FormatError { throw error } catch {
-    preconditionFailure("\(error)")
+  let file: FileReader
+  do { file = try FileReader(path: path) } catch { throw .file(error) }
+  try checkReadWhole(file.byteCount, limit: limit, path: path)
+  var bytes: [UInt8] = []
+  do { _ = try file.read(appendingTo: &bytes, limit: file.byteCount) } catch { throw .file(error) }
+  return bytes
+}
+
+/// For those who make of a mapped file as much as of one that is read whole.
+package func checkReadWhole(
+  _ byteCount: Int, limit: Int = largestWholeFile, path: String
+) throws(FormatError) {
+  guard byteCount <= limit else {
+    throw .mismatch(
+      path: path, field: "the file's size", expected: "at most \(limit) bytes, as it is read whole",
+      found: "\(byteCount)")
   }
 }
 

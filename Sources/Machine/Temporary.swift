@@ -23,7 +23,8 @@ enum Temporary {
     for path: String, in directory: String,
     _ make: (_ temporaryPath: String) throws(FileError) -> FileDescriptor
   ) throws(FileError) -> FileDescriptor {
-    removeStale(in: directory)
+    // In a temporary directory, which is locked itself, nobody else has left anything.
+    if target(of: directory) == directory { removeStale(in: directory) }
     while true {
       let file = try make(name(for: path))
       // Whoever removes stale ones may have come before the lock.

@@ -30,10 +30,11 @@ import Testing
       try makeGiant("merges.txt", "#version: 0.2\n", in: directory)
       expectRefusal(
         try Executable.run(["tokenize", "a.txt"] + Self.out, in: directory), "merges.txt: " + limit)
-      try makeGiant("t.bin", "\u{0}", in: directory)
-      expectRefusal(
-        try Executable.run(["tokenize", "a.txt", "--tokenizer", "t.bin"] + Self.out, in: directory), "t.bin: "
-      )
+      let vocabulary = directory.appending(path: "t.bin")
+      try Data(TestVocabulary.llm).write(to: vocabulary)
+      try FileHandle(forWritingTo: vocabulary).truncate(atOffset: Self.size)
+      let arguments = ["tokenize", "a.txt", "--tokenizer", "t.bin"] + Self.out
+      expectRefusal(try Executable.run(arguments, in: directory), "t.bin: " + limit)
     }
   }
 
