@@ -39,11 +39,15 @@ static enum clinux_file_kind kind_of(mode_t mode) {
   return S_ISDIR(mode) ? CLINUX_DIRECTORY : CLINUX_OTHER;
 }
 
-int clinux_stat(int descriptor, enum clinux_file_kind *kind, int64_t *byte_count) {
-  struct stat status;
-  if (fstat(descriptor, &status) != 0) return errno;
-  *kind = kind_of(status.st_mode);
-  *byte_count = status.st_size;
+static struct clinux_status status_of(const struct stat *status) {
+  return (struct clinux_status){
+      .kind = kind_of(status->st_mode), .byte_count = status->st_size, .device = status->st_dev, .inode = status->st_ino};
+}
+
+int clinux_stat(int descriptor, struct clinux_status *status) {
+  struct stat found;
+  if (fstat(descriptor, &found) != 0) return errno;
+  *status = status_of(&found);
   return 0;
 }
 
@@ -54,10 +58,11 @@ int clinux_modification_time(int descriptor, int64_t *nanoseconds) {
   return 0;
 }
 
-int clinux_stat_path(const char *path, enum clinux_file_kind *kind) {
-  struct stat status;
-  if (stat(path, &status) != 0) return errno;
-  *kind = kind_of(status.st_mode);
+int clinux_stat_path(const char *path, struct clinux_status *status) {
+  struct stat link, found;
+  if (lstat(path, &link) != 0 || stat(path, &found) != 0) return errno;
+  *status = status_of(&found);
+  status->is_link = S_ISLNK(link.st_mode);
   return 0;
 }
 
@@ -80,6 +85,29 @@ int clinux_write_all(int descriptor, const void *bytes, size_t byte_count) {
     byte_count -= (size_t)written;
   }
   return 0;
+}
+
+int clinux_append_line(int descriptor, const void *bytes, size_t byte_count) {
+  const char *next = bytes;
+  size_t left = byte_count;
+  int error = 0;
+  while (left > 0 && error == 0) {
+    ssize_t written = write(descriptor, next, left);
+    if (written < 0) {
+      if (errno != EINTR) error = errno;
+    } else {
+      next += written;
+      left -= (size_t)written;
+    }
+  }
+  if (error == 0 || left == byte_count) return error;
+  // Half a line would spoil the next one, too.
+  struct stat status;
+  off_t part = (off_t)(byte_count - left);
+  if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_size >= part) {
+    (void)!ftruncate(descriptor, status.st_size - part);
+  }
+  return error;
 }
 
 int clinux_write_all_at(int descriptor, const void *bytes, size_t byte_count, int64_t offset) {
@@ -154,6 +182,14 @@ int clinux_try_lock_file(int descriptor) {
   return flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
 }
 
+int clinux_try_lock_new(int descriptor) {
+  // A file system without locks has no one who asks them.
+  if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) return errno == EWOULDBLOCK ? errno : 0;
+  struct stat status;
+  if (fstat(descriptor, &status) != 0) return errno;
+  return status.st_nlink > 0 ? 0 : EWOULDBLOCK;
+}
+
 int clinux_truncate(int descriptor) {
   return ftruncate(descriptor, 0) == 0 ? 0 : errno;
 }
@@ -163,11 +199,4 @@ void clinux_forget_pages(const void *address, size_t byte_count) {
   uintptr_t start = ((uintptr_t)address + page - 1) / page * page, end = ((uintptr_t)address + byte_count) / page * page;
   // A refusal leaves them where they are.
   if (end > start) (void)madvise((void *)start, end - start, MADV_DONTNEED);
-}
-
-int clinux_map_file(int descriptor, size_t byte_count, const void **address) {
-  void *mapped = mmap(NULL, byte_count, PROT_READ, MAP_PRIVATE, descriptor, 0);
-  if (mapped == MAP_FAILED) return errno;
-  *address = mapped;
-  return 0;
 }

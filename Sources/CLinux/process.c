@@ -1,14 +1,13 @@
-// The process: its CPUs, its page faults, its peak memory, the signals that stop it.
+// The process: its CPUs, its page faults, its peak memory, its terminal.
 
 #define _GNU_SOURCE
 #include "CLinux.h"
 
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,29 +55,13 @@ int clinux_process_id(void) {
   return (int)getpid();
 }
 
-static atomic_int stop_signal;
-static atomic_int stops_at_once;
-
-static void stop(int number) {
-  int none = 0;
-  if (atomic_load(&stops_at_once) || !atomic_compare_exchange_strong(&stop_signal, &none, number)) _exit(128 + number);
+int clinux_is_terminal(int descriptor) {
+  return isatty(descriptor);
 }
 
-int clinux_catch_stop_signals(int at_once) {
-  atomic_store(&stops_at_once, at_once);
-  struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};
-  sigemptyset(&action.sa_mask);
-  if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0) return errno;
-  // Whoever started the process may have had them blocked, as the threads of a pool do.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  return pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-}
-
-int clinux_stop_signal(void) {
-  return atomic_load(&stop_signal);
+int clinux_terminal_columns(int descriptor) {
+  struct winsize size;
+  return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 const int CLINUX_ENOENT = ENOENT;

@@ -68,7 +68,7 @@ struct Convert: ParsableCommand {
     for (name, checkpoint) in [("from", source), ("to", written)] {
       Console.print(
         name.padded(to: 7)
-          + "\(checkpoint.path): \(checkpoint.format), \(NumberText.bytes(checkpoint.byteCount))")
+          + "\(checkpoint.path.shown): \(checkpoint.format), \(NumberText.bytes(checkpoint.byteCount))")
     }
     Console.print("time   \(NumberText.fixed(seconds, 1)) s")
   }

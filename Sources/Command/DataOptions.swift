@@ -1,6 +1,7 @@
 import ArgumentParser
-import Foundation
 import GPT2
+import Machine
+import Terminal
 import Tokens
 
 /// The files to train on.
@@ -23,7 +24,7 @@ extension DataFiles {
   func manifest(vocabularySize: Int) throws -> DataManifest? {
     var first: DataManifest?
     for path in (training + validation).compactMap(DataSet.manifestPath(ofTokenFile:)).unique()
-    where FileManager.default.fileExists(atPath: path) {
+    where FileStatus.kind(at: path) != nil {
       let manifest = try DataManifest(path: path)
       if let first, !first.hasVocabulary(of: manifest) { throw VocabularyError(first, manifest) }
       first = first ?? manifest
@@ -136,21 +137,23 @@ struct DataOptions: ParsableArguments {
   func files(vocabularySize: Int?) throws -> DataFiles? {
     if !trainingData.isEmpty { return DataFiles(training: trainingData, validation: validationData) }
     let directory = data ?? Self.defaultDirectory
-    do {
-      let all = try DataSet.discover(in: directory)
+    do throws(DataError) {
+      let all = try DataSet.discover(in: directory, passedOver: Console.warnPassedOver)
       let fitting = dataset == nil ? all.first { $0.fits(vocabularySize: vocabularySize) } : nil
-      let chosen = try fitting ?? DataSet.choose(dataset, in: directory)
+      let chosen: DataSet
+      if let fitting { chosen = fitting } else { chosen = try DataSet.choose(dataset, in: directory) }
       return DataFiles(
         name: chosen.name, training: chosen.training, validation: chosen.validation, found: all.map(\.name),
         directory: directory)
     } catch {
-      if data == nil, dataset == nil, tokenTypeOption.tokenType == nil { return nil }
-      throw error
+      if data != nil || dataset != nil || tokenTypeOption.tokenType != nil { throw error }
+      guard case .noDataSet = error else { throw error }
+      return nil
     }
   }
 
   static var defaultDirectory: String {
-    (try? FileManager.default.contentsOfDirectory(atPath: "data")) == nil ? "." : "data"
+    Directory.exists(at: "data") ? "data" : "."
   }
 
   /// The tokenizer, and a line about it that says why where there is none.
@@ -169,12 +172,12 @@ struct DataOptions: ParsableArguments {
   /// The files of Hugging Face's tokenizer that belong to the model, by name: those beside the given one, else those in
   /// the model's own directory.
   ///
-  /// - Throws: `FileError`.
+  /// - Throws: `FormatError`.
   func tokenizerFiles(of model: ModelSource) throws -> [(name: String, bytes: [UInt8])] {
     var folder: String?
     if let tokenizer {
       if tokenizer.hasSuffix(".json") {
-        folder = tokenizer.lastIndex(of: "/").map { String(tokenizer[...$0]) } ?? ""
+        folder = Directory.prefix(of: tokenizer)
       }
     } else if let checkpoint = model.checkpoint, case .huggingFace = checkpoint.format {
       folder = checkpoint.path + "/"
@@ -183,8 +186,8 @@ struct DataOptions: ParsableArguments {
     let names = [
       "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
     ]
-    return try names.filter { FileManager.default.fileExists(atPath: folder + $0) }.map { name in
-      (name, Array(try Data(contentsOf: URL(filePath: folder + name))))
+    return try names.filter { FileStatus.kind(at: folder + $0) == .regular }.map { name in
+      (name, try contents(folder + name))
     }
   }
 }

@@ -50,7 +50,7 @@ struct LossCommand {
     let bits =
       evaluation.bitsPerByte.map { "\(NumberText.fixed($0, 6)) (of \(evaluation.bytes) bytes)" }
       ?? (vocabulary.tokenizer == nil ? "unknown: \(vocabulary.summary)" : "unknown: the tokens are no text")
-    printLines([
+    Console.printFields([
       ("windows", "of \(windows.length) tokens, \(step)"), ("tokens", "\(evaluation.tokens)"),
       ("loss", NumberText.fixed(evaluation.loss, 6)),
       ("perplexity", NumberText.fixed(evaluation.perplexity, 4)), ("bits/byte", bits), ("machine", machine),
@@ -90,7 +90,7 @@ struct HellaSwagCommand {
           ("examples", .integer(score.examples)),
         ]).encoded)
     } else {
-      printLines([
+      Console.printFields([
         ("examples", "\(score.examples)"), ("right", "\(score.right)"),
         ("accuracy", NumberText.fixed(score.accuracy, 4)),
         ("machine", ExecutionOptions.summary(network.context)), ("time", progress.summary(score.examples)),
@@ -126,8 +126,4 @@ private struct EvaluationProgress {
   func summary(_ done: Int) -> String {
     "\(NumberText.fixed(seconds, 1)) s, \(NumberText.fixed(Double(done) / seconds, 1)) \(unit)/s"
   }
-}
-
-private func printLines(_ lines: [(name: String, text: String)]) {
-  for line in lines { Console.print(line.name.padded(to: 12) + line.text) }
 }

@@ -10,7 +10,8 @@ struct GPT2Command: ParsableCommand {
     discussion: """
       Results go to standard output; progress, on a terminal, and errors go to standard error.
 
-      Exit codes: 0 success, 1 failed, 64 wrong usage, 130 and 143 ended by SIGINT and SIGTERM with nothing saved.
+      Exit codes: 0 success, 1 failed, 64 wrong usage, 129, 130, 131 and 143 ended by SIGHUP, SIGINT, \
+      SIGQUIT and SIGTERM with nothing saved.
 
       To begin: 'gpt2 train' in a directory without data or a checkpoint trains a small model on sums \
       that the program makes up itself, within about a minute.

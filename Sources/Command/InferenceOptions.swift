@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import GPT2
 import Machine
 import Operators
@@ -28,7 +27,7 @@ struct InferenceOptions: ParsableArguments {
 
   func source() throws -> Checkpoint {
     if let checkpoint { return try Checkpoint.opened(checkpoint) }
-    guard FileManager.default.fileExists(atPath: ModelOptions.defaultCheckpoint) else {
+    guard FileStatus.kind(at: ModelOptions.defaultCheckpoint) != nil else {
       throw InferenceError(
         description:
           "expected a model, found no \(ModelOptions.defaultCheckpoint) here: give --checkpoint PATH.")

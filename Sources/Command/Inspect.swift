@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import GPT2
 import Machine
 import Operators
@@ -209,9 +208,7 @@ struct Inspect: ParsableCommand {
 
   private func sizeText(_ byteCount: Int) -> String { "\(NumberText.bytes(byteCount)) (\(byteCount) bytes)" }
 
-  private func printLines(_ lines: [(String, String)]) {
-    for (name, text) in lines { Console.print(name.padded(to: 12) + text) }
-  }
+  private func printLines(_ lines: [(String, String)]) { Console.printFields(lines) }
 }
 
 private struct InspectionError: Error, CustomStringConvertible { let description: String }

@@ -39,15 +39,15 @@ enum TokenFolder {
 /// The tensors of a file or a directory, by the names, types and shapes that they have there.
 enum TensorTable {
   static func print(_ entries: [TensorEntry]) {
-    let names = ["tensor"] + entries.map(\.name)
+    let names = ["tensor"] + entries.map(\.name.shortened.shown)
     let width = 2 + (names.map(\.count).max() ?? 0)
     Console.print()
     Console.print(
       "tensor".padded(to: width) + "type".padded(to: 9) + "shape".padded(to: 20) + "size".aligned(to: 12))
-    for entry in entries {
+    for (name, entry) in zip(names.dropFirst(), entries) {
       let shape = entry.shape.map(String.init).joined(separator: " × ")
       Console.print(
-        entry.name.padded(to: width) + entry.type.padded(to: 9) + shape.padded(to: 20)
+        name.padded(to: width) + entry.type.padded(to: 9) + shape.padded(to: 20)
           + NumberText.bytes(entry.bytes.count).aligned(to: 12))
     }
   }

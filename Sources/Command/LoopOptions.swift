@@ -29,7 +29,8 @@ struct LoopOptions: ParsableArguments {
   var sampleEvery: Int?
   @Option(
     parsing: .unconditional,
-    help: wholeNumber("Tokens of a sample, its start included. (default: 64; built-in corpus: 32)"))
+    help: wholeNumber(
+      "Tokens of a sample, its start included; at most 65536. (default: 64; built-in corpus: 32)"))
   var sampleLength: Int?
   @Option(
     parsing: .unconditional,

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Foundation
 import GPT2
+import Machine
 import Operators
 import Terminal
 
@@ -93,7 +93,7 @@ struct ModelOptions: ParsableArguments {
   func source() throws -> ModelSource? {
     if let checkpoint { return .checkpoint(try Checkpoint.opened(checkpoint)) }
     if let configuration = try configuration() { return .fresh(configuration) }
-    guard FileManager.default.fileExists(atPath: Self.defaultCheckpoint) else { return nil }
+    guard FileStatus.kind(at: Self.defaultCheckpoint) != nil else { return nil }
     return .checkpoint(try Checkpoint(path: Self.defaultCheckpoint))
   }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import GPT2
 import Machine
 import Tokens
@@ -75,8 +74,8 @@ struct PromptOptions: ParsableArguments {
 
   private func text() throws -> [UInt8]? {
     if prompt == "-" || standardInput != nil {
-      return Array(try FileHandle.standardInput.readToEnd() ?? Data())
+      return try StandardStream.input()
     }
-    return try prompt.map { Array($0.utf8) } ?? promptFile.map { try contents($0) }
+    return try prompt.map(\.nameBytes) ?? promptFile.map { try contents($0) }
   }
 }

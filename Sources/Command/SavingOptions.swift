@@ -9,7 +9,7 @@ struct SavingOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       """
-      Keep the run in this directory: at intervals, at the end, and where SIGINT or SIGTERM stops it. Each kept step is \
+      Keep the run in this directory: at intervals, at the end, and where SIGINT, SIGTERM or SIGHUP stops it. Each kept step is \
       a model that every program reads which reads Hugging Face's, and all that --resume needs.
       """,
       valueName: "dir"))

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import GPT2
 import Machine
 import Terminal
@@ -11,8 +10,8 @@ struct Tokenize: ParsableCommand {
     abstract: "Turns text into token files to train on.",
     discussion: """
       Reads text files, JSON lines (names that end in .jsonl: an object a line, whose member "text" is a document) and \
-      folders, in which it takes the .txt and .jsonl files, subfolders included, in the order of their names. Memory \
-      stays the same however large they are.
+      folders, in which it takes the .txt and .jsonl files, subfolders included, in the order of their names; what cannot \
+      be read there is named and passed over. Memory stays the same however large they are.
 
       Writes NAME_train.bin and NAME_val.bin, numbered from NAME_train_000000.bin on where one file does not hold all \
       (llm.c's uint16 where all ids fit, else its uint32), NAME_manifest.json, which tells 'gpt2 train' the \
@@ -118,20 +117,20 @@ struct Tokenize: ParsableCommand {
   func run() throws {
     let start = ContinuousClock.now
     let tokenization = Tokenization(
-      sources: try TextSource.find(files), splitsAtBlankLines: splitAt == .blankLines,
+      sources: try TextSource.find(files, passedOver: Console.warnPassedOver),
+      splitsAtBlankLines: splitAt == .blankLines,
       parallel: Parallel(threads: threads.count))
     let progress = ByteProgress(total: tokenization.byteCount)
     defer { Console.clearProgress() }
     let encoder = try encoder(tokenization, progress)
-    do {
-      try FileManager.default.createDirectory(atPath: outputDirectory, withIntermediateDirectories: true)
-    } catch { throw TokenizeError(description: "\(outputDirectory): the folder cannot be made.") }
+    let folder = try NewDirectory(path: outputDirectory, withParents: true)
     let share = valTokens.map { ValidationShare.tokens($0) } ?? .fraction(valFraction ?? 0.1)
     let (manifest, counts) = try tokenization.write(
       .init(
         directory: outputDirectory, name: name, validation: share, at: valFrom, shardTokens: shardTokens),
       kind: vocabulary, encoder: encoder
     ) { progress.show("tokenized", done: $0.bytes) }
+    folder.keep()
     Console.clearProgress()
     printSummary(manifest, counts, seconds: (.now - start) / .seconds(1))
   }
@@ -142,7 +141,7 @@ struct Tokenize: ParsableCommand {
     case .characters:
       return try TextEncoder(try tokenization.characters { progress.show("looked through", done: $0.bytes) })
     case .gpt2:
-      let found = Self.tokenizerNames.first { FileManager.default.fileExists(atPath: $0) }
+      let found = Self.tokenizerNames.first { FileStatus.kind(at: $0) == .regular }
       guard let path = tokenizer ?? found else {
         throw TokenizeError(
           description: """
@@ -174,7 +173,7 @@ struct Tokenize: ParsableCommand {
       lines.insert(
         ("not UTF-8", "\(NumberText.count(counts.invalidBytes, "byte")), encoded as they are"), at: 1)
     }
-    for (name, text) in lines { Console.print(name.padded(to: 12) + text) }
+    Console.printFields(lines)
   }
 }
 

@@ -1,5 +1,5 @@
-import Foundation
 import GPT2
+import Machine
 import Tokens
 
 /// The vocabulary that belongs to a model: the given one, else that of the data's manifest, else the first of the model's
@@ -36,7 +36,7 @@ struct TokenizerChoice {
     }
     let paths = Self.folders(checkpoint).flatMap { folder in Self.names.map { folder + $0 } }
     var reason: String?
-    for path in paths where FileManager.default.fileExists(atPath: path) {
+    for path in paths where FileStatus.kind(at: path) == .regular {
       do {
         let found = try Tokenizer(path: path)
         if found.vocabularySize == vocabularySize {
@@ -52,8 +52,7 @@ struct TokenizerChoice {
   /// A directory of Hugging Face itself, the folder of a file, the working directory.
   private static func folders(_ checkpoint: Checkpoint?) -> [String] {
     guard let checkpoint else { return [""] }
-    let slash = checkpoint.path.lastIndex(of: "/")
-    let folder = slash.map { String(checkpoint.path[...$0]) } ?? ""
+    let folder = Directory.prefix(of: checkpoint.path)
     if case .huggingFace = checkpoint.format { return [checkpoint.path + "/", folder, ""] }
     return [folder, ""]
   }

@@ -58,8 +58,7 @@ struct Train: ParsableCommand {
   static let sequenceLength = 64
 
   func run() throws {
-    StopSignal.endAtOnce()
-    let arguments = Array(CommandLine.arguments.dropFirst(2))
+    let arguments = Array(ProcessStart.arguments.dropFirst())
     guard saving.resume, let directory = saving.save, Directory.exists(at: directory) else {
       return try begin(nil, arguments: arguments)
     }

@@ -49,7 +49,7 @@ struct TrainingLog {
   private static func modelAndData(_ session: TrainingSession) -> [(String, JSONText)] {
     let configuration = session.model.configuration
     return [
-      ("model", .text(session.source.summary)), ("layers", .integer(configuration.layers)),
+      ("model", .text(session.source.summary.shown)), ("layers", .integer(configuration.layers)),
       ("heads", .integer(configuration.heads)), ("channels", .integer(configuration.channels)),
       ("vocabulary", .integer(configuration.vocabularySize)),
       ("context", .integer(configuration.maximumSequenceLength)),
@@ -59,7 +59,7 @@ struct TrainingLog {
       ("train_data", paths(session.training)), ("training_tokens", .integer(session.training.tokenCount)),
       ("val_data", paths(session.validation)),
       ("validation_tokens", .integer(session.validation?.tokenCount ?? 0)),
-      ("tokenizer", .text(session.dataLines.first { $0.0 == "tokenizer" }?.1)),
+      ("tokenizer", .text(session.dataLines.first { $0.0 == "tokenizer" }?.1.shown)),
     ]
   }
 
@@ -98,7 +98,7 @@ struct TrainingLog {
   }
 
   private static func paths(_ loader: DataLoader?) -> JSONText {
-    .array((loader?.files ?? []).map { .text($0.path) })
+    .array((loader?.files ?? []).map { .text($0.path.shown) })
   }
 
   /// - Parameters:
@@ -109,13 +109,13 @@ struct TrainingLog {
     try write(
       "save",
       [
-        ("step", .integer(step)), ("path", .text(path)), ("milliseconds", .double(seconds * 1000)),
+        ("step", .integer(step)), ("path", .text(path.shown)), ("milliseconds", .double(seconds * 1000)),
         ("waited_milliseconds", .double(waited * 1000)),
       ])
   }
 
   func write(saveError error: String, step: Int) throws(FileError) {
-    try write("save", [("step", .integer(step)), ("error", .text(error))])
+    try write("save", [("step", .integer(step)), ("error", .text(error.shown))])
   }
 
   func writeEnd(_ summary: TrainingSummary, error: (any Error)?) throws(FileError) {
@@ -126,7 +126,7 @@ struct TrainingLog {
     if let answers = summary.answers {
       members += [("sums_right", .integer(answers.right)), ("sums_asked", .integer(answers.asked))]
     }
-    if let error { members.append(("error", .text("\(error)"))) }
+    if let error { members.append(("error", .text("\(error)".shown))) }
     try write("end", members)
   }
 

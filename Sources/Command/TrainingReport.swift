@@ -1,4 +1,3 @@
-import Foundation
 import GPT2
 import Terminal
 import Tokens

@@ -66,7 +66,7 @@ final class TrainingSaver {
     let (seconds, waited) = ((.now - begun.start) / .seconds(1), begun.waited / .seconds(1))
     Console.clearProgress()
     Console.print(
-      "step \("\(begun.step)".aligned(to: 4))  saved \(path) in \(NumberText.fixed(seconds, 1)) s, "
+      "step \("\(begun.step)".aligned(to: 4))  saved \(path.shown) in \(NumberText.fixed(seconds, 1)) s, "
         + "of which training waited \(NumberText.fixed(waited, 1)) s")
     try log?.write(save: path, step: begun.step, seconds: seconds, waited: waited)
   }
@@ -105,6 +105,6 @@ final class TrainingSaver {
     try Checkpoint.write(
       trainer.model.parameters, to: output, as: options.format, origin: origin,
       carriesFiles: true, context: trainer.model.context)
-    Console.print("model written to \(output)")
+    Console.print("model written to \(output.shown)")
   }
 }

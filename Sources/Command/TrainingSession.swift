@@ -112,7 +112,7 @@ struct TrainingSession {
         ("kept", saving?.summary ?? "nothing"),
       ]
       + (resumed.map { [("resumed", "\($0.path), \($0.progress.step) of \(options.steps) steps done")] } ?? [])
-    for (name, text) in lines { Console.print(name.padded(to: 12) + text) }
+    Console.printFields(lines)
     if shownInterval != 1 {
       Console.print("shown".padded(to: 12) + (shownInterval > 0 ? "one step in \(shownInterval)" : "no step"))
     }

@@ -1,56 +1,49 @@
 import CLinux
-import Synchronization
 
 /// A directory that appears whole or not at all, with the files that are written into it.
 ///
 /// Files go to a temporary directory beside the destination; `commit()` syncs the directories, renames it and syncs
 /// the one around it. Dropped without a commit, all of it is removed. A crash leaves at worst the temporary, whose
-/// name is the destination's with `.temporary-PID-N` after it: `isTemporary`.
+/// name is the destination's with `.temporary-PID-N` after it (`isTemporary`), and which goes when the next file or
+/// directory is written beside it.
 public struct AtomicDirectory: ~Copyable {
   public let path: String
-  /// Where to write.
-  public let temporaryPath: String
+  private let directory: FileDescriptor
+  private let entry: TemporaryEntry
   private var renamed = false
 
-  private static let mark = ".temporary-"
-  private static let serial = Atomic<Int>(0)
+  /// Where to write.
+  public var temporaryPath: String { directory.path }
 
   /// - Throws: `FileError` when the temporary cannot be made.
   public init(path: String) throws(FileError) {
-    let serial = Self.serial.add(1, ordering: .relaxed).newValue
-    let temporaryPath = "\(path)\(Self.mark)\(clinux_process_id())-\(serial)"
-    do {
-      let made = try NewDirectory(path: temporaryPath)
-      made.keep()
-    } catch {
+    if path.utf8.contains(0) { throw .notFound(path: path) }
+    let directory = try Temporary.make(for: path, in: Directory.parent(of: path)) {
+      temporaryPath throws(FileError) in
+      let error = unsafe clinux_make_directory(temporaryPath.cString)
       // The user gave the destination.
-      switch error {
-      case .noDirectory: throw .noDirectory(path: path)
-      case .permissionDenied: throw .permissionDenied(path: path)
-      case .writeFailed(_, let errno): throw .writeFailed(path: path, errno: errno)
-      default: throw error
-      }
+      if error != 0 { throw FileError(writing: path, errno: error) }
+      return try FileDescriptor(path: temporaryPath, mode: CLINUX_READ)
     }
-    self.init(path: path, temporaryPath: temporaryPath)
+    self.init(path: path, directory: directory)
   }
 
   // Nothing here throws: a type with a deinit is initialized whole or not at all.
-  private init(path: String, temporaryPath: String) {
+  private init(path: String, directory: consuming FileDescriptor) {
     self.path = path
-    self.temporaryPath = temporaryPath
+    entry = TemporaryEntry(directory.path)
+    self.directory = directory
   }
 
   deinit {
-    if !renamed { try? Directory.removeTree(at: temporaryPath) }
+    if !renamed { try? Directory.removeTree(at: directory.path) }
   }
 
   /// Whether a name is that of a temporary which a crash may have left.
-  public static func isTemporary(_ name: String) -> Bool { name.contains(mark) }
+  public static func isTemporary(_ name: String) -> Bool { Temporary.isTemporary(name) }
 
   /// The name under which a directory goes before it is removed, so that half of it is never taken for the whole.
-  public static func temporaryName(of path: String) -> String {
-    "\(path)\(mark)\(clinux_process_id())-\(serial.add(1, ordering: .relaxed).newValue)"
-  }
+  public static func temporaryName(of path: String) -> String { Temporary.name(for: path) }
 
   /// Makes what was written the directory at `path`, durably. Files in it are synced by whoever wrote them.
   ///
@@ -62,7 +55,7 @@ public struct AtomicDirectory: ~Copyable {
       try Directory.sync(temporaryPath + "/" + name)
     }
     try Directory.sync(temporaryPath)
-    let error = unsafe clinux_rename(temporaryPath, path, 1)
+    let error = unsafe clinux_rename(temporaryPath.cString, path.cString, 1)
     if error != 0 { throw .writeFailed(path: path, errno: error) }
     renamed = true
     try Directory.sync(Directory.parent(of: path))

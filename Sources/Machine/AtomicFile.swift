@@ -1,38 +1,35 @@
 import CLinux
-import Synchronization
 
 /// A file that appears whole or not at all.
 ///
 /// Bytes go to a temporary file beside the destination; `commit()` syncs it to the disk, renames it and syncs the
-/// directory. Dropped without a commit, the temporary is removed and the destination is what it was. A crash
-/// leaves at worst the temporary, whose name is the destination's with `.temporary-PID-N` after it.
+/// directory. Dropped without a commit, the temporary is removed and the destination is what it was. A crash leaves at
+/// worst the temporary, `NAME.temporary-PID-N`, which goes when the next file is written in the same directory.
 public struct AtomicFile: ~Copyable, Sendable {
   public let path: String
-  private let temporaryPath: String
   private let file: FileDescriptor
+  private let entry: TemporaryEntry
   private let overwrite: Bool
   private var renamed = false
-
-  private static let serial = Atomic<Int>(0)
 
   /// - Throws: `FileError.exists` when the destination is there and `overwrite` is false; any other `FileError`
   ///   when the temporary cannot be made.
   public init(path: String, overwrite: Bool = false) throws(FileError) {
-    var kind = CLINUX_OTHER
-    if unsafe clinux_stat_path(path, &kind) == 0 {
-      if kind == CLINUX_DIRECTORY { throw .isDirectory(path: path) }
+    if let kind = FileStatus.kind(at: path) {
+      if kind == .directory { throw .isDirectory(path: path) }
       if !overwrite { throw .exists(path: path) }
-      if kind != CLINUX_REGULAR { throw .notRegularFile(path: path) }
+      if kind != .regular { throw .notRegularFile(path: path) }
     }
-    let serial = Self.serial.add(1, ordering: .relaxed).newValue
-    let temporaryPath = "\(path).temporary-\(clinux_process_id())-\(serial)"
     let file: FileDescriptor
-    do { file = try FileDescriptor(path: temporaryPath, mode: CLINUX_CREATE) } catch {
-      throw Self.error(error, at: path)
-    }
+    do {
+      file = try Temporary.make(for: path, in: Directory.parent(of: path)) {
+        temporaryPath throws(FileError) in
+        try FileDescriptor(path: temporaryPath, mode: CLINUX_CREATE)
+      }
+    } catch { throw Self.error(error, at: path) }
     // One that is replaced keeps its permissions.
     if overwrite { file.takeMode(of: path) }
-    self.init(path: path, temporaryPath: temporaryPath, file: file, overwrite: overwrite)
+    self.init(path: path, file: file, overwrite: overwrite)
   }
 
   /// Names the destination, which the user gave, where the temporary could not be made.
@@ -45,15 +42,15 @@ public struct AtomicFile: ~Copyable, Sendable {
   }
 
   // Nothing here throws: a type with a deinit is initialized whole or not at all.
-  private init(path: String, temporaryPath: String, file: consuming FileDescriptor, overwrite: Bool) {
+  private init(path: String, file: consuming FileDescriptor, overwrite: Bool) {
     self.path = path
-    self.temporaryPath = temporaryPath
+    entry = TemporaryEntry(file.path)
     self.file = file
     self.overwrite = overwrite
   }
 
   deinit {
-    if !renamed { _ = unsafe clinux_remove(temporaryPath) }
+    if !renamed { _ = unsafe clinux_remove(file.path.cString) }
   }
 
   public mutating func write(_ bytes: [UInt8]) throws(FileError) {
@@ -85,20 +82,11 @@ public struct AtomicFile: ~Copyable, Sendable {
   public consuming func commit(as otherPath: String? = nil) throws(FileError) {
     let path = otherPath ?? path
     try file.sync()
-    let error = unsafe clinux_rename(temporaryPath, path, overwrite ? 1 : 0)
+    let error = unsafe clinux_rename(file.path.cString, path.cString, overwrite ? 1 : 0)
     if error != 0 {
-      switch SystemError(error) {
-      case .exists: throw .exists(path: path)
-      default: throw .writeFailed(path: path, errno: error)
-      }
+      throw error == CLINUX_EEXIST ? .exists(path: path) : .writeFailed(path: path, errno: error)
     }
     renamed = true
-    let directoryError = unsafe clinux_sync_directory(Self.directory(of: path))
-    if directoryError != 0 { throw .writeFailed(path: path, errno: directoryError) }
-  }
-
-  private static func directory(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
+    try Directory.sync(Directory.parent(of: path))
   }
 }

@@ -9,8 +9,8 @@ struct FileDescriptor: ~Copyable, Sendable {
     // A C string ends at its first zero byte: such a path would name another file.
     if path.utf8.contains(0) { throw .notFound(path: path) }
     var number: Int32 = -1
-    let error = unsafe clinux_open(path, mode, &number)
-    if error != 0 { throw Self.openError(error, path: path) }
+    let error = unsafe clinux_open(path.cString, mode, &number)
+    if error != 0 { throw FileError(opening: path, errno: error) }
     self.path = path
     self.number = number
   }
@@ -19,27 +19,21 @@ struct FileDescriptor: ~Copyable, Sendable {
     _ = clinux_close(number)
   }
 
-  private static func openError(_ error: Int32, path: String) -> FileError {
-    switch SystemError(error) {
-    case .notFound: .notFound(path: path)
-    case .permissionDenied: .permissionDenied(path: path)
-    case .isDirectory: .isDirectory(path: path)
-    case .exists: .exists(path: path)
-    case .other: .openFailed(path: path, errno: error)
-    }
+  borrowing func status() throws(FileError) -> FileStatus {
+    var status = clinux_status()
+    let error = unsafe clinux_stat(number, &status)
+    if error != 0 { throw .readFailed(path: path, errno: error) }
+    return FileStatus(status)
   }
 
   /// The size of a regular file in bytes.
   borrowing func regularFileSize() throws(FileError) -> Int {
-    var kind = CLINUX_OTHER
-    var byteCount: Int64 = 0
-    let error = unsafe clinux_stat(number, &kind, &byteCount)
-    if error != 0 { throw .readFailed(path: path, errno: error) }
-    if kind == CLINUX_DIRECTORY { throw .isDirectory(path: path) }
-    guard kind == CLINUX_REGULAR, let size = Int(exactly: byteCount), size >= 0 else {
-      throw .notRegularFile(path: path)
+    let status = try status()
+    switch status.kind {
+    case .regular: return status.byteCount
+    case .directory: throw .isDirectory(path: path)
+    case .other: throw .notRegularFile(path: path)
     }
-    return size
   }
 
   /// What a regular file is at the moment.
@@ -88,11 +82,18 @@ struct FileDescriptor: ~Copyable, Sendable {
     if error != 0 { throw .writeFailed(path: path, errno: error) }
   }
 
-  /// Maps `byteCount` > 0 bytes read-only; whoever holds the address unmaps it.
-  @unsafe borrowing func map(byteCount: Int) throws(FileError) -> UnsafeRawPointer {
-    var address: UnsafeRawPointer?
-    let error = unsafe clinux_map_file(number, byteCount, &address)
-    guard error == 0, let address = unsafe address else { throw .readFailed(path: path, errno: error) }
-    return unsafe address
+  /// Writes a line at the end, all of it or, where that fails, nothing.
+  borrowing func append(line: RawSpan) throws(FileError) {
+    let error = unsafe line.withUnsafeBytes { buffer in
+      unsafe clinux_append_line(number, buffer.baseAddress, buffer.count)
+    }
+    if error != 0 { throw .writeFailed(path: path, errno: error) }
+  }
+
+  /// Takes the lock of what this process has just made; false where someone who removes stale files was faster.
+  borrowing func lockNew() throws(FileError) -> Bool {
+    let error = clinux_try_lock_new(number)
+    if error != 0, error != CLINUX_EWOULDBLOCK { throw .writeFailed(path: path, errno: error) }
+    return error == 0
   }
 }

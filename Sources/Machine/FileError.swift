@@ -18,23 +18,52 @@ public enum FileError: Error, Equatable, Sendable {
   case writeFailed(path: String, errno: Int32)
 }
 
+extension FileError {
+  /// Of the system's answer to opening `path`.
+  init(opening path: String, errno: Int32) {
+    self =
+      switch SystemError(errno) {
+      case .notFound: .notFound(path: path)
+      case .permissionDenied: .permissionDenied(path: path)
+      case .isDirectory: .isDirectory(path: path)
+      case .exists: .exists(path: path)
+      case .other: .openFailed(path: path, errno: errno)
+      }
+  }
+
+  /// Of the system's answer to making or changing what is at `path`.
+  init(writing path: String, errno: Int32) {
+    self =
+      switch SystemError(errno) {
+      case .notFound: .noDirectory(path: path)
+      case .permissionDenied: .permissionDenied(path: path)
+      case .exists: .exists(path: path)
+      case .isDirectory, .other: .writeFailed(path: path, errno: errno)
+      }
+  }
+}
+
 extension FileError: CustomStringConvertible {
   public var description: String {
     switch self {
-    case .notFound(let path): "Expected a file at \(path), found nothing."
-    case .isDirectory(let path): "Expected a file at \(path), found a directory."
-    case .noDirectory(let path): "Expected a directory to make \(path) in, found none."
-    case .notRegularFile(let path): "Expected a regular file at \(path), found a pipe, device or socket."
-    case .permissionDenied(let path): "The system denies permission for \(path)."
-    case .exists(let path): "\(path) exists already and is not overwritten: name another, or move it away."
+    case .notFound(let path): "Expected a file at \(path.shown), found nothing."
+    case .isDirectory(let path): "Expected a file at \(path.shown), found a directory."
+    case .noDirectory(let path):
+      "Expected a directory to make \(Temporary.target(of: path).shown) in, found none."
+    case .notRegularFile(let path):
+      "Expected a regular file at \(path.shown), found a pipe, device or socket."
+    case .permissionDenied(let path): "The system denies permission for \(Temporary.target(of: path).shown)."
+    case .exists(let path):
+      "\(Temporary.target(of: path).shown) exists already and is not overwritten: name another, or move it away."
     case .locked(let path, let process):
-      "\(path) is locked by another process\(process.map { ", number \($0)" } ?? "")."
+      "\(path.shown) is locked by another process\(process.map { ", number \($0)" } ?? "")."
     case .changed(let path, let before, let now):
-      "\(path) should stay as it is while it is read, but was changed meanwhile"
+      "\(path.shown) should stay as it is while it is read, but was changed meanwhile"
         + (before == now ? "." : ", from \(before) bytes to \(now).")
-    case .openFailed(let path, let errno): "\(path) cannot be opened: \(systemErrorText(errno))."
-    case .readFailed(let path, let errno): "\(path) cannot be read: \(systemErrorText(errno))."
-    case .writeFailed(let path, let errno): "\(path) cannot be written: \(systemErrorText(errno))."
+    case .openFailed(let path, let errno): "\(path.shown) cannot be opened: \(systemErrorText(errno))."
+    case .readFailed(let path, let errno): "\(path.shown) cannot be read: \(systemErrorText(errno))."
+    case .writeFailed(let path, let errno):
+      "\(Temporary.target(of: path).shown) cannot be written: \(systemErrorText(errno))."
     }
   }
 }

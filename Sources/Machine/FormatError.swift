@@ -12,20 +12,29 @@ public enum FormatError: Error, CustomStringConvertible {
   public var description: String {
     switch self {
     case .file(let error): error.description
-    case .invalid(let path, let reason): "\(path): \(reason)"
+    case .invalid(let path, let reason): "\(path.shown): \(reason)"
     case .memory(let error): error.description
     case .mismatch(let path, let field, let expected, let found):
-      "\(path): \(field) should be \(expected), but is \(found)."
+      "\(path.shown): \(field.quoted) should be \(expected.quoted), but is \(found.quoted)."
     }
   }
 }
 
 extension String {
   /// At most 100 characters of it: what an error shows of a text from a file.
-  package var shortened: String { count <= 100 ? self : prefix(100) + "…" }
+  package var shortened: String { utf8.count <= 100 || count <= 100 ? self : prefix(100) + "…" }
+
+  /// As a part of an error: a text from a file may have steered a terminal, or have been 20 MB long.
+  fileprivate var quoted: String {
+    (utf8.count <= 400 ? self : prefix(400) + "…").shown
+  }
 }
 
 // MARK: - Files of a format
+
+/// What is read whole has at most so many bytes, unless its reader says otherwise: vocabularies, merges and manifests have
+/// a tenth of it at most.
+package let largestWholeFile = 64 << 20
 
 /// Maps the file at `path`.
 package func mapped(_ path: String) throws(FormatError) -> MappedFile {
@@ -33,14 +42,29 @@ package func mapped(_ path: String) throws(FormatError) -> MappedFile {
 }
 
 /// All bytes of the file at `path`.
-package func contents(_ path: String) throws(FormatError) -> [UInt8] {
+///
+/// - Throws: `FormatError`: it cannot be read, or has more than `limit` bytes.
+package func contents(_ path: String, limit: Int = largestWholeFile) throws(FormatError) -> [UInt8] {
+  let file: FileReader
+  do { file = try FileReader(path: path) } catch { throw .file(error) }
+  try checkReadWhole(file.version.byteCount, limit: limit, path: path)
+  var bytes: [UInt8] = []
   do {
-    let file = try FileReader(path: path)
-    var bytes: [UInt8] = []
     _ = try file.read(appendingTo: &bytes, limit: file.version.byteCount)
     try file.checkUnchanged(byteCount: bytes.count)
-    return bytes
   } catch { throw .file(error) }
+  return bytes
+}
+
+/// For those who make of a mapped file as much as of one that is read whole.
+package func checkReadWhole(
+  _ byteCount: Int, limit: Int = largestWholeFile, path: String
+) throws(FormatError) {
+  guard byteCount <= limit else {
+    throw .mismatch(
+      path: path, field: "the file's size", expected: "at most \(limit) bytes, as it is read whole",
+      found: "\(byteCount)")
+  }
 }
 
 /// Makes a new file of `bytes`, whole or not at all.

@@ -3,7 +3,7 @@ import CLinux
 /// A text file that grows by whole lines, such as a log of JSON objects.
 ///
 /// Every line is one write at the file's end, so lines of several writers do not mix and a crash loses none that
-/// were written.
+/// were written; where a disk is full, no half of one stays.
 public final class LineWriter: Sendable {
   private let file: FileDescriptor
 
@@ -20,6 +20,6 @@ public final class LineWriter: Sendable {
 
   /// Writes `line` and a line feed.
   public func write(_ line: String) throws(FileError) {
-    try unsafe file.write((Array(line.utf8) + [0x0A]).span.bytes)
+    try unsafe file.append(line: (Array(line.utf8) + [0x0A]).span.bytes)
   }
 }

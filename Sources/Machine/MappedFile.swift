@@ -2,8 +2,8 @@ import CLinux
 
 /// A read-only memory map of a file: typed reads at byte offsets, little-endian, without copying the file.
 ///
-/// Copies share one mapping, which goes with the last of them. The file must not shrink while it is mapped: the
-/// kernel ends the process that reads a page which is gone.
+/// Copies share one mapping, which goes with the last of them. The file must not shrink while it is mapped: reading a
+/// page which is gone ends the process, with a sentence that names the file where `ProcessStart.prepare()` was called.
 public struct MappedFile: Sendable {
   public let path: String
   @usableFromInline let mapping: FileMapping
@@ -61,22 +61,30 @@ public struct MappedFile: Sendable {
 
 /// Owns the mapping.
 ///
-/// `@unchecked Sendable`: both fields are constant and the mapped memory is read-only.
+/// `@unchecked Sendable`: all fields are constant and the mapped memory is read-only.
 @safe @usableFromInline final class FileMapping: @unchecked Sendable {
   let byteCount: Int
   // Never read when the file is empty: such a file cannot be mapped.
   private let start: UnsafeRawPointer?
+  private let mapping: OpaquePointer?
 
   init(path: String) throws(FileError) {
     let file = try FileDescriptor(path: path, mode: CLINUX_READ)
     byteCount = try file.regularFileSize()
-    unsafe start = byteCount == 0 ? nil : try file.map(byteCount: byteCount)
+    guard byteCount > 0 else {
+      unsafe (start, mapping) = (nil, nil)
+      return
+    }
+    let sentence =
+      "error: \(path.shown) should stay as it is while it is used, but has shrunk, or its disk fails.\n"
+    var (start, mapping) = unsafe (UnsafeRawPointer?.none, OpaquePointer?.none)
+    let error = unsafe clinux_map_file(file.number, byteCount, sentence.cString, &start, &mapping)
+    if error != 0 { throw .readFailed(path: path, errno: error) }
+    unsafe (self.start, self.mapping) = (start, mapping)
   }
 
   deinit {
-    if let start = unsafe start {
-      _ = unsafe clinux_unmap(UnsafeMutableRawPointer(mutating: start), byteCount)
-    }
+    if let mapping = unsafe mapping { unsafe clinux_unmap_file(mapping) }
   }
 
   /// Where `count` elements of `stride` bytes begin, after checking that they lie within the file.

@@ -1,14 +1,16 @@
 import ArgumentParser
 import Foundation
+import Machine
 
 extension ParsableCommand {
   /// Runs the program whose root this command is, by the arguments of the process, and returns where all went well.
   ///
   /// Else it ends the process: help goes to standard output, an error to standard error in one line. Exit codes:
-  /// 0 success, 1 failed, 64 wrong usage.
+  /// 0 success, 1 failed, 64 wrong usage; 128 and the number of a signal that ended it.
   package static func runProgram() {
+    ProcessStart.prepare()
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(ProcessStart.arguments)
       try command.run()
     } catch {
       fail(error)
@@ -41,14 +43,14 @@ extension ParsableCommand {
   private static func usageSentence(_ message: String) -> String {
     var sentence = message.replacing(". Did you mean", with: ", did you mean")
       .replacing(". Please provide one of", with: ": it is one of")
-    if let word = CommandLine.arguments.dropFirst().first, isNoSubcommand(word) {
+    if let word = ProcessStart.arguments.first, isNoSubcommand(word) {
       sentence =
         "there is no '\(word)'" + (CommandHabits.subcommand(for: word).map { ", which '\($0)' does" } ?? "")
         + ": the subcommands are \(configuration.subcommands.compactMap { $0._commandName }.joined(separator: ", "))"
     }
     while let last = sentence.last, ".?".contains(last) { sentence.removeLast() }
     sentence += expectedNumber(afterMessage: sentence)
-    let command = CommandLine.arguments.dropFirst().first { name in
+    let command = ProcessStart.arguments.first { name in
       configuration.subcommands.contains { $0._commandName == name }
     }
     return "\(sentence) (see \(_commandName) \(command.map { $0 + " " } ?? "")--help)."

@@ -104,6 +104,7 @@ import Testing
       expectRefusal(try train(option, "-3"), exitCode: 64, option, "0", "-3")
     }
     expectRefusal(try train("--batch-size", "9223372036854775807"), exitCode: 64, "tokens")
+    expectRefusal(try train("--sample-length", "65537"), exitCode: 64, "--sample-length", "in 1...65536")
     expectRefusal(try train("--sequence-length", "17"), "context of 16", "17")
   }
 

@@ -143,6 +143,12 @@ import Testing
     #expect(run.status == 1 && run.error.contains("/nowhere/results.json") && run.output.isEmpty)
   }
 
+  /// One sentence, and none of Foundation's.
+  @Test func aTextThatIsNotThere() throws {
+    let run = try Bench.run(["--suite", "tokenize", "--text", "/nope", "--tokenizer", "/none"])
+    #expect(run.status == 1 && run.error == "error: Expected a file at /nope, found nothing.\n")
+  }
+
   @Test(arguments: [
     (["--suite", "gemm,flops"], "flops"),
     (["--suite", ""], "--suite"),

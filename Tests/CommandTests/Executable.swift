@@ -62,6 +62,11 @@ enum Executable {
 }
 
 extension Executable {
+  /// Runs a script of bash, to which `"$0"` is `gpt2`.
+  static func shell(_ script: String, in directory: URL, timeout: Double = 60) throws -> Run {
+    try run(["-c", script, url.path], in: directory, program: URL(filePath: "/bin/bash"), timeout: timeout)
+  }
+
   /// Starts `gpt2` with `arguments` in `directory`, its output thrown away, and does not wait.
   static func start(_ arguments: [String], in directory: URL) throws -> Process {
     let process = Process()

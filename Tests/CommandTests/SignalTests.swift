@@ -33,7 +33,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [SIGINT, SIGTERM])
+  @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
   func theStepIsFinishedAndSaved(signal: Int32) throws {
     try TemporaryDirectory.with { directory in
       let saved = SavedRun(directory)
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [SIGINT, SIGTERM])
+  @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
   func withNothingToSaveTheFirstEndsAtOnce(signal: Int32) throws {
     try TemporaryDirectory.with { directory in
       let log = directory.appending(path: "log.jsonl")

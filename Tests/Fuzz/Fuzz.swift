@@ -47,10 +47,23 @@ struct Fuzz: ParsableCommand {
       if now - last > Self.slow { fatalError("input \(index) took \(now - last)") }
       last = now
     }
+    try feedGiants(to: parser, mutator.corpus)
     let seconds = (last - start) / .seconds(1)
     print(
       "\(name): \(inputs) inputs, \(accepted) accepted, \(inputs - accepted) refused, seed \(seed),"
         + " \(Int(seconds.rounded())) s")
+  }
+
+  /// Each input of the corpus again, as the beginning of 60 GB: what is read whole must be refused.
+  private func feedGiants(to parser: FuzzParser, _ corpus: [[UInt8]]) throws {
+    if parser.isStreaming { return }
+    ScratchFile.areGiant.store(true, ordering: .relaxed)
+    for (index, input) in corpus.enumerated() {
+      let start = ContinuousClock.now
+      _ = try? parser.parse(input)
+      let time = ContinuousClock.now - start
+      if time > Self.slow { fatalError("input \(index) of the corpus, lengthened to 60 GB, took \(time)") }
+    }
   }
 
   /// The inputs in the parser's folder, which it must take without a crash, in the order of their names.

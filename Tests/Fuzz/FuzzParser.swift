@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A reader of bytes from outside: it must return or throw, whatever the bytes.
 struct FuzzParser: Sendable {
@@ -6,6 +7,8 @@ struct FuzzParser: Sendable {
   let name: String
   /// The folder in Tests/Fuzz/Corpus with the inputs that mutation starts from.
   let corpus: String
+  /// Whether it reads a file of any size from end to end, a part at a time.
+  var isStreaming = false
   let parse: @Sendable ([UInt8]) throws -> Void
 }
 
@@ -13,6 +16,9 @@ struct FuzzParser: Sendable {
 struct ScratchFile: Sendable {
   let path: String
   private let handle: FileHandle
+  /// Whether every file is lengthened to 60 GB that hold nothing.
+  static let areGiant = Atomic(false)
+  private static let giantSize: UInt64 = 60_000_000_000
 
   /// In the folder of this process, below directories that are made where `name` has some.
   init(_ name: String) {
@@ -31,6 +37,7 @@ struct ScratchFile: Sendable {
     do {
       try handle.truncate(atOffset: 0)
       try handle.write(contentsOf: bytes)
+      if Self.areGiant.load(ordering: .relaxed) { try handle.truncate(atOffset: Self.giantSize) }
     } catch { fatalError("the scratch file \(path) cannot be written: \(error)") }
   }
 

@@ -31,7 +31,7 @@ let tokenizerParsers: [FuzzParser] = [
     _ = try DataManifest(path: manifestFile.path).tokenizer()
     try DataManifest.check(dataFiles, areAll: true)
   },
-  FuzzParser(name: "json-lines", corpus: "json-lines") { bytes in
+  FuzzParser(name: "json-lines", corpus: "json-lines", isStreaming: true) { bytes in
     linesFile.write(bytes)
     try lookThrough(linesFile.path)
   },
@@ -42,7 +42,7 @@ let tokenizerParsers: [FuzzParser] = [
       precondition(file.examples.allSatisfy { $0.inputCount > 0 }, "an example without tokens")
     }
   },
-  FuzzParser(name: "text", corpus: "text") { bytes in
+  FuzzParser(name: "text", corpus: "text", isStreaming: true) { bytes in
     textFile.write(bytes)
     let decoded = try encoder.withLock { encoder in
       try encoder.encode(bytes).flatMap { encoder.tokenizer.bytes(of: $0) ?? [] }

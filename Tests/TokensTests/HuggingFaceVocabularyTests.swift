@@ -48,7 +48,7 @@ import Tokens
       #expect(
         try refusal { $1.insert(line, at: 1) }
           == "merges.txt: line 3 should be two tokens and a space between, but is "
-          + "'\(line.replacing("\t", with: "\t"))'.")
+          + "'\(line.replacing("\t", with: "\\t"))'.")
     }
     #expect(
       try refusal { $1.append("z z") }

@@ -71,6 +71,32 @@ import Tokens
     }
   }
 
+  /// Longer than what is merged at a time.
+  @Test(arguments: ["a", "abc", "helo", "aaabcehlloorwingd"])
+  func longPiecesAreMergedAsAWhole(letters: String) throws {
+    let encoder = try encoders()[0]
+    var generator = XorshiftGenerator(seed: 5)
+    for length in [65_537, 131_073, 300_000] {
+      let piece = (0..<length).map { _ in Array(letters.utf8).randomElement(using: &generator)! }
+      let isSame = try encoder.encode(piece) == Self.naive(piece)
+      #expect(isSame, "\(length) of \(letters)")
+    }
+  }
+
+  /// Of 52 letters in a row the last two merge first, so that the end of a row decides how its beginning is paired: where
+  /// a window ends after 51 of them, more must be merged again than the few tokens at its end.
+  @Test func whatComesLateDecidesWhatCameEarly() throws {
+    let letters = Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8)
+    let pairs = (0..<51).reversed().map { [letters[$0], letters[$0 + 1]] }
+    let tokens = (0...255).map { [UInt8($0)] } + pairs + [Array("<|endoftext|>".utf8)]
+    let encoder = try TextEncoder(Tokenizer(tokens: tokens, endOfText: Int32(tokens.count - 1)))
+    // 2¹⁶ − 17 is a multiple of 52 and 51 more.
+    let text = Array("Z".utf8).repeated(17) + letters.repeated(4000)
+    let row = stride(from: 0, to: 52, by: 2).map { Int32(256 + 50 - $0) }
+    let isSame = try encoder.encode(text) == [Int32](repeating: 0x5A, count: 17) + row.repeated(4000)
+    #expect(isSame)
+  }
+
   @Test func aMegabyteWithoutASpace() throws {
     let encoder = try encoders()[0]
     let count = 1 << 20

@@ -62,12 +62,32 @@ int clinux_usage(struct clinux_usage *usage);
 
 int clinux_process_id(void);
 
-/// From now on the first SIGINT or SIGTERM is only noted, and a second one ends the process with 128 and its number;
-/// with `at_once` the first does. A process that is its container's first is not ended by them otherwise.
-int clinux_catch_stop_signals(int at_once);
+/// What a program does before it opens anything: standard input, output and error are there from then on, where they
+/// were closed as descriptors whose use fails; SIGHUP (unless it is ignored), SIGINT, SIGQUIT and SIGTERM end the process
+/// with 128 and their number, its temporaries removed, also one that is its container's first; reading what is gone of a
+/// mapped file writes the sentence that it was mapped with to standard error and ends it with 1; and a file that grows
+/// beyond the process's limit is EFBIG.
+int clinux_prepare_process(void);
+
+/// From now on the first SIGHUP, SIGINT or SIGTERM is only noted; a second one, and SIGQUIT, end the process.
+void clinux_note_stop_signals(void);
 
 /// The signal that was noted; 0: none so far.
 int clinux_stop_signal(void);
+
+enum clinux_temporary {
+  CLINUX_TREE,             // a file, or a directory with all that is in it
+  CLINUX_EMPTY_DIRECTORY,  // only where nothing is left in it
+};
+
+/// Enters what goes when a signal ends the process; returns its entry, negative where there is no room.
+int clinux_add_temporary(const char *path, enum clinux_temporary kind);
+
+/// The entry, unless negative, has its own name by now, or is gone.
+void clinux_forget_temporary(int entry);
+
+/// Removes all that was entered; async-signal-safe.
+void clinux_remove_temporaries(void);
 
 // The errno values that callers tell apart.
 extern const int CLINUX_ENOENT, CLINUX_EACCES, CLINUX_EPERM, CLINUX_EISDIR, CLINUX_EEXIST, CLINUX_EWOULDBLOCK;
@@ -91,13 +111,20 @@ int clinux_open(const char *path, enum clinux_open_mode mode, int *descriptor);
 
 int clinux_close(int descriptor);
 
-int clinux_stat(int descriptor, enum clinux_file_kind *kind, int64_t *byte_count);
+struct clinux_status {
+  enum clinux_file_kind kind;
+  int is_link;  // of a path: whether it is a symbolic link itself
+  int64_t byte_count;
+  uint64_t device, inode;  // together they tell files apart
+};
 
 /// When the file's bytes were last changed, in nanoseconds since 1970.
 int clinux_modification_time(int descriptor, int64_t *nanoseconds);
 
-/// The kind of what `path` names, symbolic links followed; ENOENT when there is nothing.
-int clinux_stat_path(const char *path, enum clinux_file_kind *kind);
+int clinux_stat(int descriptor, struct clinux_status *status);
+
+/// Of what `path` names, symbolic links followed; ENOENT when there is nothing.
+int clinux_stat_path(const char *path, struct clinux_status *status);
 
 /// Whether both paths lead to one file or directory that is there.
 int clinux_is_same_file(const char *path, const char *other);
@@ -113,6 +140,9 @@ int clinux_read(int descriptor, void *bytes, size_t capacity, size_t *count);
 
 /// Writes all the bytes, or fails.
 int clinux_write_all(int descriptor, const void *bytes, size_t byte_count);
+
+/// Writes all the bytes at the end of a file that was opened to append, or takes back what it wrote and fails.
+int clinux_append_line(int descriptor, const void *bytes, size_t byte_count);
 
 /// Writes all the bytes over what lies at `offset`, or fails.
 int clinux_write_all_at(int descriptor, const void *bytes, size_t byte_count, int64_t offset);
@@ -144,14 +174,31 @@ void clinux_close_directory(void *directory);
 /// Takes the lock of an open file, which goes with its last descriptor; EWOULDBLOCK when another process has it.
 int clinux_try_lock_file(int descriptor);
 
+/// Takes the lock of a file or directory that this process made a moment ago; EWOULDBLOCK when another one had it first,
+/// which removes or has removed it. Where the file system has no locks it is as if it were taken.
+int clinux_try_lock_new(int descriptor);
+
 /// Takes all bytes out of the file.
 int clinux_truncate(int descriptor);
 
-/// Maps a file read-only. `byte_count` > 0.
-int clinux_map_file(int descriptor, size_t byte_count, const void **address);
+struct clinux_mapping;
+
+/// Maps a file read-only; it goes with `clinux_unmap_file`. `byte_count` > 0.
+///
+/// `sentence`, a line with its line feed, is what a process that was prepared says where the file has shrunk since.
+int clinux_map_file(
+    int descriptor, size_t byte_count, const char *sentence, const void **address, struct clinux_mapping **mapping);
+
+void clinux_unmap_file(struct clinux_mapping *mapping);
 
 /// Takes the whole pages of a mapped file out of the process; they come back when they are read.
 void clinux_forget_pages(const void *address, size_t byte_count);
+
+/// The columns of the terminal that the descriptor is; 0 where it is none, or does not tell.
+int clinux_terminal_columns(int descriptor);
+
+/// Whether the descriptor is a terminal.
+int clinux_is_terminal(int descriptor);
 
 /// Tells the core that the thread waits for memory to change: a sibling on the same core gets its turn.
 static inline void clinux_pause(void) {

@@ -27,6 +27,9 @@ public struct TrainingOptions: Sendable {
 
   public init() {}
 
+  /// Beyond the context each token of a sample takes a whole pass: more of them would hold training up for days.
+  public static let longestSampleLength = 1 << 16
+
   /// Tokens of the longest sample; 0 where there are none.
   public var longestSample: Int { sampleInterval > 0 ? max(sampleLength, 0) : 0 }
 
@@ -39,7 +42,7 @@ public struct TrainingOptions: Sendable {
     try Self.check("the validation interval", validationInterval, in: 0...Int.max)
     try Self.check("the number of validation batches", validationBatches, in: 1...Int.max)
     try Self.check("the sample interval", sampleInterval, in: 0...Int.max)
-    try Self.check("the sample length", sampleLength, in: 1...Int.max)
+    try Self.check("the sample length", sampleLength, in: 1...Self.longestSampleLength)
     try Self.check("the number of warm-up steps", schedule.warmupSteps, in: 0...Int.max)
     do { try optimizer.check() } catch {
       throw .option(name: error.name, expected: error.expected, found: error.found)
@@ -54,7 +57,9 @@ public struct TrainingOptions: Sendable {
 
   private static func check(_ name: String, _ value: Int, in range: ClosedRange<Int>) throws(TrainingError) {
     guard range.contains(value) else {
-      throw .option(name: name, expected: "at least \(range.lowerBound)", found: "\(value)")
+      let isOpen = range.upperBound == Int.max
+      let expected = isOpen ? "at least \(range.lowerBound)" : "in \(range.lowerBound)...\(range.upperBound)"
+      throw .option(name: name, expected: expected, found: "\(value)")
     }
   }
 

@@ -8,9 +8,12 @@ struct BytePairEncoder {
   private static let entryBits: UInt64 = 15
   private var merger: PieceMerger
   private var entries: [Entry]
+  private let longMerger: LongPieceMerger?
 
-  init(_ merger: PieceMerger) {
+  /// - Parameter tokenizer: the vocabulary that the merger merges into.
+  init(_ merger: PieceMerger, _ tokenizer: Tokenizer) {
     self.merger = merger
+    longMerger = LongPieceMerger(tokenizer)
     entries = Array(repeating: Entry(), count: 1 << Int(Self.entryBits))
   }
 
@@ -40,8 +43,11 @@ struct BytePairEncoder {
     for index in 1..<Int(entry.count) { tokens.append(entry.tokens[index]) }
   }
 
-  /// Pieces of a gigabyte are cut: indices have 32 bits.
   private mutating func appendMerged(_ text: Span<UInt8>, _ piece: Range<Int>, to tokens: inout [Int32]) {
+    if piece.count > LongPieceMerger.window, let longMerger {
+      return longMerger.merge(text.extracting(piece), by: &merger, into: &tokens)
+    }
+    // Pieces of a gigabyte are cut: indices have 32 bits.
     for start in stride(from: piece.lowerBound, to: piece.upperBound, by: 1 << 30) {
       merger.merge(text.extracting(start..<min(piece.upperBound, start + 1 << 30)))
       tokens += merger.tokens

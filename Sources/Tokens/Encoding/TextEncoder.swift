@@ -112,6 +112,6 @@ extension BytePairEncoder {
     for (rank, merge) in merges.enumerated() {
       table.insert(merge.left, merge.right, token: merge.token, rank: rank)
     }
-    self.init(PieceMerger(byteTokens: byteTokens, merges: table))
+    self.init(PieceMerger(byteTokens: byteTokens, merges: table), tokenizer)
   }
 }

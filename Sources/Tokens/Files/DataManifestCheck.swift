@@ -1,4 +1,3 @@
-import Foundation
 import Machine
 
 extension DataManifest {
@@ -14,7 +13,7 @@ extension DataManifest {
       guard let path = DataSet.manifestPath(ofTokenFile: file.path) else { continue }
       if let index = groups.firstIndex(where: { $0.manifest == path }) {
         groups[index].files.append(file)
-      } else if FileManager.default.fileExists(atPath: path) {
+      } else if FileStatus.kind(at: path) != nil {
         groups.append((path, [file]))
       }
     }

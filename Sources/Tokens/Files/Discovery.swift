@@ -1,4 +1,4 @@
-import Foundation
+import Machine
 
 /// Token files of one name found under a data directory: for training and for validation.
 public struct DataSet: Sendable, Equatable {
@@ -13,18 +13,19 @@ public struct DataSet: Sendable, Equatable {
 extension DataSet {
   /// The pairs `NAME_train.bin`, `NAME_val.bin` and `train.bin`, `val.bin` in `directory` and below, sorted by name in
   /// the order of UTF-8 bytes. In place of either file of a NAME there may be shards, `NAME_train_000000.bin` and on,
-  /// which follow each other in the order of their names. Links to directories inside it are not followed.
+  /// which follow each other in the order of their names. `DirectoryTree` says what is looked at.
   ///
-  /// - Throws: `DataError.notADirectory`, or `.noDataSet` with the unpaired files where there is no pair.
-  public static func discover(in directory: String) throws(DataError) -> [DataSet] {
-    let root = URL(fileURLWithPath: directory).resolvingSymlinksInPath().path
-    // The second gives no paths, and no error, for a file.
-    guard (try? FileManager.default.contentsOfDirectory(atPath: root)) != nil,
-      let paths = try? FileManager.default.subpathsOfDirectory(atPath: root)
-    else {
-      throw .notADirectory(path: directory)
-    }
-    let visible = paths.filter { !$0.split(separator: "/").contains { $0.hasPrefix(".") } }
+  /// - Parameter passedOver: gets what cannot be looked into.
+  /// - Throws: `DataError.notADirectory`, `.format` for one that cannot be read, or `.noDataSet` with the unpaired files
+  ///   where there is no pair.
+  public static func discover(
+    in directory: String, passedOver: ([FileError]) -> Void = { _ in }
+  ) throws(DataError) -> [DataSet] {
+    guard Directory.exists(at: directory) else { throw .notADirectory(path: directory) }
+    let tree: DirectoryTree
+    do { tree = try DirectoryTree(path: directory) } catch { throw .format(.file(error)) }
+    passedOver(tree.passedOver)
+    let visible = tree.files
     let (training, validation) = (files(visible, part: "train"), files(visible, part: "val"))
     let prefix = directory.hasSuffix("/") ? directory : directory + "/"
     let all = Set(visible)
@@ -36,7 +37,7 @@ extension DataSet {
         validation: (validation[name] ?? []).map { prefix + $0 })
     }
     let sets =
-      named + pairs(visible, prefix: prefix, rootName: String(root.split(separator: "/").last ?? "/"))
+      named + pairs(visible, prefix: prefix, rootName: rootName(directory))
     guard !sets.isEmpty else {
       let nameless = visible.filter {
         ["train.bin", "val.bin"].contains($0.split(separator: "/").last ?? "")
@@ -50,6 +51,12 @@ extension DataSet {
       let (one, other) = (first.element.name.utf8, second.element.name.utf8)
       return one.elementsEqual(other) ? first.offset < second.offset : one.lexicographicallyPrecedes(other)
     }.map(\.element)
+  }
+
+  /// What the directory itself is called.
+  private static func rootName(_ directory: String) -> String {
+    let path = FileLink.resolved(directory) ?? directory
+    return String(path.split(separator: "/").last ?? "/")
   }
 
   /// nanoGPT's: `train.bin` beside `val.bin`, which have the name of their folder.
@@ -68,8 +75,10 @@ extension DataSet {
   /// first in order when `name` is nil.
   ///
   /// - Throws: as `discover(in:)`, and `DataError.unknownDataSet`, which lists the names.
-  public static func choose(_ name: String?, in directory: String) throws(DataError) -> DataSet {
-    let found = try discover(in: directory)
+  public static func choose(
+    _ name: String?, in directory: String, passedOver: ([FileError]) -> Void = { _ in }
+  ) throws(DataError) -> DataSet {
+    let found = try discover(in: directory, passedOver: passedOver)
     guard let name else { return found[0] }
     if let exact = found.first(where: { $0.name == name }) { return exact }
     let matches = found.filter { $0.name.split(separator: "/").last.map(String.init) == name }

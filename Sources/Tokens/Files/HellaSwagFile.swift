@@ -159,7 +159,7 @@ private struct HellaSwagLines {
   }
 
   func examples() throws(FormatError) -> [HellaSwagExample] {
-    let bytes = try contents(path)
+    let bytes = try contents(path, limit: 1 << 30)
     var examples: [HellaSwagExample] = []
     var (start, number) = (0, 0)
     while start < bytes.count {

@@ -1,4 +1,3 @@
-import Foundation
 import Machine
 
 /// A file of text to be tokenized.
@@ -27,35 +26,42 @@ public struct TextSource: Sendable, Equatable {
   }
 
   /// The files at `paths` in their order; for a folder, those in it and below whose names end in `.txt` or
-  /// `.jsonl`, in the order of the UTF-8 bytes of their paths. Hidden ones are left out, and links to folders
-  /// not followed.
+  /// `.jsonl`, in the order of the bytes of their paths. `DirectoryTree` says what is looked at.
   ///
-  /// - Throws: `FormatError`: a file or a folder that cannot be read, or a folder without any such file.
-  public static func find(_ paths: [String]) throws(FormatError) -> [TextSource] {
+  /// - Parameter passedOver: gets what cannot be read in a folder.
+  /// - Throws: `FormatError`: one of `paths` that cannot be read, or a folder without any such file.
+  public static func find(
+    _ paths: [String], passedOver: ([FileError]) -> Void = { _ in }
+  ) throws(FormatError) -> [TextSource] {
     var sources: [TextSource] = []
     for path in paths {
-      for file in try files(at: path) { sources.append(try TextSource(path: file)) }
+      if Directory.exists(at: path) {
+        sources += try find(inFolder: path, passedOver)
+      } else {
+        sources.append(try TextSource(path: path))
+      }
     }
     return sources
   }
 
-  private static func files(at path: String) throws(FormatError) -> [String] {
-    // A folder that is named by a link is wanted all the same.
-    let root = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-    // The second gives no paths, and no error, for a file.
-    guard (try? FileManager.default.contentsOfDirectory(atPath: root)) != nil,
-      let found = try? FileManager.default.subpathsOfDirectory(atPath: root)
-    else { return [path] }
-    let texts = found.filter { name in
-      let isText = [".txt", ".jsonl"].contains { name.lowercased().hasSuffix($0) }
-      return isText && !name.split(separator: "/").contains { $0.hasPrefix(".") }
+  private static func find(
+    inFolder path: String, _ passedOver: ([FileError]) -> Void
+  ) throws(FormatError) -> [TextSource] {
+    let tree: DirectoryTree
+    do { tree = try DirectoryTree(path: path) } catch { throw .file(error) }
+    passedOver(tree.passedOver)
+    let prefix = path.hasSuffix("/") ? path : path + "/"
+    var sources: [TextSource] = []
+    for name in tree.files where [".txt", ".jsonl"].contains(where: { name.lowercased().hasSuffix($0) }) {
+      do { sources.append(try TextSource(path: prefix + name)) } catch .file(let error) {
+        passedOver([error])
+      }
     }
-    guard !texts.isEmpty else {
+    guard !sources.isEmpty else {
       throw .mismatch(
         path: path, field: "the folder", expected: "one with .txt or .jsonl files in it or below",
         found: "without any")
     }
-    let prefix = path.hasSuffix("/") ? path : path + "/"
-    return texts.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { prefix + $0 }
+    return sources
   }
 }

@@ -1,13 +1,14 @@
-import Foundation
 import Machine
 
 /// Where tokens are written: `NAME_train.bin` and `NAME_val.bin` in a folder; numbered from
 /// `NAME_train_000000.bin` on where one shard does not hold all.
 ///
-/// llm.c's uint16 where all ids of the vocabulary fit, else its uint32. Nothing has its name before `commit`: until then
-/// there are temporary files.
+/// llm.c's uint16 where all ids of the vocabulary fit, else its uint32. Nothing has its place before
+/// `commit`: until then all lies in a temporary directory (`AtomicFileSet`).
 final class TokenWriter {
-  private let prefix: String
+  private let folder: String
+  private let name: String
+  private var files: AtomicFileSet?
   private let isLong: Bool
   private let shardTokens: Int
   private var parts: [Part] = [Part(name: "train"), Part(name: "val")]
@@ -20,15 +21,21 @@ final class TokenWriter {
 
   /// - Throws: `FileError.exists` for the first file that already is one of this data set's.
   init(directory: String, name: String, vocabularySize: Int, shardTokens: Int) throws(FileError) {
-    let folder = directory.hasSuffix("/") ? directory : directory + "/"
-    prefix = folder + name
+    folder = directory.hasSuffix("/") ? directory : directory + "/"
+    self.name = name
     isLong = vocabularySize > 1 << 16
     self.shardTokens = shardTokens
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-    for file in names.sorted() where DataSet.isFile(file, ofDataSet: name) {
+    // First, as it takes back what a killed process has left.
+    let files = try AtomicFileSet(in: directory)
+    temporaryPath = files.temporaryPath + "/"
+    self.files = consume files
+    for file in try Directory.names(in: directory) where DataSet.isFile(file, ofDataSet: name) {
       throw .exists(path: folder + file)
     }
   }
+
+  /// Where the files of the data set are written, with a slash at its end.
+  let temporaryPath: String
 
   var trainingCount: Int { parts[0].count }
   var validationCount: Int { parts[1].count }
@@ -43,7 +50,8 @@ final class TokenWriter {
     while !rest.isEmpty {
       let room = parts[part].shards.last.map { shardTokens - $0.count } ?? 0
       guard room > 0 else {
-        let path = "\(prefix)_\(parts[part].name).bin"
+        try finishShard(of: part)
+        let path = temporaryPath + fileName(of: part, shard: parts[part].shards.count)
         parts[part].shards.append(try Shard(path: path, isLong: isLong))
         continue
       }
@@ -52,21 +60,30 @@ final class TokenWriter {
     }
   }
 
-  /// Gives the files their names, which are returned without the folder.
-  func commit() throws(FileError) -> (training: [String], validation: [String]) {
+  private func fileName(of part: Int, shard: Int?) -> String {
+    "\(name)_\(parts[part].name)\(shard.map { "_" + String(1_000_000 + $0).dropFirst() } ?? "").bin"
+  }
+
+  /// The last one is whole: so few files are open at once.
+  private func finishShard(of part: Int) throws(FileError) {
+    try parts[part].shards.last?.commit()
+  }
+
+  /// Ends the token files and returns their names, without the folder.
+  func finish() throws(FileError) -> (training: [String], validation: [String]) {
     var names: [[String]] = []
-    for part in parts {
-      var paths: [String] = []
-      for (index, shard) in part.shards.enumerated() {
-        let number = String(1_000_000 + index).dropFirst()
-        let path = "\(prefix)_\(part.name)\(part.shards.count > 1 ? "_\(number)" : "").bin"
-        try shard.commit(as: path)
-        paths.append(String(path.split(separator: "/").last ?? ""))
-      }
-      names.append(paths)
+    for part in parts.indices {
+      let count = parts[part].shards.count
+      names.append((0..<count).map { fileName(of: part, shard: count > 1 ? $0 : nil) })
+      try parts[part].shards.last?.commit(as: names[part].last.map { temporaryPath + $0 })
     }
     return (names[0], names[1])
   }
+
+  /// Gives all files their places.
+  ///
+  /// - Parameter last: the name of the one that comes after all others.
+  func commit(last: String) throws(FileError) { try files.take()?.commit(last: last) }
 }
 
 /// One token file while it grows.
@@ -92,7 +109,8 @@ private final class Shard {
     count += tokens.count
   }
 
-  func commit(as path: String) throws(FileError) {
+  /// - Parameter path: the name where it is not that of `init`.
+  func commit(as path: String? = nil) throws(FileError) {
     guard var file = file.take() else { return }
     try file.overwrite(
       at: 0, with: LLMHeader.bytes(isLong ? .longTokens : .tokens, [isLong ? 7 : 1, Int32(count)]))

@@ -30,9 +30,8 @@ public struct Tokenization {
     }
 
     /// What the paths of all files begin with.
-    var prefix: String { (directory.hasSuffix("/") ? directory : directory + "/") + name }
+    var folder: String { directory.hasSuffix("/") ? directory : directory + "/" }
     var tokenizerFile: String { "\(name)_tokenizer.bin" }
-    var tokenizerPath: String { "\(prefix)_tokenizer.bin" }
   }
 
   /// What was done so far, or in all.
@@ -81,13 +80,13 @@ public struct Tokenization {
   /// Encodes the sources and writes token files, the tokenizer (of GPT-2's kind) and, last, the manifest.
   ///
   /// - Throws: `FormatError`: as above, a file of the output that exists or cannot be written, or no tokens to train
-  ///   on. But for an error while files are given their names, none is left.
+  ///   on. No file of the output is there then.
   public func write(
     _ output: Output, kind: DataManifest.Kind, encoder: TextEncoder, progress: (Counts) -> Void = { _ in }
   ) throws(FormatError) -> (DataManifest, Counts) {
     let encoders = (0..<parallel.threads).map { _ in encoder.copy() }
     // First: what the file cannot hold is told before hours of encoding.
-    let vocabulary = kind == .gpt2 ? try encoder.tokenizer.llmBytes(path: output.tokenizerPath) : nil
+    let vocabulary = kind == .gpt2 ? try encoder.tokenizer.llmBytes(path: output.folder + output.tokenizerFile) : nil
     let writer = try writing { () throws(FileError) in
       try TokenWriter(
         directory: output.directory, name: output.name, vocabularySize: encoder.tokenizer.vocabularySize,
@@ -108,23 +107,29 @@ public struct Tokenization {
           "more than the \(counts.tokens == 0 ? 0 : writer.validationCount) tokens that validation takes",
         found: "\(counts.tokens) tokens")
     }
-    if let vocabulary { try Machine.write(vocabulary, toNew: output.tokenizerPath) }
-    return (try finish(writer, output, kind: kind, encoder.tokenizer), counts)
+    return (try finish(writer, output, kind: kind, encoder.tokenizer, vocabulary), counts)
   }
 
   private func finish(
-    _ writer: TokenWriter, _ output: Output, kind: DataManifest.Kind, _ tokenizer: Tokenizer
+    _ writer: TokenWriter, _ output: Output, kind: DataManifest.Kind, _ tokenizer: Tokenizer,
+    _ vocabulary: [UInt8]?
   ) throws(FormatError) -> DataManifest {
+    let manifestFile = "\(output.name)_manifest.json"
+    if let vocabulary { try Machine.write(vocabulary, toNew: writer.temporaryPath + output.tokenizerFile) }
     let (trainingCount, validationCount) = (writer.trainingCount, writer.validationCount)
     let counts = writer.counts
-    let files = try writing { () throws(FileError) in try writer.commit() }
+    let files = try writing { () throws(FileError) in try writer.finish() }
     let manifest = DataManifest(
-      path: "\(output.prefix)_manifest.json", kind: kind, vocabularySize: tokenizer.vocabularySize,
+      path: output.folder + manifestFile, kind: kind, vocabularySize: tokenizer.vocabularySize,
       endOfText: Int(tokenizer.endOfText), tokenizerFile: kind == .gpt2 ? output.tokenizerFile : nil,
       characters: kind == .characters ? tokenizer.allText : nil,
       training: .init(tokens: trainingCount, files: files.training, fileTokens: counts.training),
       validation: .init(tokens: validationCount, files: files.validation, fileTokens: counts.validation))
-    try Machine.write(Array(manifest.json.utf8), toNew: manifest.path)
+    try Machine.write(Array(manifest.json.utf8), toNew: writer.temporaryPath + manifestFile)
+    try writing { () throws(FileError) in
+      // A data set without a manifest is none that was finished.
+      try writer.commit(last: manifestFile)
+    }
     return manifest
   }
 

@@ -13,6 +13,7 @@ extension Tokenizer {
   init(llm file: MappedFile, path: String) throws(FormatError) {
     let header = try LLMHeader(file, path: path, magic: .tokenizer)
     try header.checkVersion([1, 2])
+    try checkReadWhole(file.byteCount, path: path)
     let size = header[2]
     let end = header[1] == 1 ? 50256 : header[3]
     // A token takes two bytes at least, so that the file bounds what a header can ask for.
