@@ -1,6 +1,6 @@
 // C (+)= A·B + bias and its epilogue on one thread, operands in bfloat16.
 //
-//   for columns in blocks of CK_BF16_COLUMNS, for k in blocks of CK_BF16_KC: B(KC, columns), in L2
+//   for columns in blocks of CK_BF16_COLUMNS, twice that where k is short, for k in blocks of CK_BF16_KC: B's, in L2
 //     for rows in groups of BF16_GROUP panels of MR, packed where A lies across
 //       for each panel of A, which stays in L1: for each panel of B: one tile
 //
@@ -8,17 +8,20 @@
 // computed, memory is asked for the next block of B and the next group of A.
 
 #define BF16_SCRATCH_A (BF16_GROUP * BF16_A_STRIDE)
-#define BF16_SCRATCH_B (CK_BF16_COLUMNS / CK_BF16_PANEL * BF16_B_STRIDE(CK_BF16_KC / 2))
+// Twice as many columns of half the depth have their panels twice as often apart.
+#define BF16_SHORT (CK_BF16_KC / 2)
+#define BF16_SCRATCH_B (2 * CK_BF16_COLUMNS / CK_BF16_PANEL * BF16_B_STRIDE(BF16_SHORT / 2))
 #define BF16_SCRATCH ((BF16_SCRATCH_A + BF16_SCRATCH_B) / 2)
 
 _Static_assert(CK_BF16_PANEL % NR == 0 && CK_BF16_COLUMNS % CK_BF16_PANEL == 0, "tiles lie in panels, panels in blocks");
-_Static_assert(CK_BF16_KC % 2 == 0, "chains end with a pair");
+_Static_assert(BF16_SHORT % 2 == 0, "chains end with a pair");
 
 INLINE long bf16_depth(const ck_bf16_gemm *g, long k0) { return g->k - k0 < CK_BF16_KC ? g->k - k0 : CK_BF16_KC; }
 
 // Columns of a block, or less so that the last one is not a sliver.
-INLINE long bf16_block_columns(long n) {
-  long blocks = (n + CK_BF16_COLUMNS - 1) / CK_BF16_COLUMNS, panels = (n + CK_BF16_PANEL - 1) / CK_BF16_PANEL;
+INLINE long bf16_block_columns(const ck_bf16_gemm *g) {
+  long most = g->k <= BF16_SHORT ? 2 * CK_BF16_COLUMNS : CK_BF16_COLUMNS;
+  long blocks = (g->n + most - 1) / most, panels = (g->n + CK_BF16_PANEL - 1) / CK_BF16_PANEL;
   return (panels + blocks - 1) / blocks * CK_BF16_PANEL;
 }
 
@@ -73,7 +76,7 @@ static void bf16_group(const ck_bf16_gemm *g, long r, long rows, long k0, bf16_p
 static void bf16_epilogue(const ck_bf16_gemm *g, long r, long rows, long n0, long n) {
   int is_activation = g->epilogue == CK_GELU || g->epilogue == CK_GELU_QUINTIC;
   for (long row = r; row < r + rows; row++) {
-    float activated[CK_BF16_COLUMNS], *c = g->c + row * g->ldc + n0;
+    float activated[2 * CK_BF16_COLUMNS], *c = g->c + row * g->ldc + n0;
     long at = row * g->ldc + n0;
     float *result = is_activation && g->result ? g->result + at : activated;
     epilogue_of_row(g->epilogue, c, g->operand ? g->operand + at : 0, result, n);
@@ -102,7 +105,7 @@ static void bf16_block(const ck_bf16_gemm *g, long k0, long n0, long nc, uint16_
 }
 
 static void bf16_gemm(const ck_bf16_gemm *g, float *scratch) {
-  long nc = bf16_block_columns(g->n);
+  long nc = bf16_block_columns(g);
   for (long n0 = 0; n0 < g->n; n0 += nc)
     for (long k0 = 0; k0 < g->k; k0 += CK_BF16_KC) bf16_block(g, k0, n0, nc, (uint16_t *)scratch);
 }
