@@ -101,9 +101,12 @@ private func pairedError(_ depth: Int) -> Double {
     }
   }
 
-  /// Each epilogue makes of the product what it makes of the same numbers elsewhere, and rounds it once.
+  /// Each epilogue makes of the product what it makes of the same numbers elsewhere, and rounds it once. More than 2048
+  /// rows of more than one chain go in parts.
   @Test(
-    arguments: [LinearSize(5, 19, 49), LinearSize(33, 770, 50), LinearSize(70, 33, 401)], Activation.allCases)
+    arguments: [
+      LinearSize(5, 19, 49), LinearSize(33, 770, 50), LinearSize(70, 33, 401), LinearSize(2051, 770, 3),
+    ], Activation.allCases)
   func epilogues(_ size: LinearSize, _ activation: Activation) throws {
     let operands = PairedOperands(size)
     _ = try everywhere(withoutMatrixUnit: true) { place in
@@ -158,7 +161,7 @@ private func pairedError(_ depth: Int) -> Double {
   }
 
   /// B by rows, and A across it: what no layer of the model asks for together with a bias.
-  @Test(arguments: [(1, 1, 1), (13, 33, 257), (97, 47, 770), (65, 385, 3)])
+  @Test(arguments: [(1, 1, 1), (13, 33, 257), (97, 47, 770), (65, 385, 3), (2051, 5, 770)])
   func rowsOfB(_ rows: Int, _ columns: Int, _ depth: Int) throws {
     var random = TestRandom(seed: 11)
     let (a, b, bias): ([Float], [Float], [Float]) = (

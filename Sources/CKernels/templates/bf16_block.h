@@ -104,8 +104,26 @@ static void bf16_block(const ck_bf16_gemm *g, long k0, long n0, long nc, uint16_
   }
 }
 
-static void bf16_gemm(const ck_bf16_gemm *g, float *scratch) {
+static void bf16_blocks(const ck_bf16_gemm *g, float *scratch) {
   long nc = bf16_block_columns(g);
   for (long n0 = 0; n0 < g->n; n0 += nc)
     for (long k0 = 0; k0 < g->k; k0 += CK_BF16_KC) bf16_block(g, k0, n0, nc, (uint16_t *)scratch);
+}
+
+// Rows of C that one chain after the other is added to, so that they stay in L3 until the last one.
+#define BF16_ROWS 2048
+
+static void bf16_gemm(const ck_bf16_gemm *g, float *scratch) {
+  long parts = g->k > CK_BF16_KC ? (g->m + BF16_ROWS - 1) / BF16_ROWS : 1;
+  long groups = (g->m + BF16_GROUP_ROWS - 1) / BF16_GROUP_ROWS, rows = (groups + parts - 1) / parts * BF16_GROUP_ROWS;
+  for (long r = 0; r < g->m; r += rows) {
+    ck_bf16_gemm part = *g;
+    part.m = g->m - r < rows ? g->m - r : rows;
+    part.a += r * g->a_row;
+    part.c += r * g->ldc;
+    if (g->operand) part.operand += r * g->ldc;
+    if (g->result) part.result += r * g->ldc;
+    if (g->rounded) part.rounded += r * g->ld_rounded;
+    bf16_blocks(&part, scratch);
+  }
 }
