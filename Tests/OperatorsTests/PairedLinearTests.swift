@@ -110,52 +110,10 @@ private func pairedError(_ depth: Int) -> Double {
   func epilogues(_ size: LinearSize, _ activation: Activation) throws {
     let operands = PairedOperands(size)
     _ = try everywhere(withoutMatrixUnit: true) { place in
-      let count = operands.dout.count
-      func wide(_ tensor: Tensor) -> Matrix { tensor.matrix(columns: size.outputs) }
-      func forward(_ epilogue: Epilogue?, _ y: Tensor, _ rounded: Tensor?) throws {
-        try Linear.forward(
-          place.operand(operands.x, columns: size.inputs),
-          weight: place.panels(place.input(operands.weight).matrix(columns: size.inputs).transposed),
-          bias: place.input(operands.bias), y: wide(y), epilogue: epilogue, rounded: rounded.map(wide),
-          context: place.context)
-      }
-      func check(_ rounded: Tensor, _ values: [Float], _ what: String) throws {
-        expect(
-          try place.expanded(rounded), equals: values.map(ReferencePairs.operand),
-          "\(what) rounded on \(place.context.kernels.pairedName)")
-      }
-      let product = try place.output(count)
-      try forward(nil, product, nil)
-
-      let (sum, roundedSum) = (try place.output(count), try place.pairedOutput(count))
-      try forward(.add(wide(place.input(operands.dout))), sum, roundedSum)
-      expect(sum.array(), equals: zip(product.array(), operands.dout).map { $0 + $1 }, "sum")
-      try check(roundedSum, sum.array(), "sum")
-
-      let expected = try place.output(count)
-      activation.forward(product, y: expected, context: place.context)
-      let (kept, output, roundedOutput) = (
-        try place.output(count), try place.output(count), try place.pairedOutput(count)
-      )
-      try forward(.activation(activation, output: wide(output)), kept, roundedOutput)
-      expect(kept.array(), equals: product.array(), "what the activation is taken of")
-      expect(output.array(), equals: expected.array(), "activation")
-      try check(roundedOutput, expected.array(), "activation")
-      let only = try place.pairedOutput(count)
-      try forward(.activation(activation, output: wide(only)), kept, nil)
-      try check(only, expected.array(), "activation alone")
-
-      // One row times 1: the slope's own factor, of the same product.
-      let (slope, roundedSlope) = (try place.output(count), try place.pairedOutput(count))
-      try forward(.slope(activation, input: wide(place.input(operands.dout))), slope, roundedSlope)
-      try check(roundedSlope, slope.array(), "slope")
-      let factors = activation.plain.backward(doubles(product.array()), input: doubles(operands.dout))
-      let bounds = factors.indices.map {
-        activation.productBound(Double(operands.dout[$0]), of: Double(product[$0]), error: 0)
-      }
-      expect(slope.array(), near: factors, within: bounds, "slope")
-      return [
-        "product": product.array(), "sum": sum.array(), "output": output.array(), "slope": slope.array(),
+      let epilogues = try PairedEpilogues(operands, activation, place)
+      return try [
+        "product": epilogues.product.array(), "sum": epilogues.sum(), "activation": epilogues.activated(),
+        "slope": epilogues.slope(),
       ]
     }
   }
@@ -212,6 +170,76 @@ private struct PairedOperands {
       outputChannels: size.outputs, dweight: &dweight, dbias: &dbias)
     return (dx, dweight, dbias)
   }
+}
+
+/// A product with each epilogue, compared with what the same operator makes of the product elsewhere.
+private struct PairedEpilogues {
+  let operands: PairedOperands
+  let activation: Activation
+  let place: Place
+  /// Without an epilogue.
+  let product: Tensor
+
+  init(_ operands: PairedOperands, _ activation: Activation, _ place: Place) throws {
+    (self.operands, self.activation, self.place) = (operands, activation, place)
+    product = try place.output(operands.dout.count)
+    try forward(nil, product, nil)
+  }
+
+  func sum() throws -> [Float] {
+    let (y, rounded) = (try output(), try pairedOutput())
+    try forward(.add(matrix(place.input(operands.dout))), y, rounded)
+    expect(y.array(), equals: zip(product.array(), operands.dout).map { $0 + $1 }, "sum")
+    try check(rounded, y.array(), "sum")
+    return y.array()
+  }
+
+  /// Into float32 and bfloat16, and into bfloat16 alone.
+  func activated() throws -> [Float] {
+    let expected = try output()
+    activation.forward(product, y: expected, context: place.context)
+    let (y, activated, rounded, only) = (
+      try output(), try output(), try pairedOutput(), try pairedOutput()
+    )
+    try forward(.activation(activation, output: matrix(activated)), y, rounded)
+    expect(y.array(), equals: product.array(), "what the activation is taken of")
+    expect(activated.array(), equals: expected.array(), "activation")
+    try check(rounded, expected.array(), "activation")
+    try forward(.activation(activation, output: matrix(only)), y, nil)
+    try check(only, expected.array(), "activation alone")
+    return activated.array()
+  }
+
+  func slope() throws -> [Float] {
+    let (y, rounded) = (try output(), try pairedOutput())
+    try forward(.slope(activation, input: matrix(place.input(operands.dout))), y, rounded)
+    let slopes = activation.plain.backward(doubles(product.array()), input: doubles(operands.dout))
+    let bounds = slopes.indices.map {
+      activation.productBound(Double(operands.dout[$0]), of: Double(product[$0]), error: 0)
+    }
+    expect(y.array(), near: slopes, within: bounds, "slope")
+    try check(rounded, y.array(), "slope")
+    return y.array()
+  }
+
+  private func forward(_ epilogue: Epilogue?, _ y: Tensor, _ rounded: Tensor?) throws {
+    let inputs = operands.size.inputs
+    try Linear.forward(
+      place.operand(operands.x, columns: inputs),
+      weight: place.panels(place.input(operands.weight).matrix(columns: inputs).transposed),
+      bias: place.input(operands.bias), y: matrix(y), epilogue: epilogue, rounded: rounded.map(matrix),
+      context: place.context)
+  }
+
+  private func check(_ rounded: Tensor, _ values: [Float], _ what: String) throws {
+    expect(
+      try place.expanded(rounded), equals: values.map(ReferencePairs.operand),
+      "\(what) rounded on \(place.context.kernels.pairedName)")
+  }
+
+  private func output() throws -> Tensor { try place.output(operands.dout.count) }
+  private func pairedOutput() throws -> Tensor { try place.pairedOutput(operands.dout.count) }
+  private func matrix(_ tensor: Tensor) -> Matrix { tensor.matrix(columns: operands.size.outputs) }
 }
 
 extension LinearSize {
