@@ -13,7 +13,7 @@ struct BenchCommand: ParsableCommand {
       "Measures what this machine gives and how much of it GPT-2's operators and training steps take.",
     discussion: """
       Suites:
-        peak       multiply-adds and memory reads, on all threads and one
+        peak       multiply-adds of fp32, dot products of bf16 and int8, memory reads; on all threads and one
         gemm       the model's five matrix products in each pass
         operators  everything else that a step is made of, forward and backward
         step       whole training steps: forward, backward, update
@@ -37,7 +37,8 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Suites to run, with commas between: \(SuiteName.list). (default: all but tokenize)", valueName: "names"
+      "Suites to run, with commas between: \(SuiteName.list). (default: all but tokenize, in bf16 peak,gemm)",
+      valueName: "names"
     ))
   var suite: String?
 
@@ -75,6 +76,13 @@ struct BenchCommand: ParsableCommand {
       exceeded; 0: never. (default: 0)
       """))
   var gradientClip: Double?
+
+  @Option(
+    help: """
+      What the products of the suite gemm multiply: fp32, or bf16 with sums in fp32, whose fractions are of the \
+      peak of its own products. bf16 has no other suites yet but peak. (default: fp32)
+      """)
+  var precision: ArithmeticPrecision = .fp32
 
   @OptionGroup var kernels: KernelOptions
 
@@ -130,6 +138,17 @@ enum SuiteName: String, CaseIterable {
   static var list: String { allCases.map(\.rawValue).joined(separator: ",") }
 }
 
+/// What matrix products multiply.
+enum ArithmeticPrecision: String, ExpressibleByArgument, CaseIterable {
+  case fp32, bf16
+
+  var arithmetic: Limits.Arithmetic { self == .fp32 ? .float32 : .bfloat16 }
+  /// The suites that it has, those that run without being named.
+  var suites: [SuiteName] {
+    self == .fp32 ? SuiteName.allCases.filter { $0 != .tokenize } : [.peak, .gemm]
+  }
+}
+
 /// The options, checked.
 struct Settings {
   let suites: [SuiteName]
@@ -140,6 +159,7 @@ struct Settings {
   let steps: Int
   let recomputation: Recomputation
   let gradientClip: Double
+  let precision: ArithmeticPrecision
   let threads: Int
   let instructionSet: InstructionSet
   let quick: Bool
@@ -160,7 +180,7 @@ extension BenchCommand {
       sequenceLength: sequenceLength, steps: steps ?? (quick ? 3 : 10),
       recomputation: recompute
         ?? .automatic(configuration, batchSize: batchSize, sequenceLength: sequenceLength),
-      gradientClip: gradientClip ?? 0, threads: try threadChoice(),
+      gradientClip: gradientClip ?? 0, precision: precision, threads: try threadChoice(),
       instructionSet: try kernels.instructionSet(), quick: quick, text: text, tokenizer: tokenizer)
   }
 
@@ -202,11 +222,16 @@ extension BenchCommand {
 
   /// In the order that the program runs them, whatever the order asked for.
   private func suiteChoice() throws(ValidationError) -> [SuiteName] {
-    guard let suite else { return SuiteName.allCases.filter { $0 != .tokenize } }
+    guard let suite else { return precision.suites }
     var chosen: Set<SuiteName> = []
     for name in suite.split(separator: ",", omittingEmptySubsequences: false) {
       guard let suite = SuiteName(rawValue: String(name)) else {
         throw ValidationError("--suite should name some of \(SuiteName.list), but has '\(name)'.")
+      }
+      if precision == .bf16, !precision.suites.contains(suite) {
+        throw ValidationError(
+          "--precision bf16 has the suites peak and gemm, but --suite names \(suite.rawValue): "
+            + "measure it without --precision.")
       }
       chosen.insert(suite)
     }

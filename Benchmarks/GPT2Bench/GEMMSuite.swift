@@ -71,6 +71,46 @@ private struct Operands {
   }
 }
 
+/// The same in bfloat16: x, the gradient of y, and the weight as both passes read it. Results are float32.
+private struct PairedOperands {
+  let single: Operands
+  let x, dout: Matrix
+  let forwardWeight, backwardWeight: PairedMatrix
+
+  init(_ single: Operands, context: ExecutionContext) throws {
+    self.single = single
+    let (rows, layer) = (single.x.rows, single.layer)
+    let sizes = [
+      ("x", rows * layer.inputs), ("dout", rows * layer.rowStride),
+      ("forward", PairedMatrix.count(rows: layer.inputs, columns: layer.outputs)),
+      ("backward", PairedMatrix.count(rows: layer.outputs, columns: layer.inputs)),
+    ]
+    let tensors = try Arena(
+      sizes.map { Arena.Entry(name: $0.0, shape: [$0.1], elementType: .bfloat16) },
+      what: "the arena of the operands in bfloat16"
+    ).tensors
+    x = Matrix(tensors[0], rows: rows, columns: layer.inputs)
+    dout = Matrix(tensors[1], rows: rows, columns: layer.outputs, rowStride: layer.rowStride)
+    forwardWeight = PairedMatrix(tensors[2], rows: layer.inputs, columns: layer.outputs)
+    backwardWeight = PairedMatrix(tensors[3], rows: layer.outputs, columns: layer.inputs)
+    OperandLayout.round(single.x, y: x, context: context)
+    OperandLayout.round(single.y, y: dout, context: context)
+    OperandLayout.layOut(single.weight.transposed, y: forwardWeight, context: context)
+    OperandLayout.layOut(single.weight, y: backwardWeight, context: context)
+  }
+
+  func run(_ pass: Pass, _ context: ExecutionContext) {
+    switch pass {
+    case .forward:
+      Linear.forward(x, weight: forwardWeight, bias: single.bias, y: single.y, context: context)
+    case .dinput:
+      context.perform(GEMM.work(dout, .panels(backwardWeight), into: single.dx, context: context))
+    case .dweight:
+      context.perform(GEMM.work(dout.transposed, .rows(x), into: single.dweight, context: context))
+    }
+  }
+}
+
 /// The passes as `Linear` runs them; its backward pass has the last two in one parallel region, with the bias.
 private enum Pass: String, CaseIterable {
   case forward, dinput, dweight
@@ -83,33 +123,44 @@ extension Session {
     let arena = try Arena(
       layers.flatMap { Operands.entries($0, rows: rows) }, what: "the arena of the matrix products")
     for tensor in arena.tensors { randomize(tensor, scale: 0.1) }
-    let cases = layers.flatMap { layer in
-      Pass.allCases.map { (Operands(layer, rows: rows, arena: arena), $0) }
-    }
-    let (timings, sum) = rotateSummed(
-      "gemm", cases.map { operands, pass in { [context] in operands.run(pass, context) } })
+    let operands = layers.map { Operands($0, rows: rows, arena: arena) }
+    let run: [(Pass) -> Void] =
+      switch settings.precision {
+      case .fp32: operands.map { operands in { [context] in operands.run($0, context) } }
+      case .bf16:
+        try operands.map {
+          let paired = try PairedOperands($0, context: context)
+          return { [context] in paired.run($0, context) }
+        }
+      }
+    let cases = zip(layers, run).flatMap { layer, run in Pass.allCases.map { (layer, $0, run) } }
+    let (timings, sum) = rotateSummed("gemm", cases.map { _, pass, run in { run(pass) } })
     let results = zip(cases, timings).map { row($0.0, $0.1, $1) }
     let all = [total(results, sum)] + results
-    return Section(title: "gemm", columns: ["M", "N", "K"], rows: { all })
+    let notes = settings.precision == .bf16 ? [peak.pairedNote].compactMap(\.self) : []
+    return Section(title: "gemm", columns: ["M", "N", "K"], rows: { all }, notes: notes)
   }
 
   /// Each product once, as Benchmarks/peers adds them up.
   private func total(_ results: [Row], _ timing: Timing) -> Row {
     let flop = results.reduce(0.0) { sum, row in
-      if case .arithmetic(let flop) = row.cost { sum + flop } else { sum }
+      if case .arithmetic(let flop, _) = row.cost { sum + flop } else { sum }
     }
     return Row(
-      suite: .gemm, name: "all products", timing: timing, cost: .arithmetic(flop), cells: ["", "", ""],
-      isPart: true)
+      suite: .gemm, name: "all products", timing: timing,
+      cost: .arithmetic(flop, settings.precision.arithmetic), cells: ["", "", ""], isPart: true)
   }
 
-  private func row(_ operands: Operands, _ pass: Pass, _ timing: Timing) -> Row {
-    let (m, n, k) = (rows, operands.layer.outputs, operands.layer.inputs)
+  private func row(_ layer: Layer, _ pass: Pass, _ timing: Timing) -> Row {
+    let (m, n, k) = (rows, layer.outputs, layer.inputs)
     return Row(
-      suite: .gemm, name: "\(operands.layer.name) \(pass.rawValue)", timing: timing,
+      suite: .gemm, name: "\(layer.name) \(pass.rawValue)", timing: timing,
       // A multiplication and an addition for each of M·N·K triples, whatever the pass.
-      cost: .arithmetic(2 * Double(m) * Double(n) * Double(k)),
-      fields: [("m", .integer(m)), ("n", .integer(n)), ("k", .integer(k)), ("pass", .text(pass.rawValue))],
+      cost: .arithmetic(2 * Double(m) * Double(n) * Double(k), settings.precision.arithmetic),
+      fields: [
+        ("m", .integer(m)), ("n", .integer(n)), ("k", .integer(k)), ("pass", .text(pass.rawValue)),
+        ("precision", .text(settings.precision.rawValue)),
+      ],
       cells: ["\(m)", "\(n)", "\(k)"])
   }
 }

@@ -2,33 +2,77 @@ import Foundation
 import JSON
 import Machine
 import Operators
+import Terminal
 
-/// The denominators of every fraction: multiply-adds and memory reads, sampled all through the run.
+/// One kind of arithmetic on some threads: how much of it the machine does, sampled all through the run.
+private struct ArithmeticLimit {
+  let arithmetic: Limits.Arithmetic
+  let context: ExecutionContext
+  private let iterations: Int
+  let operations: Double
+  private(set) var times: [Double] = []
+
+  /// Makes a sample long against a clock's tick and the waking of threads, and short against a round: ≥ 10 ms.
+  init(_ arithmetic: Limits.Arithmetic, context: ExecutionContext, single: ExecutionContext) {
+    (self.arithmetic, self.context) = (arithmetic, context)
+    var iterations = 1 << 6
+    repeat {
+      iterations *= 2
+    } while milliseconds(of: {
+      _ = Limits.multiplyAdd(arithmetic, iterations: iterations, context: single)
+    }) < 10
+    self.iterations = iterations
+    operations = Limits.multiplyAdd(arithmetic, iterations: iterations, context: context)
+  }
+
+  mutating func sample() {
+    times.append(
+      milliseconds { _ = Limits.multiplyAdd(arithmetic, iterations: iterations, context: context) })
+  }
+
+  /// Operations per second, in 10⁹; valid after the first sample.
+  var gigaflops: Double { operations / Timing(times).median / 1e6 }
+
+  var name: String {
+    switch arithmetic {
+    case .float32: "fma"
+    case .bfloat16: "bf16 dot"
+    case .int8: "int8 dot"
+    }
+  }
+}
+
+/// The denominators of every fraction: arithmetic and memory reads, sampled all through the run.
 final class Peak {
   private let context: ExecutionContext
   private let single: ExecutionContext
   /// Bytes of the read buffer: so far beyond the caches that they hardly help.
   private let readBytes: Int
-  private var iterations = 1 << 12
-  private var operations = (all: 0.0, single: 0.0)
-  private var times = (all: [Double](), single: [Double](), read: [Double](), singleRead: [Double]())
+  /// Of all threads, in the order of `Limits.Arithmetic`, and of one.
+  private var all, one: [ArithmeticLimit]
+  private var times = (read: [Double](), singleRead: [Double]())
 
   init(context: ExecutionContext, quick: Bool) throws {
     self.context = context
     try context.reserve(sequenceLength: 1, sharedCount: context.threads)
-    single = try ExecutionContext(threads: 1, instructionSet: context.instructionSet)
+    let single = try ExecutionContext(threads: 1, instructionSet: context.instructionSet)
+    self.single = single
     let lastBytes = Topology.current.lastCacheBytes
     let wanted = quick ? max(128 << 20, 2 * lastBytes) : max(512 << 20, 4 * lastBytes)
     let available = Topology.current.availableMemoryBytes ?? Int.max
     readBytes = max(1 << 20, min(wanted, available / 4))
-    calibrate()
+    let kinds = Limits.Arithmetic.allCases.filter { Limits.has($0, context: context) }
+    all = kinds.map { ArithmeticLimit($0, context: context, single: single) }
+    one = kinds.map { ArithmeticLimit($0, context: single, single: single) }
   }
 
-  /// FLOP per second on all threads, in 10⁹; valid after the first sample.
-  var gigaflops: Double { operations.all / Timing(times.all).median / 1e6 }
+  /// Operations per second on all threads, in 10⁹; valid after the first sample.
+  func gigaflops(_ arithmetic: Limits.Arithmetic = .float32) -> Double {
+    all.first { $0.arithmetic == arithmetic }?.gigaflops ?? 0
+  }
 
   /// Whether something else held the machine while its peak was measured: half of the samples were 1.5 × the fastest.
-  var isDisturbed: Bool { Timing(times.all).median > 1.5 * Timing(times.all).least }
+  var isDisturbed: Bool { Timing(all[0].times).median > 1.5 * Timing(all[0].times).least }
 
   /// Bytes read per second on all threads, in 10⁹; valid after the first sample.
   var gigabytes: Double { Double(readBytes) / Timing(times.read).median / 1e6 }
@@ -36,19 +80,17 @@ final class Peak {
   /// Floats that exceed the caches as the read buffer does.
   var streamingCount: Int { readBytes / MemoryLayout<Float>.stride }
 
-  /// Makes a sample long against a clock's tick and the waking of threads, and short against a round: ≥ 10 ms.
-  private func calibrate() {
-    repeat { iterations *= 2 } while milliseconds(of: { measure(single) }) < 10
-    operations = (measure(context), measure(single))
-  }
-
-  @discardableResult
-  private func measure(_ context: ExecutionContext) -> Double {
-    Limits.multiplyAdd(iterations: iterations, context: context)
+  /// A sentence where training in bfloat16 has nothing to win: its products are no faster than float32's.
+  var pairedNote: String? {
+    let ratio = gigaflops(.bfloat16) / gigaflops()
+    if ratio >= 1.05 { return nil }
+    return
+      "bf16 products run at \(NumberText.significant(ratio)) × the speed of fp32's here: fp32 is the faster "
+      + "precision on this machine, with these kernels"
   }
 
   func sampleArithmetic() {
-    times.all.append(milliseconds { measure(context) })
+    for index in all.indices where all[index].arithmetic != .int8 { all[index].sample() }
   }
 
   /// Samples everything.
@@ -60,8 +102,10 @@ final class Peak {
     Residual.zero(arena.all, context: context)
     var sum = Limits.read(arena.all, context: context)
     for _ in 0..<rounds {
-      times.single.append(milliseconds { measure(single) })
-      sampleArithmetic()
+      for index in all.indices {
+        one[index].sample()
+        all[index].sample()
+      }
       times.read.append(milliseconds { sum += Limits.read(arena.all, context: context) })
       times.singleRead.append(milliseconds { sum += Limits.read(arena.all, context: single) })
     }
@@ -70,19 +114,18 @@ final class Peak {
 
   /// Everything sampled so far.
   var rows: [Row] {
-    let bytes = Double(arenaBytes)
-    var rows = [
-      row("fma", threads: context.threads, times.all, .arithmetic(operations.all)),
-      row("read", threads: context.threads, times.read, .traffic(bytes)),
-    ]
-    if context.threads > 1 {
-      rows.insert(row("fma", threads: 1, times.single, .arithmetic(operations.single)), at: 1)
-      rows.append(row("read", threads: 1, times.singleRead, .traffic(bytes)))
-    }
-    return rows
+    let threads = context.threads == 1 ? [all] : [all, one]
+    let arithmetic = all.indices.flatMap { index in threads.map { row($0[index]) } }
+    let reads = [times.read, times.singleRead].prefix(threads.count)
+    return arithmetic
+      + zip([context.threads, 1], reads).map { row("read", threads: $0, $1, .traffic(Double(readBytes))) }
   }
 
-  private var arenaBytes: Int { streamingCount * MemoryLayout<Float>.stride }
+  private func row(_ limit: ArithmeticLimit) -> Row {
+    row(
+      limit.name, threads: limit.context.threads, limit.times, .arithmetic(limit.operations, limit.arithmetic)
+    )
+  }
 
   private func row(_ name: String, threads: Int, _ times: [Double], _ cost: Cost) -> Row {
     Row(
@@ -98,7 +141,7 @@ extension Session {
   func peakSection() throws -> Section {
     try peak.sample(rounds: settings.quick ? 5 : 15)
     // The rows of the limits are asked for as often as they are shown: they hold all samples until then.
-    return Section(title: "peak", rows: { [peak] in peak.rows })
+    return Section(title: "peak", rows: { [peak] in peak.rows }, notes: [peak.pairedNote].compactMap(\.self))
   }
 
   /// What an empty parallel region costs: between others, and after the workers fell asleep.

@@ -1,13 +1,14 @@
 import Foundation
 import JSON
 import Machine
+import Operators
 import Terminal
 
 /// What a row's work costs, from formulas: the numerator of its rate.
 enum Cost {
   case none
-  /// FLOP.
-  case arithmetic(Double)
+  /// Operations, and on what.
+  case arithmetic(Double, Limits.Arithmetic = .float32)
   /// Bytes that must come from or go to memory at least once.
   case traffic(Double)
   /// FLOP and bytes: the one that takes longer at the machine's peak counts.
@@ -38,33 +39,38 @@ struct Section {
   var disturbance: Disturbance?
 }
 
-/// A row's rate, 10⁹ FLOP or bytes a second, and its fraction of the peak.
+/// A row's rate, 10⁹ operations or bytes a second, and its fraction of the peak.
 struct Rate {
   let value: Double
-  let isArithmetic: Bool
+  /// Nil: bytes.
+  let arithmetic: Limits.Arithmetic?
   let fraction: Double
 
   init?(_ row: Row, peak: Peak) {
     let seconds = row.timing.median / 1e3
-    func flop(_ count: Double) -> (Double, Bool, Double) {
-      (count / seconds / 1e9, true, count / seconds / 1e9 / peak.gigaflops)
+    func flop(_ count: Double, _ kind: Limits.Arithmetic) -> (Double, Limits.Arithmetic?, Double) {
+      (count / seconds / 1e9, kind, count / seconds / 1e9 / peak.gigaflops(kind))
     }
-    func bytes(_ count: Double) -> (Double, Bool, Double) {
-      (count / seconds / 1e9, false, count / seconds / 1e9 / peak.gigabytes)
+    func bytes(_ count: Double) -> (Double, Limits.Arithmetic?, Double) {
+      (count / seconds / 1e9, nil, count / seconds / 1e9 / peak.gigabytes)
     }
     switch row.cost {
     case .none: return nil
-    case .arithmetic(let count): (value, isArithmetic, fraction) = flop(count)
-    case .traffic(let count): (value, isArithmetic, fraction) = bytes(count)
+    case .arithmetic(let count, let kind): (value, arithmetic, fraction) = flop(count, kind)
+    case .traffic(let count): (value, arithmetic, fraction) = bytes(count)
     case .either(let operations, let traffic):
-      let arithmeticBounds = operations / peak.gigaflops > traffic / peak.gigabytes
-      (value, isArithmetic, fraction) = arithmeticBounds ? flop(operations) : bytes(traffic)
+      let arithmeticBounds = operations / peak.gigaflops() > traffic / peak.gigabytes
+      (value, arithmetic, fraction) = arithmeticBounds ? flop(operations, .float32) : bytes(traffic)
     }
   }
 
   /// What it is 10⁹ of a second, in the table and as a field of the JSON.
   var unit: (text: String, field: String) {
-    isArithmetic ? ("GFLOP/s", "gflops") : ("GB/s", "gigabytes_per_second")
+    switch arithmetic {
+    case .float32, .bfloat16: ("GFLOP/s", "gflops")
+    case .int8: ("GOP/s", "gops")
+    case nil: ("GB/s", "gigabytes_per_second")
+    }
   }
 
   /// By how much a rate may exceed the peak: both are measured, and scatter.
@@ -91,8 +97,9 @@ struct Report {
       "version    gpt2-bench \(ProgramVersion.current), \(date)",
       """
       this run   \(NumberText.count(settings.threads, "thread")), \
-      \(settings.instructionSet.rawValue) kernels: \(NumberText.significant(session.peak.gigaflops)) GFLOP/s, \
-      reads \(NumberText.significant(session.peak.gigabytes)) GB/s
+      \(settings.instructionSet.rawValue) kernels: \
+      \(NumberText.significant(session.peak.gigaflops(settings.precision.arithmetic))) GFLOP/s in \
+      \(settings.precision.rawValue), reads \(NumberText.significant(session.peak.gigabytes)) GB/s
       """,
       "model      \(settings.modelName): \(ModelText.sizes(settings.configuration))",
       "batch      \(settings.batchSize) × \(settings.sequenceLength) tokens",
@@ -155,7 +162,8 @@ struct Report {
     return .object([
       ("cpu", .text(topology.modelName)), ("threads", .integer(session.settings.threads)),
       ("isa", .text(session.settings.instructionSet.rawValue)),
-      ("peak_gflops", .double(session.peak.gigaflops)),
+      ("precision", .text(session.settings.precision.rawValue)),
+      ("peak_gflops", .double(session.peak.gigaflops(session.settings.precision.arithmetic))),
       ("read_gigabytes_per_second", .double(session.peak.gigabytes)),
       ("disturbed", .boolean(disturbance.isDisturbed)),
       ("taken_by_others", disturbance.othersShare.map { .double($0) } ?? .null),

@@ -69,7 +69,7 @@ struct SectionText {
   private func standing(_ row: Row, _ rate: Rate?) -> (text: String, kind: Standing?) {
     guard let rate else { return ("–", nil) }
     guard rate.isBeyondPeak else { return ("\(NumberText.fixed(100 * rate.fraction, 0)) %", nil) }
-    let isCached = !rate.isArithmetic && row.cost.bytes <= Double(Topology.current.lastCacheBytes)
+    let isCached = rate.arithmetic == nil && row.cost.bytes <= Double(Topology.current.lastCacheBytes)
     let kind: Standing = isCached ? .cached : .beyond
     return (kind.text, kind)
   }

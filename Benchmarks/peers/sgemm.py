@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Times PyTorch's SGEMM, which is MKL's on x86-64, on the matrix products of GPT-2's linear layers.
+"""Times PyTorch's matrix products, MKL's on x86-64 or in bfloat16 oneDNN's, in the shapes of GPT-2's linear layers.
 
 The same work, order of work and output as sgemm.c, whose first lines describe them. The environment variable
-THP_MEM_ALLOC_ENABLE=1 gives the tensors huge pages, as sgemm.c has them.
+THP_MEM_ALLOC_ENABLE=1 gives the tensors huge pages, as sgemm.c has them. In bfloat16 results are bfloat16, too.
 """
 
 import argparse
 import json
+import os
 import re
 import statistics
+import subprocess
+import sys
 import time
 
 import torch
@@ -17,13 +20,13 @@ PASSES = ("forward", "dinput", "dweight")
 LEAST_ROUNDS, MOST_ROUNDS = 5, 50
 
 
-def make_products(layer: str, rows: int) -> dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+def make_products(layer: str, rows: int, dtype: torch.dtype) -> dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     """The operands and the result of each pass; y serves as dy."""
     _, outputs, inputs, stride = layer.split(":")
     outputs, inputs, stride = int(outputs), int(inputs), int(stride)
 
     def tensor(*shape: int) -> torch.Tensor:
-        return torch.empty(*shape).uniform_(-0.1, 0.1)
+        return torch.empty(*shape).uniform_(-0.1, 0.1).to(dtype)
 
     x, weight, y = tensor(rows, inputs), tensor(outputs, inputs), tensor(rows, stride)[:, :outputs]
     return {
@@ -33,11 +36,24 @@ def make_products(layer: str, rows: int) -> dict[str, tuple[torch.Tensor, torch.
 
 
 def check(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor) -> None:
-    """One row against double precision, within twice k·2⁻²⁴·Σ|a·b| (Higham 2002, section 3.1)."""
+    """One row against double precision, within twice k·2⁻²⁴·Σ|a·b| (Higham 2002, section 3.1); the rounding of a
+    result to bfloat16 adds 2⁻⁸ of that."""
     row, columns = a[-1].double(), b.double()
-    bound = 2 * len(row) * 2.0**-24 * (row.abs() @ columns.abs())
+    rounding = 2.0**-8 if c.dtype == torch.bfloat16 else 0
+    bound = (2 * len(row) * 2.0**-24 + rounding) * (row.abs() @ columns.abs())
     if not bool(((c[-1].double() - row @ columns).abs() <= bound).all()):
         raise ValueError("PyTorch's product is wrong")
+
+
+def kernels_of_bf16() -> str:
+    """The kernel that oneDNN says it runs; an error where PyTorch takes another way."""
+    product = "import torch; a = torch.ones(256, 768).bfloat16(); torch.mm(a, a.t())"
+    environment = {**os.environ, "ONEDNN_VERBOSE": "1"}
+    output = subprocess.run([sys.executable, "-c", product], env=environment, capture_output=True, text=True).stdout
+    kernel = re.search(r"primitive,exec,cpu,matmul,([^,]*bf16[^,]*),", output)
+    if not kernel:
+        raise ValueError("expected a product of bfloat16 by oneDNN's kernels for it, found none")
+    return kernel[1]
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -46,16 +62,18 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("rows", type=int, help="M")
     parser.add_argument("seconds", type=float, help="how long to go on measuring")
     parser.add_argument("layers", nargs="+", metavar="NAME:OUTPUTS:INPUTS:STRIDE")
+    parser.add_argument("--bf16", action="store_true", help="operands and results are bfloat16")
     return parser.parse_args()
 
 
 def main() -> None:
     options = parse_arguments()
     torch.set_num_threads(options.threads)
+    dtype = torch.bfloat16 if options.bf16 else torch.float32
     products, sizes = {}, {}
     for layer in options.layers:
         name, outputs, inputs, _ = layer.split(":")
-        for label, product in make_products(layer, options.rows).items():
+        for label, product in make_products(layer, options.rows, dtype).items():
             products[name, label] = product
             sizes[name, label] = {"m": options.rows, "n": int(outputs), "k": int(inputs), "pass": label}
             a, b, c = product
@@ -72,11 +90,14 @@ def main() -> None:
             torch.mm(a, b, out=c)
             times[key].append(1e3 * (time.perf_counter() - before))
 
-    mkl = re.search(r"Math Kernel Library Version (\S+)", torch.__config__.show())
-    library = f"MKL {mkl[1]}" if mkl else "a library that is not MKL"
+    name = "Intel.* MKL-DNN v" if options.bf16 else "Math Kernel Library Version "
+    version = re.search(name + r"(\S+)", torch.__config__.show())
+    library = "oneDNN" if options.bf16 else "MKL"
+    library = f"{library} {version[1]}" if version else f"a library that is not {library}"
+    kernels = {"kernels": kernels_of_bf16()} if options.bf16 else {}
     print(json.dumps({
         "machine": {
-            "library": f"{library} of PyTorch {torch.__version__}", "threads": torch.get_num_threads(),
+            "library": f"{library} of PyTorch {torch.__version__}", "threads": torch.get_num_threads(), **kernels,
         },
         "results": [{
             "suite": "gemm", "name": " ".join(key),

@@ -44,6 +44,7 @@ class Workload:
     rounds: int = 3
     steps: int = 0  # of each process, warm-up included; 0 where it decides by itself
     warm_up: int = 0
+    precision: str = "fp32"
     shows_memory: bool = False
     # Where ours prints no losses of the same batches: a run, not timed, that does.
     losses: "Callable[[Workload, Settings], Contender] | None" = None
@@ -144,6 +145,8 @@ def gpt2_bench(workload: Workload, settings: Settings, suite: str, read: Callabl
         raise ComparisonError(f"expected a suite '{suite}' of {command[0]}, found none: run scripts/build")
     command += ["--suite", suite, "--batch-size", str(workload.batch_size), "--sequence-length",
                 str(workload.sequence_length), "--threads", str(settings.threads), "--json", "report.json"]
+    if workload.precision != "fp32":
+        command += ["--precision", workload.precision]
     if workload.steps:
         # The program has a warm-up of its own.
         command += ["--steps", str(workload.steps - workload.warm_up)]
@@ -197,6 +200,11 @@ def gemm(workload: Workload, settings: Settings) -> list[Contender]:
     ]
     arguments = [str(settings.threads), str(rows), str(GEMM_SECONDS), *layers]
     read = partial(read_products, threads=settings.threads)
+    ours = gpt2_bench(workload, settings, "gemm", read)
+    environment = {**thread_variables(settings), **HUGE_PAGES}
+    if workload.precision == "bf16":
+        command = [settings.python, str(HERE / "sgemm.py"), *arguments, "--bf16"]
+        return [Contender("onednn", "oneDNN (PyTorch)", command, partial(read, file="stdout"), environment), ours]
     result = []
     for key, name, library in (("openblas", "OpenBLAS", settings.openblas), ("blis", "BLIS", settings.blis)):
         if not library:
@@ -205,8 +213,8 @@ def gemm(workload: Workload, settings: Settings) -> list[Contender]:
         result.append(Contender(key, name, command, partial(read, file="stdout")))
     result.append(Contender(
         "mkl", "MKL (PyTorch)", [settings.python, str(HERE / "sgemm.py"), *arguments], partial(read, file="stdout"),
-        {**thread_variables(settings), **HUGE_PAGES}))
-    return [*result, gpt2_bench(workload, settings, "gemm", read)]
+        environment))
+    return [*result, ours]
 
 
 WORKLOADS = (
@@ -230,4 +238,8 @@ WORKLOADS = (
     Workload("gemm", "matrix products of GPT-2 124M, three passes, M=256", "all products", gemm),
     Workload("gemm-4096", "matrix products of GPT-2 124M, three passes, M=4096", "all products", gemm,
              sequence_length=1024),
+    Workload("gemm-bf16", "matrix products of GPT-2 124M in bf16, three passes, M=256", "all products", gemm,
+             precision="bf16"),
+    Workload("gemm-bf16-4096", "matrix products of GPT-2 124M in bf16, three passes, M=4096", "all products", gemm,
+             sequence_length=1024, precision="bf16"),
 )

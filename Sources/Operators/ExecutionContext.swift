@@ -21,10 +21,15 @@ public final class ExecutionContext {
   ///   - instructionSet: by default the best that the machine has.
   /// - Throws: `MemoryError` when the scratch cannot be allocated.
   /// - Precondition: threads > 0; the instruction set is available.
-  public init(threads: Int = Topology.current.defaultThreads, instructionSet: InstructionSet = .best)
-    throws(MemoryError)
-  {
-    guard let kernels = Kernels(for: instructionSet) else {
+  public convenience init(
+    threads: Int = Topology.current.defaultThreads, instructionSet: InstructionSet = .best
+  ) throws(MemoryError) {
+    try self.init(threads: threads, instructionSet: instructionSet, withMatrixUnit: true)
+  }
+
+  /// - Parameter withMatrixUnit: whether a unit for bfloat16 is taken where there is one; the bits are the same.
+  package init(threads: Int, instructionSet: InstructionSet, withMatrixUnit: Bool) throws(MemoryError) {
+    guard let kernels = Kernels(for: instructionSet, withUnit: withMatrixUnit) else {
       preconditionFailure("\(instructionSet) is not available on this machine")
     }
     self.instructionSet = instructionSet

@@ -62,13 +62,18 @@ package struct GEMMGrid {
   private let down, across: Int
   private let cost: Int
 
-  /// - Parameter tile: the kernel's.
-  package init(rows: Int, columns: Int, aInPlace: Bool, threads: Int, tile: (rows: Int, columns: Int)) {
+  /// - Parameters:
+  ///   - tile: the kernel's.
+  ///   - unit: columns that a block is a multiple of.
+  package init(
+    rows: Int, columns: Int, aInPlace: Bool, threads: Int, tile: (rows: Int, columns: Int),
+    unit: Int = Kernels.lanes
+  ) {
     let tasks = threads == 1 ? 1 : ExecutionContext.tasksPerThread * threads
     func grid(down: Int) -> GEMMGrid {
       GEMMGrid(
         rows: rows, columns: columns, aInPlace: aInPlace, down: down, tasks: tasks, threads: threads,
-        tile: tile)
+        tile: tile, unit: unit)
     }
     var best = grid(down: 1)
     var down = 2
@@ -82,7 +87,7 @@ package struct GEMMGrid {
 
   private init(
     rows: Int, columns: Int, aInPlace: Bool, down: Int, tasks: Int, threads: Int,
-    tile: (rows: Int, columns: Int)
+    tile: (rows: Int, columns: Int), unit: Int
   ) {
     func split(_ total: Int, _ parts: Int, least: Int, unit: Int) -> Int {
       max(least, ((total + parts - 1) / parts).rounded(upTo: unit))
@@ -92,7 +97,7 @@ package struct GEMMGrid {
     self.down = (rows + height - 1) / height
     width = split(
       columns, (tasks + self.down - 1) / self.down, least: Self.leastTiles.across * tile.columns,
-      unit: Kernels.lanes)
+      unit: unit)
     across = (columns + width - 1) / width
     let atOnce = aInPlace && height >= Kernels.gemmManyRows ? Kernels.gemmColumns : width
     let sweeps = across * ((width + atOnce - 1) / atOnce)

@@ -13,22 +13,22 @@ public enum LayerNorm {
   ///   - x: (R, C).
   ///   - weight, bias: (C).
   ///   - epsilon: ε > 0, GPT-2's is 1e-5.
-  ///   - y: (R, C), overwritten.
+  ///   - y: (R, C), overwritten: float32, or bfloat16, an operand of products, rounded as `OperandLayout` does.
   ///   - mean, rstd: (R), kept for the backward pass.
   /// - Precondition: C > 0; matrices are dense; y does not overlap x. Allocates no tensor memory; never throws.
   /// - Accuracy: `LayerNormTests` derives and enforces the bound.
-  /// - Complexity: ≈ 8·R·C FLOP; 8·R·C bytes moved.
+  /// - Complexity: ≈ 8·R·C FLOP; 8·R·C bytes moved, into bfloat16 6·R·C.
   /// - SeeAlso: Ba, Kiros, Hinton 2016, arXiv:1607.06450.
   public static func forward(
     _ x: Matrix, weight: Tensor, bias: Tensor, epsilon: Float, y: Matrix, mean: Tensor, rstd: Tensor,
     context: ExecutionContext
   ) {
     check(x, y, perColumn: (weight, bias), perRow: (mean, rstd))
-    let kernels = context.kernels
     context.perform(
-      .blocks(of: context.blockSize(x.rows, least: 8), in: x.rows) { range, _ in
-        kernels.layerNormForward(
-          x, weight: weight, bias: bias, epsilon: epsilon, rows: range, y: y, mean: mean, rstd: rstd)
+      .blocks(of: context.blockSize(x.rows, least: 8), in: x.rows) { range, worker in
+        context.kernels.layerNormForward(
+          x, weight: weight, bias: bias, epsilon: epsilon, rows: range, y: y, mean: mean, rstd: rstd,
+          scratch: context.scratch(worker))
       })
   }
 

@@ -2,14 +2,39 @@ import Machine
 
 /// The machine's own limits, measured with the same kernels and threads as everything else.
 public enum Limits {
-  /// Runs `iterations` rounds of independent multiply-adds on every thread, as many at once as the GEMM's tile has.
+  /// Operands that are multiplied, and added up in 32 bits.
+  public enum Arithmetic: String, CaseIterable, Sendable {
+    /// Multiply-adds of float32.
+    case float32
+    /// Dot products of two bfloat16.
+    case bfloat16
+    /// Dot products of four int8: measured, and used by no operator yet.
+    case int8
+  }
+
+  /// Whether the instruction set has such products; bfloat16's are put together from others where none are made for it.
+  public static func has(_ arithmetic: Arithmetic, context: ExecutionContext) -> Bool {
+    arithmetic != .int8 || context.kernels.hasInt8Products
+  }
+
+  /// Runs `iterations` rounds of independent products on every thread, as many at once as the GEMM's tile has.
   ///
-  /// - Returns: the floating-point operations done.
-  public static func multiplyAdd(iterations: Int, context: ExecutionContext) -> Double {
+  /// - Precondition: the instruction set has them.
+  /// - Returns: the operations done, two for each product.
+  public static func multiplyAdd(
+    _ arithmetic: Arithmetic = .float32, iterations: Int, context: ExecutionContext
+  ) -> Double {
     let done = context.shared(0..<context.threads)
+    let kernels = context.kernels
     context.perform(
       Work(count: context.threads) { task, _ in
-        done[task] = Float(context.kernels.peak(iterations: iterations))
+        let operations =
+          switch arithmetic {
+          case .float32: kernels.peak(iterations: iterations)
+          case .bfloat16: kernels.pairedPeak(iterations: iterations)
+          case .int8: kernels.int8Peak(iterations: iterations)
+          }
+        done[task] = Float(operations)
       })
     return done.array().reduce(0.0) { $0 + Double($1) }
   }

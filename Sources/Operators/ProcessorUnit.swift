@@ -13,7 +13,7 @@ extension ProcessorUnit {
   }
 }
 
-/// Units that multiply matrices of narrow elements beside a vector set. No kernel is built for one yet.
+/// Units that multiply matrices of narrow elements beside a vector set. Kernels are built for AVX512_BF16.
 package enum MatrixUnit: String, Sendable, ProcessorUnit {
   /// Dot products of four int8: Cascade Lake (2019), Zen 4 (2022).
   case avx512VNNI = "avx512_vnni"
@@ -30,6 +30,13 @@ package enum MatrixUnit: String, Sendable, ProcessorUnit {
       case .amx: [.amxTile, .amxInt8, .amxBF16]
       }
     return InstructionSet.avx512.requiredFeatures.union(own)
+  }
+
+  /// The one whose kernels multiply bfloat16 beside an instruction set, with the bits of the set's own; nil: none.
+  package static func forBFloat16(
+    beside set: InstructionSet, with features: ProcessorFeatures = .current
+  ) -> MatrixUnit? {
+    set == .avx512 && features.isSuperset(of: MatrixUnit.avx512BF16.requiredFeatures) ? .avx512BF16 : nil
   }
 
   package var priority: Int {

@@ -67,6 +67,26 @@ import Testing
     }
   }
 
+  /// Fractions of a product in bfloat16 are of the peak of such products.
+  @Test(arguments: ["portable", "auto"]) func productsOfBFloat16(_ set: String) throws {
+    let (report, output) = try Bench.report(
+      Self.small + ["--precision", "bf16", "--isa", set, "--threads", "1"])
+    let machine = try #require(report["machine"] as? [String: Any])
+    #expect(machine["precision"] as? String == "bf16")
+    let peak = try Bench.number(machine, "peak_gflops")
+    let results = try #require(report["results"] as? [[String: Any]])
+    let products = results.filter { $0["suite"] as? String == "gemm" }
+    #expect(products.count == 15 && products.allSatisfy { $0["precision"] as? String == "bf16" })
+    for product in products {
+      let rate = try Bench.number(product, "gflops")
+      #expect(abs((try Bench.number(product, "fraction_of_peak")) * peak / rate - 1) < 1e-9)
+    }
+    let peaks = results.filter { $0["suite"] as? String == "peak" }.compactMap { $0["name"] as? String }
+    #expect(peaks.contains("fma, 1 thread") && peaks.contains("bf16 dot, 1 thread"))
+    // Put together from multiply-adds they are slower than these, which the report says.
+    if set == "portable" { #expect(output.contains("fp32 is the faster precision")) }
+  }
+
   /// Of one sequence and of the batch: a rate, and the share of what the bytes of a step allow.
   @Test func decodingReadsWeightsAndCache() throws {
     let (report, _) = try Bench.report(Bench.small + ["--suite", "decode"])
@@ -170,6 +190,8 @@ import Testing
     (["--threads", "0"], "--threads"),
     (["--threads", "1000000"], "1000000"),
     (["--isa", "mmx"], "mmx"),
+    (["--precision", "fp16"], "fp16"),
+    (["--precision", "bf16", "--suite", "gemm,step"], "step"),
     (["--rounds", "3"], "--rounds"),
     (["--batch-size", "four"], "four"),
   ])

@@ -32,12 +32,47 @@ final class Place {
 
   /// A tensor that holds NaN, so that an operator that reads what it should overwrite shows it.
   func output(_ count: Int) throws -> Tensor {
-    let whole = try Pool.takePages(count)
-    pages.append(whole)
-    let start = edge == .end ? whole.count - count : 0
-    let tensor = whole.slice(start..<start + count, name: "operand")
+    let tensor = try take(count, .float32)
     tensor.fill(.nan)
     return tensor
+  }
+
+  /// The same in bfloat16.
+  func pairedOutput(_ count: Int) throws -> Tensor {
+    let tensor = try take(count, .bfloat16)
+    try Conversion.forward(output(count), y: tensor, context: context)
+    return tensor
+  }
+
+  /// A matrix of operands of products of bfloat16; what lies between its rows is NaN.
+  func operand(_ values: [Float], columns: Int, rowStride: Int? = nil) throws -> Matrix {
+    let (rows, stride) = (values.count / columns, rowStride ?? columns)
+    let tensor = try pairedOutput((rows - 1) * stride + columns)
+    let matrix = Matrix(tensor, rows: rows, columns: columns, rowStride: stride)
+    try OperandLayout.round(input(values).matrix(columns: columns), y: matrix, context: context)
+    return matrix
+  }
+
+  /// A matrix laid out in pairs.
+  func panels(_ x: Matrix) throws -> PairedMatrix {
+    let tensor = try pairedOutput(PairedMatrix.count(rows: x.rows, columns: x.columns))
+    let panels = PairedMatrix(tensor, rows: x.rows, columns: x.columns)
+    OperandLayout.layOut(x, y: panels, context: context)
+    return panels
+  }
+
+  /// The elements of a tensor in bfloat16.
+  func expanded(_ tensor: Tensor) throws -> [Float] {
+    let expanded = try output(tensor.count)
+    Conversion.forward(tensor, y: expanded, context: context)
+    return expanded.array()
+  }
+
+  private func take(_ count: Int, _ elementType: ElementType) throws -> Tensor {
+    let whole = try Pool.takePages(count, elementType)
+    pages.append(whole)
+    let start = edge == .end ? whole.count - count : 0
+    return whole.slice(start..<start + count, name: "operand")
   }
 
   /// A linear layer of one row whose products are 1 times each of `values`, and so exact: what its epilogue makes of
@@ -63,16 +98,23 @@ final class Place {
 /// Before each run all scratch holds NaN. Operands begin right after an inaccessible page where the number of
 /// threads is even, and end right before one where it is odd.
 ///
+/// - Parameter withoutMatrixUnit: whether sets beside which there is a unit for bfloat16 run without it, too.
 /// - Returns: each instruction set's outputs, to be compared with the reference.
 func everywhere(
-  sequenceLength: Int = 1, sharedCount: Int = 1, sourceLocation: SourceLocation = #_sourceLocation,
-  _ body: (Place) throws -> Outputs
+  sequenceLength: Int = 1, sharedCount: Int = 1, withoutMatrixUnit: Bool = false,
+  sourceLocation: SourceLocation = #_sourceLocation, _ body: (Place) throws -> Outputs
 ) throws -> [(set: InstructionSet, outputs: Outputs)] {
   var results: [(set: InstructionSet, outputs: Outputs)] = []
-  for set in InstructionSet.available {
+  let machines = InstructionSet.available.flatMap { set in
+    (withoutMatrixUnit && MatrixUnit.forBFloat16(beside: set) != nil ? [false, true] : [true]).map {
+      (set, $0)
+    }
+  }
+  for (set, withMatrixUnit) in machines {
     for threads in 1...3 {
       let outputs = try Pool.withContext(
-        set, threads: threads, sequenceLength: sequenceLength, sharedCount: sharedCount
+        set, withMatrixUnit: withMatrixUnit, threads: threads, sequenceLength: sequenceLength,
+        sharedCount: sharedCount
       ) { context in
         let place = Place(context, edge: threads % 2 == 0 ? .start : .end)
         defer { place.giveBack() }

@@ -40,6 +40,14 @@ import Testing
         bias: place.input(operands.bias), epsilon: Float(epsilon),
         y: y.matrix(columns: size.channels), mean: mean, rstd: rstd,
         context: place.context)
+      let rounded = try place.pairedOutput(operands.x.count)
+      try LayerNorm.forward(
+        place.input(operands.x).matrix(columns: size.channels), weight: place.input(operands.weight),
+        bias: place.input(operands.bias), y: rounded.matrix(columns: size.channels),
+        mean: place.output(size.rows), rstd: place.output(size.rows), context: place.context)
+      expect(
+        try place.expanded(rounded), equals: y.array().map(ReferencePairs.operand),
+        "y in bfloat16, rounded once")
       return ["y": y.array(), "mean": mean.array(), "rstd": rstd.array()]
     }
     let expected = ReferenceLayerNorm.forward(

@@ -16,6 +16,16 @@ private func matrix(_ rows: Int, _ columns: Int) throws -> Matrix {
   try tensor(rows * columns).matrix(columns: columns)
 }
 
+private func paired(_ rows: Int, _ columns: Int) throws -> Matrix {
+  try Arena.guardedTensor(shape: [rows * columns], elementType: .bfloat16).matrix(columns: columns)
+}
+
+private func panels(_ rows: Int, _ columns: Int) throws -> PairedMatrix {
+  let count = PairedMatrix.count(rows: rows, columns: columns)
+  return try PairedMatrix(
+    Arena.guardedTensor(shape: [count], elementType: .bfloat16), rows: rows, columns: columns)
+}
+
 private func tokens(_ ids: [Int32], below bound: Int) throws -> BoundedIntegers {
   try BoundedIntegers(ids, below: bound)
 }
@@ -77,6 +87,42 @@ private func tokens(_ ids: [Int32], below bound: Int) throws -> BoundedIntegers 
       try Linear.backward(
         matrix(2, 4), x: matrix(2, 3), weight: matrix(4, 3), accumulate: false, dx: matrix(2, 3),
         dweight: matrix(4, 3), dbias: tensor(3), context: context)
+    }
+  }
+
+  @Test func productsOfBFloat16() async {
+    await #expect(processExitsWith: trap, "panels in a tensor for fewer columns") {
+      let tensor = try Arena.guardedTensor(shape: [96], elementType: .bfloat16)
+      _ = PairedMatrix(tensor, rows: 2, columns: 49)
+    }
+    await #expect(processExitsWith: trap, "float32 in place of bfloat16") {
+      let context = try ExecutionContext(threads: 1)
+      try Linear.forward(matrix(2, 3), weight: panels(3, 4), bias: nil, y: matrix(2, 4), context: context)
+    }
+    await #expect(processExitsWith: trap, "the weight of the other pass") {
+      let context = try ExecutionContext(threads: 1)
+      try Linear.forward(paired(2, 3), weight: panels(4, 3), bias: nil, y: matrix(2, 4), context: context)
+    }
+    await #expect(processExitsWith: trap, "a rounded output with too few rows") {
+      let context = try ExecutionContext(threads: 1)
+      try Linear.forward(
+        paired(2, 3), weight: panels(3, 4), bias: nil, y: matrix(2, 4), rounded: paired(1, 4),
+        context: context)
+    }
+    await #expect(processExitsWith: trap, "an activation's output in bfloat16 and another one") {
+      let context = try ExecutionContext(threads: 1)
+      try Linear.forward(
+        paired(2, 3), weight: panels(3, 4), bias: nil, y: matrix(2, 4),
+        epilogue: .activation(.gelu, output: paired(2, 4)), rounded: paired(2, 4), context: context)
+    }
+    await #expect(processExitsWith: trap, "columns of B that are apart") {
+      let context = try ExecutionContext(threads: 1)
+      _ = try GEMM.work(
+        paired(2, 3), .rows(paired(4, 3).transposed), into: matrix(2, 4), context: context)
+    }
+    await #expect(processExitsWith: trap, "panels of another size than what is laid out") {
+      let context = try ExecutionContext(threads: 1)
+      try OperandLayout.layOut(matrix(3, 4), y: panels(4, 3), context: context)
     }
   }
 

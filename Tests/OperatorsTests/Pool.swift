@@ -12,20 +12,28 @@ enum Pool {
 
   private struct Kind: Hashable {
     let set: InstructionSet
+    let withMatrixUnit: Bool
     let threads: Int
   }
 
+  private struct Pages: Hashable {
+    let count: Int
+    let elementType: ElementType
+  }
+
   private static let contexts = Locked<[Kind: [Lent]]>([:])
-  private static let pages = Locked<[Int: [Tensor]]>([:])
+  private static let pages = Locked<[Pages: [Tensor]]>([:])
 
   /// Lends a context with room for this much, whose scratch holds NaN.
   static func withContext<Result>(
-    _ set: InstructionSet, threads: Int, sequenceLength: Int, sharedCount: Int,
+    _ set: InstructionSet, withMatrixUnit: Bool = true, threads: Int, sequenceLength: Int, sharedCount: Int,
     _ body: (ExecutionContext) throws -> Result
   ) throws -> Result {
-    let kind = Kind(set: set, threads: threads)
+    let kind = Kind(set: set, withMatrixUnit: withMatrixUnit, threads: threads)
     let idle = contexts.withLock { $0[kind]?.popLast() }
-    let context = try idle?.context ?? ExecutionContext(threads: threads, instructionSet: set)
+    let context =
+      try idle?.context
+      ?? ExecutionContext(threads: threads, instructionSet: set, withMatrixUnit: withMatrixUnit)
     defer {
       let lent = Lent(context: context)
       contexts.withLock { $0[kind, default: []].append(lent) }
@@ -36,17 +44,19 @@ enum Pool {
     return try body(context)
   }
 
-  /// A tensor of whole pages, at least `count` floats, between two inaccessible pages.
-  static func takePages(_ count: Int) throws -> Tensor {
+  /// A tensor of whole pages, at least `count` elements, between two inaccessible pages.
+  static func takePages(_ count: Int, _ elementType: ElementType = .float32) throws -> Tensor {
     var size = 4096
     while size < count { size *= 2 }
-    let idle = pages.withLock { $0[size]?.popLast() }
-    return try idle ?? Arena.guardedTensor(shape: [size])
+    let idle = pages.withLock { $0[Pages(count: size, elementType: elementType)]?.popLast() }
+    return try idle ?? Arena.guardedTensor(shape: [size], elementType: elementType)
   }
 
   static func giveBack(_ tensors: [Tensor]) {
     pages.withLock { pages in
-      for tensor in tensors { pages[tensor.count, default: []].append(tensor) }
+      for tensor in tensors {
+        pages[Pages(count: tensor.count, elementType: tensor.elementType), default: []].append(tensor)
+      }
     }
   }
 }

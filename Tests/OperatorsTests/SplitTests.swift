@@ -5,8 +5,11 @@ import Testing
 /// How work is split into tasks for more threads than this machine has: by arithmetic alone, so that none is needed.
 @Suite struct SplitTests {
   private static let threads = [1, 2, 3, 5, 8, 16, 48, 64, 96, 128, 192, 256, 384]
-  /// Those of the instruction sets.
-  private static let tiles = [(rows: 4, columns: 16), (rows: 6, columns: 16), (rows: 8, columns: 48)]
+  /// Those of the instruction sets, and what columns of a block are a multiple of: in bfloat16 a panel.
+  private static let tiles = [
+    (rows: 4, columns: 16, unit: 16), (rows: 6, columns: 16, unit: 16), (rows: 8, columns: 48, unit: 16),
+    (rows: 4, columns: 48, unit: 48), (rows: 8, columns: 48, unit: 48),
+  ]
   /// Rows and columns: ragged ones, and the products of GPT-2 124M and 1558M at B·T = 64, 256 and 4096.
   private static let sizes =
     [(1, 1), (1, 50257), (31, 97), (33, 96), (97, 33), (1023, 385), (1024, 16), (6165, 16), (50257, 768)]
@@ -19,10 +22,16 @@ import Testing
     for (rows, columns) in Self.sizes {
       for tile in Self.tiles {
         for aInPlace in [false, true] {
-          let grid = GEMMGrid(rows: rows, columns: columns, aInPlace: aInPlace, threads: threads, tile: tile)
+          let grid = GEMMGrid(
+            rows: rows, columns: columns, aInPlace: aInPlace, threads: threads,
+            tile: (tile.rows, tile.columns),
+            unit: tile.unit)
           let what = "\(rows) × \(columns) in tiles of \(tile) on \(threads) threads"
           let blocks = (0..<grid.count).map { grid.block($0) }
-          #expect(blocks.allSatisfy { !$0.rows.isEmpty && !$0.columns.isEmpty }, "\(what)")
+          #expect(
+            blocks.allSatisfy {
+              !$0.rows.isEmpty && !$0.columns.isEmpty && $0.columns.lowerBound % tile.unit == 0
+            }, "\(what)")
           #expect(Self.areCovered(rows, columns, by: blocks), "\(what)")
           let (least, most) = (GEMMGrid.leastTiles, (rows: rows, columns: columns))
           let possible =

@@ -26,6 +26,13 @@ enum {
   CK_SUM_ROWS = 128         // sums over rows: rows summed in one chain before they are added to the total
 };
 
+// Products of bfloat16. The chain decides the order of sums; the panel how their operand B lies in memory.
+enum {
+  CK_BF16_KC = 768,         // products summed in one chain before they are added to C
+  CK_BF16_PANEL = 48,       // columns of B in a panel
+  CK_BF16_COLUMNS = 384     // columns of B that pass one group of A's rows
+};
+
 // What bounds a task's scratch: queries of one call of attention's forward pass.
 enum { CK_ATTENTION_QUERIES = 256 };
 
@@ -51,6 +58,38 @@ typedef struct {
   ck_epilogue epilogue;
   const float *operand; float *result;  // laid out as C; NULL where the epilogue has no use for them
 } ck_gemm;
+
+// C (+)= A·B + bias with operands of bfloat16 and sums in float. In panels, element (k, n) of B lies at
+// b[(n / CK_BF16_PANEL)·b_panel + (k / 2)·2·CK_BF16_PANEL + 2·(n % CK_BF16_PANEL) + k % 2], zeros where k or n ends.
+typedef struct {
+  const uint16_t *a; long a_row, a_k;   // A(M,K): strides between rows and along k, one of which is 1
+  const uint16_t *b; long b_k, b_panel; // B(K,N): rows b_k apart; or in panels, b_panel apart, where b_k is 0
+  float *c; long ldc;                   // C(M,N)
+  long m, n, k;
+  const float *bias;                    // (N), added to every row; may be NULL
+  int accumulate;                       // 0: C is never read
+  ck_epilogue epilogue;
+  const float *operand; float *result;  // as in ck_gemm, but `result` may be NULL
+  uint16_t *rounded; long ld_rounded;   // what the epilogue makes of each element, or C itself, rounded; may be NULL
+} ck_bf16_gemm;
+
+// Products of pairs of bfloat16: with the instruction set's own multiply-adds, or with an instruction made for them.
+typedef struct {
+  const char *name;
+  int mr;                               // rows of C in a tile
+  long scratch;                         // floats of scratch for `gemm`, of any size
+  void (*gemm)(const ck_bf16_gemm *, float *scratch);
+  // y = x rounded to an operand: to nearest, ties to even; smaller than any normal number becomes a zero of its sign,
+  // too large infinite, a NaN quiet.
+  void (*round)(const float *x, long n, uint16_t *y);
+  // One panel of B(K,N), n ≤ CK_BF16_PANEL of its columns, from numbers that are rounded on the way: element (k, n) of
+  // x is x[k·x_k + n·x_n], one of the strides is 1. All of the panel is written.
+  void (*lay_out)(const float *x, long x_k, long x_n, long k, long n, uint16_t *panel);
+  // sums[i] += x[2i]·y[2i] + x[2i + 1]·y[2i + 1], as the products add: the odd elements first. n is that of sums.
+  void (*dot)(const uint16_t *x, const uint16_t *y, long n, float *sums);
+  // FLOP done by `iterations` rounds of independent dot products.
+  double (*peak)(long iterations);
+} ck_bf16;
 
 typedef struct {
   const float *q, *k, *v;            // first element of this head in row t = 0 of its sequence
@@ -98,6 +137,8 @@ typedef struct ck_kernels {
   const char *name;
   int mr, nr;
 
+  const ck_bf16 *bf16;
+
   // Floats of scratch for `gemm` (any size), and for attention over T positions.
   long gemm_scratch;
   long (*attention_scratch)(long t);
@@ -132,6 +173,7 @@ typedef struct ck_kernels {
                                  float scale, long rows, long v, long ld, float *dlogits);
   // out[c] (+)= Σ_r x[r][c], rows ascending in blocks of CK_SUM_ROWS.
   void (*column_sum)(const float *x, long rows, long columns, long ld, int accumulate, float *out);
+  void (*bf16_column_sum)(const uint16_t *x, long rows, long columns, long ld, int accumulate, float *out);
   void (*adamw)(float *parameters, const float *gradients, float *m, float *v, long n, const ck_adamw *);
   // momentum may be NULL: none.
   void (*sgd)(float *parameters, const float *gradients, float *momentum, long n, const ck_sgd *);
@@ -174,3 +216,10 @@ uint64_t ck_features(void);
 const ck_kernels *ck_kernels_portable(void);
 const ck_kernels *ck_kernels_avx2(void);
 const ck_kernels *ck_kernels_avx512(void);
+
+// Integer operations done by `iterations` rounds of AVX512_VNNI's dot products of four int8; 0 where it is not built for
+// this target.
+double ck_int8_peak(long iterations);
+
+// Products of bfloat16 by AVX512_BF16's instruction, beside AVX-512's table, or NULL.
+const ck_bf16 *ck_bf16_avx512_bf16(void);

@@ -30,12 +30,13 @@ static gemm_prefetch prefetch_next_b(const ck_gemm *g, long k0, long n0, long nc
   if (n0 >= g->n) return (gemm_prefetch){0};
   long k = g->k - k0 < CK_KC ? g->k - k0 : CK_KC, n = g->n - n0 < nc ? g->n - n0 : nc;
   const float *first = g->b + k0 * g->b_k + n0 * g->b_col;
-  return g->b_col != 1 ? prefetch_of(first, g->b_col, n, k, tiles, depth)
-                       : prefetch_of(first, g->b_k, k, n, tiles, depth);
+  long size = sizeof *first;
+  return g->b_col != 1 ? prefetch_of(first, g->b_col * size, n, k * size, tiles, depth)
+                       : prefetch_of(first, g->b_k * size, k, n * size, tiles, depth);
 }
 
 // Of a row in place, the lines that are asked for: the hardware finds the others once a tile walks along it.
-#define ROW_FLOATS (8 * LINE_FLOATS)
+#define ROW_BYTES (8 * LINE_BYTES)
 
 // The group after the one at row r; after the last one the first of the next block of k or of columns. Lines of packed
 // groups start below the first column where that is not aligned.
@@ -48,11 +49,11 @@ static gemm_prefetch prefetch_next_a(const ck_gemm *g, long r, long k0, long k, 
     depth = g->k - k0 < CK_KC ? g->k - k0 : CK_KC;
   }
   const float *first = g->a + r * g->a_row + k0 * g->a_k;
-  long rows = g->m - r < GROUP_ROWS ? g->m - r : GROUP_ROWS;
-  if (g->a_k == 1) return prefetch_of(first, g->a_row, rows, depth < ROW_FLOATS ? depth : ROW_FLOATS, tiles, k);
+  long rows = g->m - r < GROUP_ROWS ? g->m - r : GROUP_ROWS, size = sizeof *first, bytes = depth * size;
+  if (g->a_k == 1) return prefetch_of(first, g->a_row * size, rows, bytes < ROW_BYTES ? bytes : ROW_BYTES, tiles, k);
   if (!a_is_packed(g)) return (gemm_prefetch){0};
-  long below = (uintptr_t)first / sizeof *first % LINE_FLOATS;
-  return prefetch_of(first - below, g->a_k, depth, below + rows, tiles, k);
+  long below = (uintptr_t)first % LINE_BYTES;
+  return prefetch_of((const char *)first - below, g->a_k * size, depth, below + rows * size, tiles, k);
 }
 
 // One block of B against every row of A.

@@ -50,19 +50,6 @@ INLINE void tile_multiply(int rows, int vectors, const group_product *g, int acr
   }
 }
 
-INLINE void tile_store(int rows, int vectors, vf acc[MR][NV], const float *bias, int accumulate, long columns, float *c,
-                       long ldc) {
-  UNROLL for (int j = 0; j < vectors; j++) {
-    long left = columns - j * LANES;
-    vf shift = bias ? v_load_some(bias + j * LANES, left) : v_zero();
-    UNROLL for (int i = 0; i < rows; i++) {
-      float *to = c + i * ldc + j * LANES;
-      vf value = bias ? v_add(acc[i][j], shift) : acc[i][j];
-      v_store_some(to, left, accumulate ? v_add(v_load_some(to, left), value) : value);
-    }
-  }
-}
-
 // Some panels of A, one after the other, under one panel of B.
 INLINE void tiles_of_panel(int rows, int vectors, const group_product *g, int across, long panel, long columns) {
   const float *a = g->a.first, *b = g->b.first + panel * g->b.next, *bias = g->bias ? g->bias + panel * NR : 0;

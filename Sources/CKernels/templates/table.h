@@ -11,11 +11,14 @@
 #include "rows.h"
 #include "gemm_prefetch.h"
 #include "gemm_pack.h"
+#include "gemm_store.h"
 #include "gemm_tile.h"
 #include "gelu.h"
 #include "gemm_epilogue.h"
 #include "gemm_few_rows.h"
 #include "gemm_block.h"
+#include "bf16_table.h"
+#include "bf16_rows.h"
 #include "attention_tile.h"
 #include "attention.h"
 #include "attention_forward.h"
@@ -33,10 +36,15 @@
 #define TABLE_STRING(x) #x
 #define TABLE_NAME(x) TABLE_STRING(x)
 
+#define ISA_TEXT &TABLE_NAME(ISA_NAME())[1]  // without the underscore
+
+static const ck_bf16 bf16_table = BF16_TABLE(ISA_TEXT);
+
 const ck_kernels ISA_NAME(ck_table) = {
-    .name = &TABLE_NAME(ISA_NAME())[1],  // without the underscore
+    .name = ISA_TEXT,
     .mr = MR,
     .nr = NR,
+    .bf16 = &bf16_table,
     .gemm_scratch = GEMM_SCRATCH,
     .attention_scratch = attention_scratch,
     .gemm = gemm,
@@ -55,6 +63,7 @@ const ck_kernels ISA_NAME(ck_table) = {
     .cross_entropy_forward = cross_entropy_forward,
     .cross_entropy_backward = cross_entropy_backward,
     .column_sum = column_sum,
+    .bf16_column_sum = bf16_column_sum,
     .adamw = adamw,
     .sgd = sgd,
     .squared_norms = squared_norms,

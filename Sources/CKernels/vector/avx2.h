@@ -75,6 +75,34 @@ INLINE vi vi_set1(int x) { __m256i v = _mm256_set1_epi32(x); return (vi){v, v}; 
 INLINE vi vi_add(vi a, vi b) { return (vi){_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)}; }
 INLINE vi vi_sub(vi a, vi b) { return (vi){_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)}; }
 INLINE vi vi_half(vi a) { return (vi){_mm256_srai_epi32(a.lo, 1), _mm256_srai_epi32(a.hi, 1)}; }
+INLINE vi vi_and(vi a, vi b) { return (vi){_mm256_and_si256(a.lo, b.lo), _mm256_and_si256(a.hi, b.hi)}; }
+INLINE vi vi_upper(vi a) { return (vi){_mm256_slli_epi32(a.lo, 16), _mm256_slli_epi32(a.hi, 16)}; }
+INLINE vi vi_load(const void *p) {
+  return (vi){_mm256_loadu_si256((const __m256i *)p), _mm256_loadu_si256((const __m256i *)p + 1)};
+}
+INLINE void vi_store(void *p, vi v) {
+  _mm256_storeu_si256((__m256i *)p, v.lo);
+  _mm256_storeu_si256((__m256i *)p + 1, v.hi);
+}
+INLINE __m256i pairs_8(const uint16_t *even, const uint16_t *odd) {
+  __m256i upper = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)odd));
+  return _mm256_or_si256(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)even)), _mm256_slli_epi32(upper, 16));
+}
+INLINE vi vi_pairs(const uint16_t *even, const uint16_t *odd) {
+  return (vi){pairs_8(even, odd), pairs_8(even + 8, odd + 8)};
+}
+INLINE __m256 flush_8(__m256 x) {
+  __m256i bits = _mm256_castps_si256(x), exponent = _mm256_and_si256(bits, _mm256_set1_epi32(0x7f800000));
+  __m256i small = _mm256_cmpeq_epi32(exponent, _mm256_setzero_si256());
+  return _mm256_castsi256_ps(_mm256_andnot_si256(_mm256_and_si256(small, _mm256_set1_epi32(0x7fffffff)), bits));
+}
+INLINE vf v_flush(vf x) { return BOTH(flush_8(x.lo), flush_8(x.hi)); }
+INLINE __m256i special_8(__m256 x) {
+  __m256i magnitude = _mm256_and_si256(_mm256_castps_si256(x), _mm256_set1_epi32(0x7fffffff));
+  return _mm256_or_si256(_mm256_cmpgt_epi32(magnitude, _mm256_set1_epi32(0x7f800000)),
+                         _mm256_cmpeq_epi32(magnitude, _mm256_set1_epi32(0x00800000)));
+}
+INLINE int v_any_special(vf x) { return _mm256_movemask_epi8(_mm256_or_si256(special_8(x.lo), special_8(x.hi))) != 0; }
 INLINE vi vi_to_exponent(vi a) {
   vi biased = vi_add(a, vi_set1(127));
   return (vi){_mm256_slli_epi32(biased.lo, 23), _mm256_slli_epi32(biased.hi, 23)};

@@ -54,6 +54,24 @@ INLINE vi vi_set1(int x) { return _mm512_set1_epi32(x); }
 INLINE vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 INLINE vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
 INLINE vi vi_half(vi a) { return _mm512_srai_epi32(a, 1); }
+INLINE vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
+INLINE vi vi_upper(vi a) { return _mm512_slli_epi32(a, 16); }
+INLINE vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
+INLINE void vi_store(void *p, vi v) { _mm512_storeu_si512(p, v); }
+INLINE vi vi_pairs(const uint16_t *even, const uint16_t *odd) {
+  __m512i upper = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)odd));
+  return _mm512_or_si512(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)even)), vi_upper(upper));
+}
+INLINE vf v_flush(vf x) {
+  __m512i bits = _mm512_castps_si512(x);
+  __mmask16 small = _mm512_testn_epi32_mask(bits, _mm512_set1_epi32(0x7f800000));
+  return _mm512_castsi512_ps(_mm512_mask_and_epi32(bits, small, bits, _mm512_set1_epi32((int)0x80000000u)));
+}
+INLINE int v_any_special(vf x) {
+  __m512i magnitude = _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff));
+  return (_mm512_cmpgt_epi32_mask(magnitude, _mm512_set1_epi32(0x7f800000)) |
+          _mm512_cmpeq_epi32_mask(magnitude, _mm512_set1_epi32(0x00800000))) != 0;
+}
 INLINE vi vi_to_exponent(vi a) { return _mm512_slli_epi32(vi_add(a, vi_set1(127)), 23); }
 
 // dst[c][r] = src[r][c] for a 16 × 16 block: pairs, quads, then 128-bit lanes change places. 16 in + 16 out = 32/32.

@@ -3,6 +3,9 @@
 // The primitives of an instruction set, under the same names in each header of this folder:
 //   vf            16 floats                 vi  16 int32              vm  a mask of leading lanes
 //   v_fma(a,b,c)  a·b + c, rounded once     v_max/v_min(a,b)  b when either is NaN
+//   vi_upper      the lower halves as upper ones; vi_pairs  even[i] in the lower half of a lane, odd[i] in the upper
+//   v_flush       zeros of their sign for what is smaller than any normal number
+//   v_any_special whether a lane is NaN, or the smallest normal number or its negative
 //   v_sum         a fixed tree: lanes i and i+8, then i+4, i+2, i+1: the same bits on every instruction set
 #pragma once
 
@@ -73,6 +76,26 @@ INLINE vi vi_set1(int x) { return (vi)(x); }
 INLINE vi vi_add(vi a, vi b) { return a + b; }
 INLINE vi vi_sub(vi a, vi b) { return a - b; }
 INLINE vi vi_half(vi a) { return a >> 1; }
+INLINE vi vi_and(vi a, vi b) { return a & b; }
+INLINE vi vi_upper(vi a) { return a << 16; }
+INLINE vi vi_load(const void *p) { vi v; memcpy(&v, p, sizeof v); return v; }
+INLINE void vi_store(void *p, vi v) { memcpy(p, &v, sizeof v); }
+INLINE vi vi_pairs(const uint16_t *even, const uint16_t *odd) {
+  vi v;
+  for (int i = 0; i < LANES; i++) v[i] = (int)(even[i] | (uint32_t)odd[i] << 16);
+  return v;
+}
+INLINE vf v_flush(vf x) {
+  vi bits = v_bits(x);
+  return v_from_bits((bits & 0x7f800000) == 0 ? bits & (int)0x80000000u : bits);
+}
+INLINE int v_any_special(vf x) {
+  vi magnitude = v_bits(x) & 0x7fffffff;
+  vi special = magnitude > 0x7f800000 | magnitude == 0x00800000;
+  int any = 0;
+  for (int i = 0; i < LANES; i++) any |= special[i];
+  return any;
+}
 INLINE vi vi_to_exponent(vi a) { return (vi)((a + 127) << 23); }
 
 // dst[c][r] = src[r][c] for a 16 × 16 block.

@@ -9,9 +9,15 @@ import Machine
 @safe package struct Kernels: @unchecked Sendable {
   // A constant of the C target, alive as long as the process.
   let table: UnsafePointer<ck_kernels>
+  /// Products of bfloat16: the unit's, or the instruction set's own.
+  let bf16: UnsafePointer<ck_bf16>
+  /// The unit that multiplies bfloat16; nil: the set's multiply-adds do the same.
+  package let matrixUnit: MatrixUnit?
 
   /// Nil where the processor or the operating system lacks what the set requires.
-  init?(for set: InstructionSet) {
+  ///
+  /// - Parameter withUnit: whether a matrix unit is taken where there is one.
+  init?(for set: InstructionSet, withUnit: Bool = true) {
     guard ProcessorFeatures.current.isSuperset(of: set.requiredFeatures) else { return nil }
     let table =
       switch set {
@@ -21,6 +27,9 @@ import Machine
       }
     guard let table = unsafe table else { return nil }
     unsafe self.table = unsafe table
+    matrixUnit = withUnit ? .forBFloat16(beside: set) : nil
+    let own = unsafe table.pointee.bf16!
+    unsafe bf16 = matrixUnit == .avx512BF16 ? unsafe ck_bf16_avx512_bf16() ?? own : own
   }
 
   package var name: String { unsafe String(cString: table.pointee.name) }
@@ -29,11 +38,12 @@ import Machine
   package var tileRows: Int { unsafe Int(table.pointee.mr) }
   package var tileColumns: Int { unsafe Int(table.pointee.nr) }
 
-  /// Floats of scratch that a worker needs for any kernel: the largest of what the GEMM takes, whatever its sizes, what
+  /// Floats of scratch that a worker needs for any kernel: the largest of what the GEMMs take, whatever their sizes, what
   /// attention over at most `sequenceLength` positions takes, and a square of a transposition.
   func workerScratchCount(sequenceLength: Int) -> Int {
     let attention = unsafe table.pointee.attention_scratch(sequenceLength)
-    return unsafe max(table.pointee.gemm_scratch, attention, Self.transposedCount)
+    let products = unsafe max(table.pointee.gemm_scratch, bf16.pointee.scratch)
+    return max(products, attention, Self.transposedCount)
   }
 
   static let attentionBlock = CK_ATTENTION_BLOCK
@@ -41,7 +51,7 @@ import Machine
   static let gemmChain = CK_KC
   static let gemmColumns = CK_GEMM_COLUMNS
   static let gemmManyRows = CK_GEMM_MANY_ROWS
-  static let lanes = CK_LANES
+  package static let lanes = CK_LANES
 }
 
 extension Matrix {

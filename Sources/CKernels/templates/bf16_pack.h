@@ -1,0 +1,88 @@
+// Operands of a product of bfloat16, as its tiles read them: pairs along k, the even element first.
+//
+//   A(M,K) along k     in place: rows hold pairs already
+//   A(M,K) across      packed, panels of MR rows: [k/2][MR][2]
+//   B(K,N) by rows     packed, panels of CK_BF16_PANEL columns: [k/2][CK_BF16_PANEL][2]
+//   B(K,N) in panels   in place
+//
+// Two rows meet in one register; an odd last row meets zeros. Nothing beyond a row's end is read.
+
+#define BF16_GROUP 4
+#define BF16_GROUP_ROWS (BF16_GROUP * MR)
+// Half a vector further apart than they are long: panels of a multiple of 4 KB would share sets of L1.
+#define BF16_A_STRIDE (MR * CK_BF16_KC + 2 * LANES)
+#define BF16_B_STRIDE(pairs) ((pairs) * 2 * CK_BF16_PANEL + 2 * LANES)
+
+static const uint16_t bf16_zeros[LANES];
+
+// Pairs of so many columns of two rows, of which `odd` may be NULL; zeros beyond.
+INLINE vi bf16_pairs(const uint16_t *even, const uint16_t *odd, long left) {
+  if (left >= LANES) return vi_pairs(even, odd ? odd : bf16_zeros);
+  uint16_t rows[2][LANES] = {{0}};
+  for (long i = 0; i < left; i++) {
+    rows[0][i] = even[i];
+    if (odd) rows[1][i] = odd[i];
+  }
+  return vi_pairs(rows[0], rows[1]);
+}
+
+// Row by row, so that B is read in order.
+static void bf16_pack_b(const uint16_t *b, long b_k, long k, long n, uint16_t *packed) {
+  long stride = BF16_B_STRIDE((k + 1) / 2);
+  for (long t = 0; t < k; t += 2, b += 2 * b_k, packed += 2 * CK_BF16_PANEL) {
+    const uint16_t *odd = t + 1 < k ? b + b_k : 0;
+    uint16_t *to = packed;
+    for (long c = 0; c < n; c += CK_BF16_PANEL, to += stride)
+      UNROLL for (long j = 0; j < CK_BF16_PANEL; j += LANES)
+        if (c + j < n) vi_store(to + 2 * j, bf16_pairs(b + c + j, odd ? odd + c + j : 0, n - c - j));
+  }
+}
+
+// Panels that share lines of A's columns are packed together.
+static void bf16_pack_a(const uint16_t *a, long a_k, long k, long rows, uint16_t *packed) {
+  rows = rows < BF16_GROUP_ROWS ? rows : BF16_GROUP_ROWS;
+  for (long t = 0; t < k; t += 2, a += 2 * a_k, packed += 2 * MR) {
+    const uint16_t *odd = t + 1 < k ? a + a_k : 0;
+    uint16_t pairs[2 * BF16_GROUP_ROWS + 2 * LANES];
+    UNROLL for (long i = 0; i < BF16_GROUP_ROWS; i += LANES)
+      if (i < rows) vi_store(pairs + 2 * i, bf16_pairs(a + i, odd ? odd + i : 0, rows - i));
+    UNROLL for (int p = 0; p < BF16_GROUP; p++)
+      if (p * MR < rows) __builtin_memcpy(packed + p * BF16_A_STRIDE, pairs + p * 2 * MR, 2 * MR * sizeof *pairs);
+  }
+}
+
+// Numbers become operands one by one: plain loops, which compilers turn into vectors of any instruction set.
+#ifndef BF16_ROUND
+static void bf16_round(const float *restrict x, long n, uint16_t *restrict y) {
+  for (long i = 0; i < n; i++) {
+    uint32_t bits;
+    __builtin_memcpy(&bits, x + i, sizeof bits);
+    uint32_t magnitude = bits & 0x7fffffffu, nearest = (bits + 0x7fffu + (bits >> 16 & 1)) >> 16;
+    uint32_t number = magnitude < 0x00800000u ? bits >> 16 & 0x8000u : nearest;
+    y[i] = (uint16_t)(magnitude > 0x7f800000u ? bits >> 16 | 0x40u : number);
+  }
+}
+#endif
+
+// Rows of numbers first, transposed where they lie along k, then pairs of them.
+static void bf16_lay_out(const float *x, long x_k, long x_n, long k, long n, uint16_t *panel) {
+  float block[LANES * CK_BF16_PANEL];
+  uint16_t rows[LANES][CK_BF16_PANEL];
+  for (long k0 = 0; k0 < k; k0 += LANES) {
+    long depth = k - k0 < LANES ? k - k0 : LANES;
+    __builtin_memset(rows, 0, sizeof rows);
+    for (long c = 0; x_n != 1 && c < n; c += LANES) {
+      const float *from = x + k0 + c * x_n;
+      float *to = block + c;
+      if (depth == LANES && n - c >= LANES) {
+        v_transpose(from, x_n, to, CK_BF16_PANEL);
+        continue;
+      }
+      for (long t = 0; t < depth; t++)
+        for (long j = 0; j < LANES && c + j < n; j++) to[t * CK_BF16_PANEL + j] = from[j * x_n + t];
+    }
+    for (long t = 0; t < depth; t++) bf16_round(x_n == 1 ? x + (k0 + t) * x_k : block + t * CK_BF16_PANEL, n, rows[t]);
+    for (long t = 0; t < depth; t += 2, panel += 2 * CK_BF16_PANEL)
+      UNROLL for (long j = 0; j < CK_BF16_PANEL; j += LANES) vi_store(panel + 2 * j, vi_pairs(rows[t] + j, rows[t + 1] + j));
+  }
+}

@@ -1,0 +1,142 @@
+import CKernels
+import Machine
+
+extension Kernels {
+  static let pairedChain = CK_BF16_KC
+  package static let pairPanel = CK_BF16_PANEL
+
+  /// Rows of C that the products of bfloat16 keep in registers.
+  var pairedTileRows: Int { unsafe Int(bf16.pointee.mr) }
+
+  /// Who multiplies bfloat16: a matrix unit, or the instruction set.
+  package var pairedName: String { unsafe String(cString: bf16.pointee.name) }
+
+  /// C[rows, columns] (+)= A·B + bias in bfloat16, then the epilogue; A is (M, K), B is (K, N).
+  ///
+  /// The `GEMM.work` of paired operands has checked that the matrices fit each other and are contiguous one way, and cut
+  /// columns where panels begin.
+  func gemm(
+    _ a: Matrix, _ b: PairedOperand, bias: Tensor?, rows: Range<Int>, columns: Range<Int>, accumulate: Bool,
+    into c: Matrix, output: PairedOutput, scratch: Tensor
+  ) {
+    precondition(unsafe scratch.count >= bf16.pointee.scratch)
+    var arguments = unsafe ck_bf16_gemm()
+    unsafe arguments.a = UnsafePointer(a.pairedPointer(rows, 0..<a.columns))
+    unsafe arguments.a_row = a.rowStride
+    unsafe arguments.a_k = a.columnStride
+    switch b {
+    case .rows(let matrix):
+      unsafe arguments.b = UnsafePointer(matrix.pairedPointer(0..<a.columns, columns))
+      // One row is no stride, and 0 means panels.
+      unsafe arguments.b_k = max(1, matrix.rowStride)
+    case .panels(let matrix):
+      precondition(columns.lowerBound % Self.pairPanel == 0)
+      let first = columns.lowerBound / Self.pairPanel
+      let last = (columns.upperBound + Self.pairPanel - 1) / Self.pairPanel
+      unsafe arguments.b = UnsafePointer(matrix.pointer(first..<last))
+      unsafe arguments.b_panel = matrix.panelStride
+    }
+    unsafe arguments.c = c.pointer(rows, columns)
+    unsafe arguments.ldc = c.rowStride
+    unsafe arguments.m = rows.count
+    unsafe arguments.n = columns.count
+    unsafe arguments.k = a.columns
+    if let bias { unsafe arguments.bias = UnsafePointer(bias.pointer(columns)) }
+    unsafe arguments.accumulate = accumulate ? 1 : 0
+    unsafe setOutput(output, rows, columns, &arguments)
+    unsafe bf16.pointee.gemm(&arguments, scratch.pointer)
+  }
+
+  private func setOutput(
+    _ output: PairedOutput, _ rows: Range<Int>, _ columns: Range<Int>, _ arguments: inout ck_bf16_gemm
+  ) {
+    switch output.epilogue {
+    case nil: break
+    case .add(let matrix):
+      unsafe arguments.epilogue = CK_ADD
+      unsafe arguments.operand = UnsafePointer(matrix.pointer(rows, columns))
+    case .activation(let activation, let matrix):
+      unsafe arguments.epilogue = activationKernels(activation).epilogue
+      if matrix.elementType == .float32 { unsafe arguments.result = matrix.pointer(rows, columns) }
+    case .slope(let activation, let input):
+      unsafe arguments.epilogue = activationKernels(activation).slope
+      unsafe arguments.operand = UnsafePointer(input.pointer(rows, columns))
+    }
+    if let rounded = output.rounded {
+      unsafe arguments.rounded = rounded.pairedPointer(rows, columns)
+      unsafe arguments.ld_rounded = rounded.rowStride
+    }
+  }
+
+  /// y = x in `rows`, rounded.
+  func round(_ x: Matrix, rows: Range<Int>, y: Matrix) {
+    let (source, destination) = unsafe (x.pointer(rows), y.pairedPointer(rows, 0..<y.columns))
+    for row in 0..<rows.count {
+      unsafe bf16.pointee.round(source + row * x.rowStride, x.columns, destination + row * y.rowStride)
+    }
+  }
+
+  /// A panel of y = x, rounded.
+  func layOut(_ x: Matrix, panel: Int, y: PairedMatrix) {
+    let columns = panel * Self.pairPanel..<min(x.columns, (panel + 1) * Self.pairPanel)
+    unsafe bf16.pointee.lay_out(
+      x.pointer(0..<x.rows, columns), x.rowStride, x.columnStride, x.rows, columns.count,
+      y.pointer(panel..<panel + 1))
+  }
+
+  /// out[columns] (+)= the sum of the rows of x, bfloat16, there.
+  func columnSum(paired x: Matrix, columns: Range<Int>, accumulate: Bool, out: Tensor) {
+    unsafe table.pointee.bf16_column_sum(
+      x.pairedPointer(0..<x.rows, columns), x.rows, columns.count, x.rowStride, accumulate ? 1 : 0,
+      out.pointer(columns))
+  }
+
+  /// sums[i] + the products of the pairs of bfloat16 x[i] and y[i], the even element in the lower half: one link of a
+  /// product's chain.
+  package func dot(_ x: [UInt32], _ y: [UInt32], adding sums: [Float]) -> [Float] {
+    precondition(x.count == sums.count && y.count == sums.count)
+    var results = sums
+    unsafe x.withUnsafeBytes { x in
+      unsafe y.withUnsafeBytes { y in
+        unsafe results.withUnsafeMutableBufferPointer { results in
+          guard let first = results.baseAddress else { return }
+          unsafe bf16.pointee.dot(
+            x.assumingMemoryBound(to: UInt16.self).baseAddress,
+            y.assumingMemoryBound(to: UInt16.self).baseAddress, results.count, first)
+        }
+      }
+    }
+    return results
+  }
+
+  /// Runs `iterations` rounds of independent dot products and returns the floating-point operations done.
+  func pairedPeak(iterations: Int) -> Double { unsafe bf16.pointee.peak(iterations) }
+}
+
+extension Matrix {
+  /// The address of element (rows.lowerBound, columns.lowerBound) of a part that must lie inside, and be one.
+  fileprivate func pairedPointer(_ rows: Range<Int>, _ columns: Range<Int>) -> UnsafeMutablePointer<UInt16> {
+    precondition(
+      rows.lowerBound >= 0 && rows.upperBound <= self.rows && columns.lowerBound >= 0
+        && columns.upperBound <= self.columns && !rows.isEmpty && !columns.isEmpty,
+      "rows \(rows) and columns \(columns) of \(self.rows) × \(self.columns) in \(tensor.name)")
+    let first = offset + rows.lowerBound * rowStride + columns.lowerBound * columnStride
+    return unsafe tensor.pairedPointer + first
+  }
+}
+
+extension PairedMatrix {
+  /// The address of panels that must lie inside.
+  fileprivate func pointer(_ panels: Range<Int>) -> UnsafeMutablePointer<UInt16> {
+    precondition(
+      panels.lowerBound >= 0 && panels.upperBound <= self.panels, "panels \(panels) of \(self.panels)")
+    return unsafe tensor.pairedPointer + panels.lowerBound * panelStride
+  }
+}
+
+extension Tensor {
+  fileprivate var pairedPointer: UnsafeMutablePointer<UInt16> {
+    precondition(elementType == .bfloat16, "tensor \(name) holds \(elementType), not bfloat16")
+    return unsafe rawPointer.assumingMemoryBound(to: UInt16.self)
+  }
+}

@@ -1,0 +1,44 @@
+import Machine
+
+/// Makes operands of products of bfloat16 from float32, with one rounding each.
+///
+/// To nearest, ties to even. What is smaller than any normal number becomes a zero of its sign, as the products take it
+/// for one; too large becomes infinite; a NaN keeps its sign and the upper bits of its fraction and becomes quiet. (The
+/// conversions of files, `Conversion`, keep the small ones.) The same bits on every instruction set.
+public enum OperandLayout {
+  /// y = x, rounded.
+  ///
+  /// - Parameters:
+  ///   - x: (R, C), float32, rows contiguous.
+  ///   - y: (R, C), bfloat16, rows contiguous, overwritten.
+  /// - Complexity: bound by memory: 6 bytes an element.
+  public static func round(_ x: Matrix, y: Matrix, context: ExecutionContext) {
+    precondition(
+      x.rows == y.rows && x.columns == y.columns && x.columnStride == 1 && y.columnStride == 1,
+      "\(x.rows) × \(x.columns) of \(x.tensor.name), \(y.rows) × \(y.columns) of \(y.tensor.name)")
+    if x.columns == 0 { return }
+    let least = max(1, 16384 / x.columns)
+    context.perform(
+      .blocks(of: context.blockSize(x.rows, least: least), in: x.rows) { rows, _ in
+        context.kernels.round(x, rows: rows, y: y)
+      })
+  }
+
+  /// y = x in panels, rounded.
+  ///
+  /// - Parameters:
+  ///   - x: (K, N), float32, contiguous along its rows or its columns: a weight for the passes back, or transposed for
+  ///     the forward pass.
+  ///   - y: (K, N), overwritten.
+  /// - Complexity: bound by memory: 6 bytes an element.
+  public static func layOut(_ x: Matrix, y: PairedMatrix, context: ExecutionContext) {
+    precondition(
+      x.rows == y.rows && x.columns == y.columns && (x.rowStride == 1 || x.columnStride == 1),
+      "\(x.rows) × \(x.columns) of \(x.tensor.name), \(y.rows) × \(y.columns) of \(y.tensor.name)")
+    if x.rows == 0 { return }
+    context.perform(
+      .blocks(of: context.blockSize(y.panels, least: 1), in: y.panels) { panels, _ in
+        for panel in panels { context.kernels.layOut(x, panel: panel, y: y) }
+      })
+  }
+}

@@ -1,0 +1,76 @@
+import Machine
+
+extension GEMM {
+  /// Products of bfloat16 that are summed in one chain before they are added to C.
+  package static let pairedChainLength = Kernels.pairedChain
+
+  /// C (+)= A·B + bias of operands in bfloat16, summed in float32, as independent tasks.
+  ///
+  /// Every element of C is one chain for each 768 products, the chains added in ascending order. A link takes two
+  /// products: acc ← fma(even, even′, fma(odd, odd′, acc)), each rounded, with results smaller than any normal number
+  /// taken for zero. So AVX512_BF16's instruction does it, and every other instruction set with the same bits.
+  ///
+  /// - Parameters:
+  ///   - a: (M, K), bfloat16, contiguous along its rows or its columns.
+  ///   - b: (K, N), bfloat16.
+  ///   - bias: (N), added to every row, or nil.
+  ///   - accumulate: whether C is added to; if not, C is never read.
+  ///   - c: (M, N), float32, contiguous along its rows.
+  ///   - epilogue: what follows; the output of an activation may be bfloat16.
+  ///   - rounded: (M, N), bfloat16, or nil: what the epilogue makes of each element, or C itself, as an operand of what
+  ///     comes next; rounded as `OperandLayout` does.
+  /// - Precondition: K > 0; the matrices fit each other, and the epilogue's of float32 has the layout of C. An
+  ///   activation has one output: in bfloat16 it excludes `rounded`.
+  /// - Accuracy: of the sum, |error| ≤ (768 + K/768 + 2)·ε·Σ|a·b| + ε·|c| + K·2⁻¹²⁶, ε = 2⁻²⁴; an operand has been
+  ///   rounded by at most 2⁻⁸ of itself.
+  /// - Complexity: 2·M·N·K FLOP.
+  package static func work(
+    _ a: Matrix, _ b: PairedOperand, bias: Tensor? = nil, accumulate: Bool = false, into c: Matrix,
+    epilogue: Epilogue? = nil, rounded: Matrix? = nil, context: ExecutionContext
+  ) -> Work {
+    precondition(
+      a.columns == b.size.rows && a.rows == c.rows && b.size.columns == c.columns && a.columns > 0,
+      "(\(a.rows), \(a.columns)) · (\(b.size.rows), \(b.size.columns)) into (\(c.rows), \(c.columns))")
+    precondition(
+      (a.rowStride == 1 || a.columnStride == 1) && c.columnStride == 1,
+      "operands are contiguous along a dimension")
+    if case .rows(let matrix) = b { precondition(matrix.columnStride == 1, "rows of B are contiguous") }
+    if let bias { precondition(bias.count == c.columns, "a bias of \(bias.count) for \(c.columns) columns") }
+    let output = PairedOutput(epilogue, rounded: rounded, of: c)
+    let kernels = context.kernels
+    let grid = GEMMGrid(
+      rows: c.rows, columns: c.columns, aInPlace: a.columnStride == 1, threads: context.threads,
+      tile: (kernels.pairedTileRows, Kernels.pairPanel), unit: Kernels.pairPanel)
+    return Work(count: grid.count) { task, worker in
+      let block = grid.block(task)
+      kernels.gemm(
+        a, b, bias: bias, rows: block.rows, columns: block.columns, accumulate: accumulate, into: c,
+        output: output, scratch: context.scratch(worker))
+    }
+  }
+}
+
+/// What is made of a complete product of bfloat16.
+struct PairedOutput {
+  let epilogue: Epilogue?
+  /// The epilogue's values in bfloat16.
+  let rounded: Matrix?
+
+  init(_ epilogue: Epilogue?, rounded: Matrix?, of c: Matrix) {
+    self.epilogue = epilogue
+    if case .activation(_, let output) = epilogue, output.elementType == .bfloat16 {
+      precondition(rounded == nil, "an activation has one output")
+      self.rounded = output
+    } else {
+      if let epilogue {
+        precondition(epilogue.matrix.hasLayout(of: c), "an epilogue's matrix is laid out as C")
+      }
+      self.rounded = rounded
+    }
+    if let rounded = self.rounded {
+      precondition(
+        rounded.rows == c.rows && rounded.columns == c.columns && rounded.columnStride == 1,
+        "(\(rounded.rows), \(rounded.columns)) rounded of (\(c.rows), \(c.columns))")
+    }
+  }
+}

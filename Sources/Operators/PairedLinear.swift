@@ -1,0 +1,67 @@
+import Machine
+
+/// The linear layer with operands in bfloat16: sums, bias and results are float32.
+extension Linear {
+  /// As `forward` in float32; x, weight and, where asked for, what comes next are bfloat16.
+  ///
+  ///     y[r,n] = Σ_k x[r,k]·weight[n,k] + bias[n]
+  ///
+  /// - Parameters:
+  ///   - x: (R, K), bfloat16.
+  ///   - weight: weightᵀ (K, N), laid out.
+  ///   - bias: (N), or nil.
+  ///   - y: (R, N), overwritten.
+  ///   - epilogue: what follows; the output of an activation may be bfloat16.
+  ///   - rounded: (R, N), bfloat16, or nil: what the epilogue makes of y, rounded.
+  ///   - queue: work that waits to run beside this one's.
+  /// - Precondition: K > 0; the operands fit each other.
+  /// - Accuracy: |error| ≤ (K/768 + 771)·ε·(Σ|x·weight| + |bias|) + K·2⁻¹²⁶ of the rounded operands' product;
+  ///   `PairedLinearTests` enforces it.
+  /// - Complexity: 2·R·N·K FLOP; 2 bytes a weight for each block of rows of R that tasks are made of.
+  public static func forward(
+    _ x: Matrix, weight: PairedMatrix, bias: Tensor?, y: Matrix, epilogue: Epilogue? = nil,
+    rounded: Matrix? = nil, context: ExecutionContext, beside queue: WorkQueue? = nil
+  ) {
+    context.perform(
+      GEMM.work(
+        x, .panels(weight), bias: bias, into: y, epilogue: epilogue, rounded: rounded, context: context),
+      beside: queue)
+  }
+
+  /// The gradients of `forward`, in one parallel region.
+  ///
+  ///     dx[r,k] = Σ_n dout[r,n]·weight[n,k]    dweight[n,k] (+)= Σ_r dout[r,n]·x[r,k]    dbias[n] (+)= Σ_r dout[r,n]
+  ///
+  /// - Parameters:
+  ///   - dout: (R, N), bfloat16. x: (R, K), bfloat16.
+  ///   - weight: weight (N, K), laid out: another layout than the forward pass's.
+  ///   - accumulate: whether dweight and dbias are added to or overwritten.
+  ///   - dx: (R, K), overwritten.
+  ///   - epilogue: what follows for dx, or nil.
+  ///   - rounded: (R, K), bfloat16, or nil: what the epilogue makes of dx, rounded.
+  ///   - dweight: (N, K). dbias: (N), or nil: the sum of dout as it is rounded.
+  ///   - queue: work that waits to run beside this one's.
+  /// - Precondition: R, N > 0; the operands fit each other.
+  /// - Accuracy: as `forward`, with sums over N, R and R terms.
+  /// - Complexity: 4·R·N·K FLOP.
+  public static func backward(
+    _ dout: Matrix, x: Matrix, weight: PairedMatrix, accumulate: Bool, dx: Matrix, epilogue: Epilogue? = nil,
+    rounded: Matrix? = nil, dweight: Matrix, dbias: Tensor?, context: ExecutionContext,
+    beside queue: WorkQueue? = nil
+  ) {
+    let outputs = dout.columns
+    precondition(dbias.map { $0.count == outputs } ?? true, "a bias gradient has \(outputs) elements")
+    let inputGradient = GEMM.work(
+      dout, .panels(weight), into: dx, epilogue: epilogue, rounded: rounded, context: context)
+    let weightGradient = GEMM.work(
+      dout.transposed, .rows(x), accumulate: accumulate, into: dweight, context: context)
+    let kernels = context.kernels
+    let biasGradient = Work.blocks(
+      of: context.blockSize(outputs, least: 64, multipleOf: 64), in: dbias == nil ? 0 : outputs
+    ) { columns, _ in
+      guard let dbias else { return }
+      kernels.columnSum(paired: dout, columns: columns, accumulate: accumulate, out: dbias)
+    }
+    context.perform(inputGradient, weightGradient, biasGradient, beside: queue)
+  }
+}

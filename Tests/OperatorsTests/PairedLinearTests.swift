@@ -1,0 +1,252 @@
+import Machine
+import Operators
+import Reference
+import TestSupport
+import Testing
+
+/// Roundings of a term of a product of bfloat16: one for each of up to 768 products in its chain, each chain added to
+/// those before it, one for the bias or what is accumulated to.
+private func pairedRoundings(_ depth: Int) -> Int { min(depth, 768) + (depth + 767) / 768 }
+
+/// An operand is off by up to 2⁻⁸ of itself; a product of two of them, after so many roundings, by this much.
+private func pairedError(_ depth: Int) -> Double {
+  (1 + 0x1p-8) * (1 + 0x1p-8) * (1 + rounded(pairedRoundings(depth))) - 1
+}
+
+/// The linear layer with operands in bfloat16: the bits of plain loops, and near Double.
+@Suite struct PairedLinearTests {
+  /// Those of float32, and others about a chain (768), a panel (48) and a block of columns (384).
+  private static let sizes =
+    LinearSize.ragged + [
+      LinearSize(9, 767, 49), LinearSize(8, 768, 48), LinearSize(7, 769, 47),
+      LinearSize(3, 1537, 50, padding: 1),
+      LinearSize(769, 17, 49), LinearSize(5, 3, 769), LinearSize(33, 50, 433),
+    ]
+
+  /// Odd strides, so that pairs lie at addresses that are no multiple of four bytes.
+  private static let margin = 3
+
+  @Test(arguments: sizes) func forward(_ size: LinearSize) throws {
+    let operands = PairedOperands(size)
+    let results = try everywhere(withoutMatrixUnit: true) { place in
+      var outputs: Outputs = [:]
+      for (name, bias) in [("y", operands.bias), ("y without bias", nil)] {
+        let y = try place.output(size.stridedCount)
+        let rounded = try place.pairedOutput(size.rows * size.outputs)
+        try Linear.forward(
+          place.operand(operands.x, columns: size.inputs, rowStride: size.inputs + Self.margin),
+          weight: place.panels(place.input(operands.weight).matrix(columns: size.inputs).transposed),
+          bias: bias.map(place.input), y: size.output(y), rounded: rounded.matrix(columns: size.outputs),
+          context: place.context)
+        outputs[name] = size.inside(y.array())
+        outputs["\(name) rounded"] = try place.expanded(rounded)
+      }
+      return outputs
+    }
+    for (name, bias) in [("y", operands.bias), ("y without bias", nil)] {
+      let expected = ReferenceLinear.pairedForward(
+        operands.x, weight: operands.weight, bias: bias, rows: size.rows, inputChannels: size.inputs,
+        outputChannels: size.outputs)
+      func double(_ convert: ([Float]) -> [Double]) -> [Double] {
+        ReferenceLinear.forward(
+          convert(operands.x), weight: convert(operands.weight), bias: bias.map(convert), rows: size.rows,
+          inputChannels: size.inputs, outputChannels: size.outputs)
+      }
+      let bounds = double(magnitudes).map { pairedError(size.inputs) * $0 }
+      for (set, outputs) in results {
+        expect(outputs[name], equals: expected, "\(name) on \(set)")
+        expect(outputs[name], near: double(doubles), within: bounds, "\(name) on \(set)")
+        expect(
+          outputs["\(name) rounded"], equals: expected.map(ReferencePairs.operand),
+          "\(name) rounded on \(set)")
+      }
+    }
+  }
+
+  /// What is there is NaN where it must be overwritten.
+  @Test(arguments: sizes, [false, true]) func backward(_ size: LinearSize, accumulate: Bool) throws {
+    let operands = PairedOperands(size)
+    let results = try everywhere(withoutMatrixUnit: true) { place in
+      let dx = try place.output(operands.x.count)
+      let dweight = try accumulate ? place.input(operands.dweight) : place.output(operands.weight.count)
+      let dbias = try accumulate ? place.input(operands.bias) : place.output(size.outputs)
+      try Linear.backward(
+        place.operand(operands.dout, columns: size.outputs, rowStride: size.outputs + Self.margin),
+        x: place.operand(operands.x, columns: size.inputs, rowStride: size.inputs + Self.margin),
+        weight: place.panels(place.input(operands.weight).matrix(columns: size.inputs)),
+        accumulate: accumulate, dx: dx.matrix(columns: size.inputs),
+        dweight: dweight.matrix(columns: size.inputs), dbias: dbias, context: place.context)
+      return ["dx": dx.array(), "dweight": dweight.array(), "dbias": dbias.array()]
+    }
+    let dx = ReferenceLinear.pairedBackwardInput(
+      operands.dout, weight: operands.weight, rows: size.rows, inputChannels: size.inputs,
+      outputChannels: size.outputs)
+    let dweight = ReferenceLinear.pairedBackwardWeight(
+      operands.dout, input: operands.x, rows: size.rows, inputChannels: size.inputs,
+      outputChannels: size.outputs, before: accumulate ? operands.dweight : nil)
+    let (exact, sums) = (
+      operands.gradients(accumulate, doubles), operands.gradients(accumulate, magnitudes)
+    )
+    let columnError = (1 + 0x1p-8) * (1 + rounded(columnRoundings(size.rows))) - 1
+    for (set, outputs) in results {
+      expect(outputs["dx"], equals: dx, "dx on \(set)")
+      expect(outputs["dweight"], equals: dweight, "dweight on \(set)")
+      expect(
+        outputs["dx"], near: exact.dx, within: sums.dx.map { pairedError(size.outputs) * $0 }, "dx on \(set)")
+      expect(
+        outputs["dweight"], near: exact.dweight, within: sums.dweight.map { pairedError(size.rows) * $0 },
+        "dweight on \(set)")
+      expect(
+        outputs["dbias"], near: exact.dbias, within: sums.dbias.map { columnError * $0 }, "dbias on \(set)")
+    }
+  }
+
+  /// Each epilogue makes of the product what it makes of the same numbers elsewhere, and rounds it once. More than 2048
+  /// rows of more than one chain go in parts.
+  @Test(
+    arguments: [
+      LinearSize(5, 19, 49), LinearSize(33, 770, 50), LinearSize(70, 33, 401), LinearSize(2051, 770, 3),
+    ], Activation.allCases)
+  func epilogues(_ size: LinearSize, _ activation: Activation) throws {
+    let operands = PairedOperands(size)
+    _ = try everywhere(withoutMatrixUnit: true) { place in
+      let epilogues = try PairedEpilogues(operands, activation, place)
+      return try [
+        "product": epilogues.product.array(), "sum": epilogues.sum(), "activation": epilogues.activated(),
+        "slope": epilogues.slope(),
+      ]
+    }
+  }
+
+  /// B by rows, and A across it: what no layer of the model asks for together with a bias.
+  @Test(arguments: [(1, 1, 1), (13, 33, 257), (97, 47, 770), (65, 385, 3), (2051, 5, 770)])
+  func rowsOfB(_ rows: Int, _ columns: Int, _ depth: Int) throws {
+    var random = TestRandom(seed: 11)
+    let (a, b, bias): ([Float], [Float], [Float]) = (
+      random.normal(rows * depth), random.normal(depth * columns), random.normal(columns)
+    )
+    let expected = ReferencePairs.product(
+      rows: rows, columns: columns, depth: depth, a: { a[$1 * rows + $0] }, b: { b[$0 * columns + $1] },
+      bias: bias)
+    for (set, outputs) in try everywhere(
+      withoutMatrixUnit: true,
+      { place in
+        let c = try place.output(rows * columns)
+        try place.context.perform(
+          GEMM.work(
+            place.operand(a, columns: rows).transposed, .rows(place.operand(b, columns: columns)),
+            bias: place.input(bias), into: c.matrix(columns: columns), context: place.context))
+        return ["c": c.array()]
+      })
+    {
+      expect(outputs["c"], equals: expected, "\(rows) × \(columns) × \(depth) on \(set)")
+    }
+  }
+}
+
+/// What a linear layer takes.
+private struct PairedOperands {
+  let size: LinearSize
+  /// (R, K), (N, K), (N), (R, N), and what is accumulated to (N, K).
+  let x, weight, bias, dout, dweight: [Float]
+
+  init(_ size: LinearSize) {
+    var random = TestRandom(seed: 7)
+    self.size = size
+    x = random.normal(size.rows * size.inputs)
+    weight = random.normal(size.outputs * size.inputs)
+    bias = random.normal(size.outputs)
+    dout = random.normal(size.rows * size.outputs)
+    dweight = random.normal(size.outputs * size.inputs)
+  }
+
+  func gradients(
+    _ accumulate: Bool, _ convert: ([Float]) -> [Double]
+  ) -> (dx: [Double], dweight: [Double], dbias: [Double]) {
+    var dweight = accumulate ? convert(self.dweight) : [Double](repeating: 0, count: weight.count)
+    var dbias = accumulate ? convert(bias) : [Double](repeating: 0, count: size.outputs)
+    let dx = ReferenceLinear.backward(
+      convert(dout), input: convert(x), weight: convert(weight), rows: size.rows, inputChannels: size.inputs,
+      outputChannels: size.outputs, dweight: &dweight, dbias: &dbias)
+    return (dx, dweight, dbias)
+  }
+}
+
+/// A product with each epilogue, compared with what the same operator makes of the product elsewhere.
+private struct PairedEpilogues {
+  let operands: PairedOperands
+  let activation: Activation
+  let place: Place
+  /// Without an epilogue.
+  let product: Tensor
+
+  init(_ operands: PairedOperands, _ activation: Activation, _ place: Place) throws {
+    (self.operands, self.activation, self.place) = (operands, activation, place)
+    product = try place.output(operands.dout.count)
+    try forward(nil, product, nil)
+  }
+
+  func sum() throws -> [Float] {
+    let (y, rounded) = (try output(), try pairedOutput())
+    try forward(.add(matrix(place.input(operands.dout))), y, rounded)
+    expect(y.array(), equals: zip(product.array(), operands.dout).map { $0 + $1 }, "sum")
+    try check(rounded, y.array(), "sum")
+    return y.array()
+  }
+
+  /// Into float32 and bfloat16, and into bfloat16 alone.
+  func activated() throws -> [Float] {
+    let expected = try output()
+    activation.forward(product, y: expected, context: place.context)
+    let (y, activated, rounded, only) = (
+      try output(), try output(), try pairedOutput(), try pairedOutput()
+    )
+    try forward(.activation(activation, output: matrix(activated)), y, rounded)
+    expect(y.array(), equals: product.array(), "what the activation is taken of")
+    expect(activated.array(), equals: expected.array(), "activation")
+    try check(rounded, expected.array(), "activation")
+    try forward(.activation(activation, output: matrix(only)), y, nil)
+    try check(only, expected.array(), "activation alone")
+    return activated.array()
+  }
+
+  func slope() throws -> [Float] {
+    let (y, rounded) = (try output(), try pairedOutput())
+    try forward(.slope(activation, input: matrix(place.input(operands.dout))), y, rounded)
+    let slopes = activation.plain.backward(doubles(product.array()), input: doubles(operands.dout))
+    let bounds = slopes.indices.map {
+      activation.productBound(Double(operands.dout[$0]), of: Double(product[$0]), error: 0)
+    }
+    expect(y.array(), near: slopes, within: bounds, "slope")
+    try check(rounded, y.array(), "slope")
+    return y.array()
+  }
+
+  private func forward(_ epilogue: Epilogue?, _ y: Tensor, _ rounded: Tensor?) throws {
+    let inputs = operands.size.inputs
+    try Linear.forward(
+      place.operand(operands.x, columns: inputs),
+      weight: place.panels(place.input(operands.weight).matrix(columns: inputs).transposed),
+      bias: place.input(operands.bias), y: matrix(y), epilogue: epilogue, rounded: rounded.map(matrix),
+      context: place.context)
+  }
+
+  private func check(_ rounded: Tensor, _ values: [Float], _ what: String) throws {
+    expect(
+      try place.expanded(rounded), equals: values.map(ReferencePairs.operand),
+      "\(what) rounded on \(place.context.kernels.pairedName)")
+  }
+
+  private func output() throws -> Tensor { try place.output(operands.dout.count) }
+  private func pairedOutput() throws -> Tensor { try place.pairedOutput(operands.dout.count) }
+  private func matrix(_ tensor: Tensor) -> Matrix { tensor.matrix(columns: operands.size.outputs) }
+}
+
+extension LinearSize {
+  /// Takes the padding away, after a look at it: nothing may have been written there.
+  fileprivate func inside(_ strided: [Float]) -> [Float] {
+    let padding = strided.indices.filter { $0 % stride >= outputs }
+    #expect(padding.allSatisfy { strided[$0].isNaN }, "padding was written")
+    return strided.indices.filter { $0 % stride < outputs }.map { strided[$0] }
+  }
+}
