@@ -70,7 +70,7 @@ import Testing
   /// Fractions of a product in bfloat16 are of the peak of such products.
   @Test(arguments: ["portable", "auto"]) func productsOfBFloat16(_ set: String) throws {
     let (report, output) = try Bench.report(
-      Self.small + ["--precision", "bf16", "--isa", set, "--threads", "1"])
+      Bench.small + ["--precision", "bf16", "--isa", set, "--threads", "1"])
     let machine = try #require(report["machine"] as? [String: Any])
     #expect(machine["precision"] as? String == "bf16")
     let peak = try Bench.number(machine, "peak_gflops")

@@ -43,7 +43,8 @@ import Testing
       let rounded = try place.pairedOutput(operands.x.count)
       try LayerNorm.forward(
         place.input(operands.x).matrix(columns: size.channels), weight: place.input(operands.weight),
-        bias: place.input(operands.bias), y: rounded.matrix(columns: size.channels),
+        bias: place.input(operands.bias), epsilon: Float(epsilon),
+        y: rounded.matrix(columns: size.channels),
         mean: place.output(size.rows), rstd: place.output(size.rows), context: place.context)
       expect(
         try place.expanded(rounded), equals: y.array().map(ReferencePairs.operand),
