@@ -27,11 +27,7 @@ struct Inspect: ParsableCommand {
     if let type = tokenTypeOption.tokenType { return try describe(try TokenFile(path: path, type: type)) }
     let magic: FileMagic?
     do { magic = try FileMagic.detect(path: path) } catch .file(.isDirectory) {
-      if let sets = TokenFolder.dataSets(in: path) {
-        return printLines(
-          [("file", path), ("kind", "folder of token files")] + (try TokenFolder.lines(sets)))
-      }
-      return try describeCheckpoint(try Checkpoint.opened(path))
+      return try describeDirectory()
     }
     switch magic {
     case .checkpoint: try describeCheckpoint(try Checkpoint.opened(path))
@@ -99,6 +95,14 @@ struct Inspect: ParsableCommand {
       ("tensors", "\(file.entries.count)"),
     ])
     TensorTable.print(file.entries)
+  }
+
+  /// A checkpoint first: nothing below it has to be looked at.
+  private func describeDirectory() throws {
+    do { try describeCheckpoint(try Checkpoint.opened(path)) } catch {
+      guard let sets = TokenFolder.dataSets(in: path) else { throw error }
+      printLines([("file", path), ("kind", "folder of token files")] + (try TokenFolder.lines(sets)))
+    }
   }
 
   /// nanoGPT's checkpoint, or else a dictionary of tensors.

@@ -7,7 +7,8 @@ extension Train {
   var loggedOptions: [(String, JSONText)] {
     [
       ("checkpoint", .text(model.checkpoint)), ("from_scratch", .text(model.fromScratch)),
-      ("data", .text(data.data)), ("dataset", .text(data.dataset)), ("save", .text(saving.save)),
+      ("data", .text(data.data)), ("dataset", .text(data.dataset)),
+      ("token_type", .text(data.tokenTypeOption.tokenType?.rawValue)), ("save", .text(saving.save)),
       ("save_every", .integer(saving.interval)), ("keep", .integer(saving.keptSteps)),
       ("resume", .boolean(saving.resume)),
       ("on_save_error", .text((saving.onSaveError ?? .continue).rawValue)), ("output", .text(saving.output)),

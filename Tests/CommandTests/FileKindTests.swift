@@ -39,8 +39,13 @@ import Testing
         try run("generate", "--checkpoint", model, "--tokenizer", "it", "--prompt", "x"), kind.name,
         kind.advice)
       let inspected = try run("inspect", "it")
-      #expect(inspected.exitCode == 0 && inspected.output.contains(kind.name), "\(inspected.errors)")
-      #expect(inspected.output.contains(kind.advice))
+      // One of tokens would be read: what is missing of this one is said.
+      if kind.name == "a NumPy array" {
+        expectRefusal(inspected, "it: ", "header")
+      } else {
+        #expect(inspected.exitCode == 0 && inspected.output.contains(kind.name), "\(inspected.errors)")
+        #expect(inspected.output.contains(kind.advice))
+      }
       // As the parts of a directory.
       var files = try HuggingFaceFiles(ReferenceCase.tiny.huggingFace)
       let folder = directory.appending(path: "hf")

@@ -74,7 +74,7 @@ static void bf16_group(const ck_bf16_gemm *g, long r, long rows, long k0, bf16_p
 
 // The rows' epilogue, and its values as the next product's operand.
 static void bf16_epilogue(const ck_bf16_gemm *g, long r, long rows, long n0, long n) {
-  int is_activation = g->epilogue == CK_GELU || g->epilogue == CK_GELU_QUINTIC;
+  int is_activation = g->epilogue == CK_GELU || g->epilogue == CK_GELU_ERF || g->epilogue == CK_GELU_QUINTIC;
   for (long row = r; row < r + rows; row++) {
     float activated[2 * CK_BF16_COLUMNS], *c = g->c + row * g->ldc + n0;
     long at = row * g->ldc + n0;

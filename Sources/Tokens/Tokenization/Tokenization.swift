@@ -86,7 +86,8 @@ public struct Tokenization {
   ) throws(FormatError) -> (DataManifest, Counts) {
     let encoders = (0..<parallel.threads).map { _ in encoder.copy() }
     // First: what the file cannot hold is told before hours of encoding.
-    let vocabulary = kind == .gpt2 ? try encoder.tokenizer.llmBytes(path: output.folder + output.tokenizerFile) : nil
+    let vocabulary =
+      kind == .gpt2 ? try encoder.tokenizer.llmBytes(path: output.folder + output.tokenizerFile) : nil
     let writer = try writing { () throws(FileError) in
       try TokenWriter(
         directory: output.directory, name: output.name, vocabularySize: encoder.tokenizer.vocabularySize,
