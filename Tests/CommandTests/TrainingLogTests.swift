@@ -30,7 +30,7 @@ import Testing
     for options in [[], ["--optimizer", "sgd"]] {
       fields.formUnion(try #require(try train(options).events.first).keys)
     }
-    for name in names { #expect(fields.contains(name), "\(name)") }
+    for name in names where name != "version" { #expect(fields.contains(name), "\(name)") }
   }
 
   @Test func optionsAreLoggedAsGiven() throws {
