@@ -10,6 +10,15 @@ package enum FileKind: CaseIterable, Sendable {
   // Last, as more than one kind opens with a brace.
   case json
 
+  /// Those that no text begins like.
+  package static let unlikeText: Set<FileKind> = [
+    .safetensors, .gitLFSPointer, .zip, .pickle, .hdf5, .gguf, .numpy, .gzip, .zstandard, .xz, .utf16,
+  ]
+  /// Those that token ids without a header hardly begin like: their signatures are four bytes and more.
+  package static let unlikeNumbers: Set<FileKind> = [
+    .safetensors, .gitLFSPointer, .trainingLog, .webPage, .zip, .hdf5, .gguf, .zstandard, .xz,
+  ]
+
   /// The kind that a file's beginning tells; nil where it is none of these.
   package static func detect(_ file: MappedFile) -> FileKind? {
     let count = min(64, file.byteCount)

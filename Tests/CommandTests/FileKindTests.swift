@@ -38,6 +38,17 @@ import Testing
       expectRefusal(
         try run("generate", "--checkpoint", model, "--tokenizer", "it", "--prompt", "x"), kind.name,
         kind.advice)
+      if !["byte order mark", "a web page"].contains(kind.name) {
+        expectRefusal(
+          try run("tokenize", "it", "--vocabulary", "bytes", "--output-directory", ".", "--name", "x"),
+          "it: ",
+          kind.name, kind.advice)
+      }
+      // The others begin as token ids might.
+      if ["git-lfs pointer", "Zstandard", "a GGUF file", "a web page", "an HDF5 file"].contains(kind.name) {
+        expectRefusal(
+          try run("evaluate", "--checkpoint", model, "--data", "it"), "it: ", kind.name, kind.advice)
+      }
       let inspected = try run("inspect", "it")
       // One of tokens would be read: what is missing of this one is said.
       if kind.name == "a NumPy array" {

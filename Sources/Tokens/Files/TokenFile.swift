@@ -83,6 +83,11 @@ public struct TokenFile: Sendable {
     _ file: MappedFile, type: TokenType?, vocabularySize: Int?
   ) throws(FormatError) -> MappedTokens {
     var found = type
+    if type == nil {
+      try FileKind.refuse(
+        file, expected: "one of token ids",
+        except: Set(FileKind.allCases).subtracting(FileKind.unlikeNumbers))
+    }
     if found == nil { found = try RawTokenType.guess(file, vocabularySize: vocabularySize) }
     guard let found, file.byteCount.isMultiple(of: found.size) else {
       if type == nil, RawTokenType.isText(file) {

@@ -18,11 +18,14 @@ public struct TextSource: Sendable, Equatable {
 
   /// A name that ends in `.jsonl` says JSON lines, any other one text.
   ///
-  /// - Throws: `FormatError.file` where it is not a readable regular file.
+  /// - Throws: `FormatError`: it is not a readable regular file, or begins as no text does.
   public init(path: String) throws(FormatError) {
     self.path = path
     kind = path.lowercased().hasSuffix(".jsonl") ? .jsonLines : .text
     do { version = try FileReader(path: path).version } catch { throw .file(error) }
+    if let kind = FileKind.detect(path: path), FileKind.unlikeText.contains(kind) {
+      throw .mismatch(path: path, field: "the file", expected: "text", found: kind.description)
+    }
   }
 
   /// The files at `paths` in their order; for a folder, those in it and below whose names end in `.txt` or
