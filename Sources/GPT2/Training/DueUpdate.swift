@@ -30,8 +30,9 @@ final class DueUpdate {
 
   /// Takes all of it at once.
   func takeAll() {
+    network.laidOut?.areCurrent = false
     for part in network.configuration.parameterParts { queue.add(work(whole(part))) }
-    finish()
+    takeRest()
   }
 
   // MARK: - On the way of a forward pass
@@ -65,10 +66,19 @@ final class DueUpdate {
   }
 
   /// Takes what this layer needs.
-  func prepare(layer: Int) { network.context.finish(queue, before: layerEnds[layer]) }
+  func prepare(layer: Int) {
+    network.context.finish(queue, before: layerEnds[layer])
+    network.laidOut?.layOut(layer, of: network.masters, context: network.context)
+  }
 
-  /// Takes all that is left.
-  func finish() { network.context.finish(queue) }
+  /// Takes all that is left, which the head needs.
+  func finish() {
+    takeRest()
+    network.laidOut?.layOutHead(of: network.masters, context: network.context)
+    network.laidOut?.areCurrent = true
+  }
+
+  private func takeRest() { network.context.finish(queue) }
 
   private func add(_ range: ParameterRange) {
     for rows in range.rows(network.configuration) { queue.add(work(rows)) }
@@ -82,7 +92,7 @@ final class DueUpdate {
   private func work(_ rows: ParameterRows) -> Work {
     optimizer.work(
       OptimizerOperands(
-        parameters: rows.tensor(in: network.parameters), gradients: rows.tensor(in: gradients),
+        parameters: rows.tensor(in: network.masters), gradients: rows.tensor(in: gradients),
         slots: slots.map { rows.tensor(in: $0) }),
       step: OptimizerStep(
         number: number, gradientScale: gradientScale,
