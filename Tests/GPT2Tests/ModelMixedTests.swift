@@ -147,12 +147,14 @@ import Tokens
 
   /// What PyTorch's autocast to bfloat16 is off by.
   private struct Autocast: Decodable {
-    let max_error: [String: Double]
-    let losses_max_error: Double
+    let maxError: [String: Double]
+    let lossesMaxError: Double
 
     init(_ reference: ReferenceCase) throws {
       let data = try Data(contentsOf: reference.directory.appending(path: "bf16.json"))
-      self = try JSONDecoder().decode(Autocast.self, from: data)
+      let decoder = JSONDecoder()
+      decoder.keyDecodingStrategy = .convertFromSnakeCase
+      self = try decoder.decode(Autocast.self, from: data)
     }
   }
 
@@ -170,14 +172,14 @@ import Tokens
         actual, Array(try expected.values(name).prefix(actual.count)))
       #expect(difference.magnitude <= tolerance, "\(name): \(difference), allowed \(tolerance)")
     }
-    try check([try #require(model.meanLoss)], "loss", within: 2 * autocast.losses_max_error)
+    try check([try #require(model.meanLoss)], "loss", within: 2 * autocast.lossesMaxError)
     try check(
-      try model.logits(), "logits", within: 1.25 * (try #require(autocast.max_error["logits"])))
+      try model.logits(), "logits", within: 1.25 * (try #require(autocast.maxError["logits"])))
     try model.backward()
     for tensor in try model.gradients().tensors {
       let name = "grad." + tensor.name
       let values = Array(tensor.array().prefix(try expected.values(name).count))
-      try check(values, name, within: 1.25 * (try #require(autocast.max_error[name])))
+      try check(values, name, within: 1.25 * (try #require(autocast.maxError[name])))
     }
     let trained = try Model(
       checkpoint: Checkpoint(path: reference.model.path), precision: .bf16,
@@ -186,6 +188,6 @@ import Tokens
     let losses = try (0..<reference.steps).map {
       try trained.train(try reference.testBatch($0), adamW).loss
     }
-    try check(losses, "losses", within: 2 * autocast.losses_max_error)
+    try check(losses, "losses", within: 2 * autocast.lossesMaxError)
   }
 }

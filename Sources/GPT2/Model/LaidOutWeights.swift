@@ -3,8 +3,8 @@ import Operators
 
 /// The weights of a network's products in bfloat16, laid out for both passes, beside the float32 masters.
 ///
-/// Whoever changes a master sees to it that they follow: an update of a step lays each layer out on the way of the next
-/// forward pass; after all else they are out of date as a whole, and the next pass begins with them.
+/// Whoever changes a master sees to it that they follow: an update that is taken on the way of a forward pass lays out
+/// what it changes; after all else they are out of date as a whole, and the next pass begins with them.
 final class LaidOutWeights {
   /// Whether they are those of the masters; if not, the next pass lays all of them out.
   var areCurrent = false
@@ -75,30 +75,41 @@ final class LaidOutWeights {
   // MARK: - What follows a master
 
   func layOut(_ masters: ParameterTensors, context: ExecutionContext) {
-    for layer in layers.indices { layOut(layer, of: masters, context: context) }
-    layOutHead(of: masters, context: context)
+    for part in configuration.parameterParts where master(part, of: masters) != nil {
+      context.perform(work(part, of: masters, context: context))
+    }
     areCurrent = true
   }
 
-  func layOut(_ layer: Int, of masters: ParameterTensors, context: ExecutionContext) {
-    let (weights, tensors) = (layers[layer], masters.layer(layer))
-    for (weight, master) in [
-      (weights.qkvw, tensors.qkvw), (weights.attprojw, tensors.attprojw), (weights.fcw, tensors.fcw),
-      (weights.fcprojw, tensors.fcprojw),
-    ] {
-      layOut(master.matrix(), in: weight, context: context)
+  /// The matrix (N, K) that is laid out; nil for a part that is no weight.
+  func master(_ part: ParameterPart, of masters: ParameterTensors) -> Matrix? {
+    guard weight(part) != nil else { return nil }
+    let (rows, columns) = Self.size(part, configuration)
+    return Matrix(masters[part], rows: rows, columns: columns)
+  }
+
+  /// Lays a weight out.
+  ///
+  /// - Parameters:
+  ///   - part: has a `master`.
+  ///   - before: called with the rows that a task is about to read, to change them.
+  func work(
+    _ part: ParameterPart, of masters: ParameterTensors, context: ExecutionContext,
+    before: @escaping (_ rows: Range<Int>, _ worker: Int) -> Void = { _, _ in }
+  ) -> Work {
+    guard let master = master(part, of: masters), case .bfloat16(let forward, let backward) = weight(part)
+    else { preconditionFailure("\(part.parameter.name) is no weight") }
+    return OperandLayout.work(master, forward: forward, backward: backward, context: context, before: before)
+  }
+
+  private func weight(_ part: ParameterPart) -> ProductWeight? {
+    guard let layer = part.layer else { return part.parameter == .wte ? head : nil }
+    return switch part.parameter {
+    case .qkvw: layers[layer].qkvw
+    case .attprojw: layers[layer].attprojw
+    case .fcw: layers[layer].fcw
+    case .fcprojw: layers[layer].fcprojw
+    default: nil
     }
-  }
-
-  func layOutHead(of masters: ParameterTensors, context: ExecutionContext) {
-    let (rows, columns) = Self.size(ParameterPart(.wte), configuration)
-    layOut(
-      Matrix(masters[ParameterPart(.wte)], rows: rows, columns: columns), in: head, context: context)
-  }
-
-  private func layOut(_ master: Matrix, in weight: ProductWeight, context: ExecutionContext) {
-    guard case .bfloat16(let forward, let backward) = weight else { return }
-    OperandLayout.layOut(master.transposed, y: forward, context: context)
-    OperandLayout.layOut(master, y: backward, context: context)
   }
 }
