@@ -37,7 +37,7 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Suites to run, with commas between: \(SuiteName.list). (default: all but tokenize, in bf16 peak,gemm)",
+      "Suites to run, with commas between: \(SuiteName.list). (default: all but tokenize, in bf16 peak,gemm,step,evaluate)",
       valueName: "names"
     ))
   var suite: String?
@@ -79,10 +79,11 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     help: """
-      What the products of the suite gemm multiply: fp32, or bf16 with sums in fp32, whose fractions are of the \
-      peak of its own products. bf16 has no other suites yet but peak. (default: fp32)
+      What matrix products multiply: fp32, or bf16 with sums in fp32, whose fractions are of the peak of its own \
+      products. bf16 has the suites \(OperandPrecision.bf16.suites.map(\.rawValue).joined(separator: ", ")). \
+      (default: fp32)
       """)
-  var precision: ArithmeticPrecision = .fp32
+  var precision: OperandPrecision = .fp32
 
   @OptionGroup var kernels: KernelOptions
 
@@ -138,14 +139,11 @@ enum SuiteName: String, CaseIterable {
   static var list: String { allCases.map(\.rawValue).joined(separator: ",") }
 }
 
-/// What matrix products multiply.
-enum ArithmeticPrecision: String, ExpressibleByArgument, CaseIterable {
-  case fp32, bf16
-
+extension OperandPrecision {
   var arithmetic: Limits.Arithmetic { self == .fp32 ? .float32 : .bfloat16 }
   /// The suites that it has, those that run without being named.
   var suites: [SuiteName] {
-    self == .fp32 ? SuiteName.allCases.filter { $0 != .tokenize } : [.peak, .gemm]
+    self == .fp32 ? SuiteName.allCases.filter { $0 != .tokenize } : [.peak, .gemm, .step, .evaluate]
   }
 }
 
@@ -159,7 +157,7 @@ struct Settings {
   let steps: Int
   let recomputation: Recomputation
   let gradientClip: Double
-  let precision: ArithmeticPrecision
+  let precision: OperandPrecision
   let threads: Int
   let instructionSet: InstructionSet
   let quick: Bool
@@ -179,7 +177,8 @@ extension BenchCommand {
       suites: suites, modelName: name, configuration: configuration, batchSize: batchSize,
       sequenceLength: sequenceLength, steps: steps ?? (quick ? 3 : 10),
       recomputation: recompute
-        ?? .automatic(configuration, batchSize: batchSize, sequenceLength: sequenceLength),
+        ?? .automatic(
+          configuration, batchSize: batchSize, sequenceLength: sequenceLength, precision: precision),
       gradientClip: gradientClip ?? 0, precision: precision, threads: try threadChoice(),
       instructionSet: try kernels.instructionSet(), quick: quick, text: text, tokenizer: tokenizer)
   }
@@ -230,7 +229,7 @@ extension BenchCommand {
       }
       if precision == .bf16, !precision.suites.contains(suite) {
         throw ValidationError(
-          "--precision bf16 has the suites peak and gemm, but --suite names \(suite.rawValue): "
+          "--precision bf16 has the suites \(precision.suites.map(\.rawValue).joined(separator: ", ")), but --suite names \(suite.rawValue): "
             + "measure it without --precision.")
       }
       chosen.insert(suite)

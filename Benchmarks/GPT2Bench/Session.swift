@@ -65,7 +65,8 @@ final class Session {
     _ = try Arena(
       [.init(name: "logits", shape: [rows, configuration.paddedVocabularySize])],
       what: "the tensor of the logits")
-    let model = try Model(configuration: configuration, context: context)
+    let model = try Model(
+      configuration: configuration, precision: settings.precision, context: context)
     model.recomputation = settings.recomputation
     try model.reserve(
       batchSize: settings.batchSize, sequenceLength: settings.sequenceLength, sampleLength: 0)

@@ -25,17 +25,28 @@ extension Session {
     let parts = try warm("passes") { try PassSample(model, inputs: inputs, targets: targets, settings) }
     let row = stepRow(samples, parts)
     let rows = [
-      part("  forward", parts.map(\.forward), .arithmetic(flop.forward)),
-      part("  backward", parts.map(\.backward), .arithmetic(flop.backward)),
+      part("  forward", parts.map(\.forward), .arithmetic(flop.forward, arithmetic)),
+      part("  backward", parts.map(\.backward), .arithmetic(flop.backward, arithmetic)),
       // Reads gradients for their norm; then parameters, gradients and both moments, and writes all but the
       // gradients: 32 bytes a parameter.
       part("  update", parts.map(\.update), .traffic(32 * Double(configuration.parameterCount))),
     ]
     return Section(
       title: "step", rows: { [row] + rows },
-      notes: notes(samples, row) + clippingNote + [
+      notes: notes(samples, row) + precisionNotes + clippingNote + [
         "the passes are measured by themselves, keeping everything; a step keeps less and has its update beside the next one's forward pass"
       ])
+  }
+
+  private var arithmetic: Limits.Arithmetic { settings.precision.arithmetic }
+
+  /// What is said of bfloat16 alone.
+  private var precisionNotes: [String] {
+    guard settings.precision == .bf16 else { return [] }
+    return [
+      "attention's products are fp32 also in bf16; fractions are of the bf16 peak",
+      "forward by itself also lays out the weights that update has changed",
+    ] + [peak.pairedNote].compactMap(\.self)
   }
 
   private var clippingNote: [String] {
@@ -57,9 +68,10 @@ extension Session {
     }
     let timing = Timing(samples.map(\.milliseconds))
     let row = Row(
-      suite: .evaluate, name: "forward and loss", timing: timing, cost: .arithmetic(flop.forward),
+      suite: .evaluate, name: "forward and loss", timing: timing, cost: .arithmetic(flop.forward, arithmetic),
       fields: [
-        ("model", .text(settings.modelName)), ("batch_size", .integer(settings.batchSize)),
+        ("model", .text(settings.modelName)), ("precision", .text(settings.precision.rawValue)),
+        ("batch_size", .integer(settings.batchSize)),
         ("sequence_length", .integer(settings.sequenceLength)), ("loss", .double(Double(loss))),
         ("tokens_per_second", .double(Double(rows) / timing.median * 1e3)),
         ("peak_resident_bytes", .integer(samples.map(\.residentBytes).max() ?? 0)),
@@ -102,9 +114,11 @@ extension Session {
     func median(_ value: (PassSample) -> Double) -> Double { Timing(parts.map(value)).median }
     func count(_ value: (StepSample) -> Int) -> Double { Timing(samples.map { Double(value($0)) }).median }
     return Row(
-      suite: .step, name: "training step", timing: timing, cost: .arithmetic(flop.forward + flop.backward),
+      suite: .step, name: "training step", timing: timing,
+      cost: .arithmetic(flop.forward + flop.backward, arithmetic),
       fields: [
-        ("model", .text(settings.modelName)), ("batch_size", .integer(settings.batchSize)),
+        ("model", .text(settings.modelName)), ("precision", .text(settings.precision.rawValue)),
+        ("batch_size", .integer(settings.batchSize)),
         ("sequence_length", .integer(settings.sequenceLength)),
         ("recompute", .text(settings.recomputation.rawValue)),
         ("gradient_clip", .double(settings.gradientClip)),

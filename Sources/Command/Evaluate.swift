@@ -42,6 +42,8 @@ struct Evaluate: ParsableCommand {
   @Option(parsing: .unconditional, help: wholeNumber("Windows computed at once."))
   var batchSize = 4
 
+  @OptionGroup var precisionOption: PrecisionOption
+
   @OptionGroup(title: "Model") var inference: InferenceOptions
 
   @Flag(help: "Prints one JSON object instead of the table.")
@@ -65,14 +67,17 @@ struct Evaluate: ParsableCommand {
     let source = try inference.source()
     let vocabulary = try inference.vocabulary(source, data: data)
     if let hellaswag {
-      try HellaSwagCommand(source: source, inference: inference, vocabulary: vocabulary, json: json).run(
-        hellaswag)
+      try HellaSwagCommand(
+        source: source, inference: inference, precision: precisionOption.precision, vocabulary: vocabulary,
+        json: json
+      ).run(hellaswag)
     } else {
       let windows = try Evaluation.Windows(
         length: sequenceLength ?? source.configuration.maximumSequenceLength, stride: stride,
         batchSize: batchSize, for: source.configuration)
       try LossCommand(
-        source: source, inference: inference, vocabulary: vocabulary, windows: windows, json: json
+        source: source, inference: inference, precision: precisionOption.precision, vocabulary: vocabulary,
+        windows: windows, json: json
       ).run(DataFiles(training: data, validation: []), as: tokenTypeOption.tokenType)
     }
   }

@@ -1,5 +1,6 @@
 import GPT2
 import JSON
+import Operators
 import Terminal
 import Tokens
 
@@ -7,6 +8,7 @@ import Tokens
 struct LossCommand {
   let source: Checkpoint
   let inference: InferenceOptions
+  let precision: OperandPrecision
   let vocabulary: TokenizerChoice
   let windows: Evaluation.Windows
   let json: Bool
@@ -17,7 +19,7 @@ struct LossCommand {
     let long = opened.filter { $0.count >= 2 }
     let files = long.isEmpty ? opened : long
     for file in files { try Evaluation.check(file, for: source.configuration) }
-    let network = try inference.network(source)
+    let network = try inference.network(source, precision)
     let workspace = network.makeWorkspace()
     try workspace.reserve(
       batchSize: windows.batchSize, sequenceLength: windows.length, retention: .nothing)
@@ -31,7 +33,7 @@ struct LossCommand {
       ) { progress.show($0) }
     }
     progress.finish()
-    json ? printJSON(evaluation) : printTable(evaluation, progress, ExecutionOptions.summary(network.context))
+    json ? printJSON(evaluation) : printTable(evaluation, progress, network.context)
   }
 
   private func printJSON(_ evaluation: Evaluation) {
@@ -42,10 +44,13 @@ struct LossCommand {
         ("tokens", .integer(evaluation.tokens)),
         ("bytes", vocabulary.tokenizer == nil ? .null : .integer(evaluation.bytes)),
         ("sequence_length", .integer(windows.length)), ("stride", .integer(windows.stride)),
+        ("precision", .text(precision.rawValue)),
       ]).encoded)
   }
 
-  private func printTable(_ evaluation: Evaluation, _ progress: EvaluationProgress, _ machine: String) {
+  private func printTable(
+    _ evaluation: Evaluation, _ progress: EvaluationProgress, _ context: ExecutionContext
+  ) {
     let step = windows.stride == windows.length ? "one after another" : "\(windows.stride) apart"
     let bits =
       evaluation.bitsPerByte.map { "\(NumberText.fixed($0, 6)) (of \(evaluation.bytes) bytes)" }
@@ -53,7 +58,9 @@ struct LossCommand {
     Console.printFields([
       ("windows", "of \(windows.length) tokens, \(step)"), ("tokens", "\(evaluation.tokens)"),
       ("loss", NumberText.fixed(evaluation.loss, 6)),
-      ("perplexity", NumberText.fixed(evaluation.perplexity, 4)), ("bits/byte", bits), ("machine", machine),
+      ("perplexity", NumberText.fixed(evaluation.perplexity, 4)), ("bits/byte", bits),
+      ("machine", ExecutionOptions.summary(context)),
+      ("precision", ExecutionOptions.summary(precision, context)),
       ("time", progress.summary(evaluation.tokens)),
     ])
   }
@@ -63,13 +70,14 @@ struct LossCommand {
 struct HellaSwagCommand {
   let source: Checkpoint
   let inference: InferenceOptions
+  let precision: OperandPrecision
   let vocabulary: TokenizerChoice
   let json: Bool
 
   func run(_ path: String) throws {
     let file = try HellaSwagFile(path: path, encoder: try vocabulary.tokenizer.map { try TextEncoder($0) })
     try HellaSwag.check(file, for: source.configuration)
-    let network = try inference.network(source)
+    let network = try inference.network(source, precision)
     let workspace = network.makeWorkspace()
     let rows = file.examples.map(\.completions.count).max() ?? 1
     let length = file.examples.map(\.inputCount).max() ?? 1
@@ -87,13 +95,15 @@ struct HellaSwagCommand {
       Console.print(
         JSONText.object([
           ("accuracy", .double(score.accuracy)), ("right", .integer(score.right)),
-          ("examples", .integer(score.examples)),
+          ("examples", .integer(score.examples)), ("precision", .text(precision.rawValue)),
         ]).encoded)
     } else {
       Console.printFields([
         ("examples", "\(score.examples)"), ("right", "\(score.right)"),
         ("accuracy", NumberText.fixed(score.accuracy, 4)),
-        ("machine", ExecutionOptions.summary(network.context)), ("time", progress.summary(score.examples)),
+        ("machine", ExecutionOptions.summary(network.context)),
+        ("precision", ExecutionOptions.summary(precision, network.context)),
+        ("time", progress.summary(score.examples)),
       ])
     }
   }

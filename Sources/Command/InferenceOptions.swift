@@ -52,9 +52,9 @@ struct InferenceOptions: ParsableArguments {
   }
 
   /// A network without parameters yet: what memory cannot hold is refused before they are read.
-  func network(_ source: Checkpoint) throws -> Network {
+  func network(_ source: Checkpoint, _ precision: OperandPrecision = .fp32) throws -> Network {
     try Network(
-      configuration: source.configuration, activation: function.activation,
+      configuration: source.configuration, activation: function.activation, precision: precision,
       memory: MemoryOptions(placement: try execution.placement()), context: try execution.context())
   }
 }

@@ -32,6 +32,8 @@ struct Train: ParsableCommand {
       valueName: "file.jsonl"))
   var log: String?
 
+  @OptionGroup var precisionOption: PrecisionOption
+
   @OptionGroup(title: "Execution") var execution: ExecutionOptions
 
   func validate() throws {
@@ -187,11 +189,12 @@ struct Train: ParsableCommand {
     _ configuration: Configuration, _ options: TrainingOptions, batchSize: Int, sequenceLength: Int
   ) throws -> Model {
     let made = try Model(
-      configuration: try model.applied(to: configuration), placement: try execution.placement(),
-      context: try execution.context())
+      configuration: try model.applied(to: configuration), precision: precisionOption.precision,
+      placement: try execution.placement(), context: try execution.context())
     made.recomputation =
       loop.recompute
-      ?? .automatic(configuration, batchSize: batchSize, sequenceLength: sequenceLength)
+      ?? .automatic(
+        configuration, batchSize: batchSize, sequenceLength: sequenceLength, precision: made.precision)
     try made.reserve(
       batchSize: batchSize, sequenceLength: sequenceLength, optimizer: options.optimizer,
       sampleLength: options.longestSample)

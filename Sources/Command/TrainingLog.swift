@@ -93,6 +93,7 @@ struct TrainingLog {
     [
       ("cpu", .text(Topology.current.modelName)), ("threads", .integer(model.context.threads)),
       ("isa", .text(model.context.instructionSet.rawValue)),
+      ("precision", .text(model.precision.rawValue)),
       ("numa", .text(ExecutionOptions.name(of: model.network.memory.placement))),
     ]
   }

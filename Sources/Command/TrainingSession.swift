@@ -88,7 +88,8 @@ struct TrainingSession {
     let configuration = model.configuration
     let slots = options.optimizer.slots
     let activationBytes = model.workspace.byteCount + model.inference.byteCount
-    let memory = (2 + slots.count) * model.parameters.byteCount + activationBytes
+    let memory =
+      (2 + slots.count) * model.parameters.byteCount + model.network.laidOutByteCount + activationBytes
     let batch = [training.batchSize, training.sequenceLength].map(String.init).joined(separator: " × ")
     let accumulation = options.gradientAccumulation
     let lines =
@@ -98,9 +99,11 @@ struct TrainingSession {
         (
           "memory",
           "\(NumberText.bytes(memory)): parameters, gradients, \(slotsText(slots))"
+            + (model.precision == .bf16 ? "weights in bf16, " : "")
             + "\(NumberText.bytes(activationBytes)) of activations (recompute: \(model.recomputation.rawValue))"
         ),
         ("machine", ExecutionOptions.summary(model.context)),
+        ("precision", ExecutionOptions.summary(model.precision, model.context)),
       ] + dataLines + [
         (
           "training",

@@ -4,8 +4,9 @@ import CLinux
 /// in it, and `commit()` gives them their places.
 ///
 /// Names change one by one, so that a process may be killed among them. The temporary directory holds a list of the names
-/// then, and the next writer in the directory takes back what was moved: the work can be done again. Where the last name
-/// has its place all is done.
+/// then, and the next writer in the directory takes back what was moved: the work can be done again. The first name is
+/// that of the file which tells what belongs together, so that what is missing is noticed; where the last one has its
+/// place all is done.
 public struct AtomicFileSet: ~Copyable {
   /// With a slash at its end.
   private let prefix: String
@@ -37,11 +38,12 @@ public struct AtomicFileSet: ~Copyable {
 
   deinit { try? Directory.removeTree(at: temporary.path) }
 
-  /// Gives the files their places, `last` after all others.
+  /// Gives the files their places, `first` before all others.
   ///
   /// - Throws: `FileError.exists` where one is taken; any other `FileError`. None has its place then.
-  public consuming func commit(last: String) throws(FileError) {
-    let names = try Directory.names(in: temporaryPath).filter { $0 != last } + [last]
+  public consuming func commit(first: String) throws(FileError) {
+    let others = try Directory.names(in: temporaryPath).filter { $0 != first }
+    let names = [first] + others
     for name in names where FileStatus.kind(at: prefix + name) != nil {
       throw .exists(path: prefix + name)
     }

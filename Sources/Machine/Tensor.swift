@@ -113,6 +113,16 @@ public struct Tensor: Sendable {
     return shape.map { flat.reshaped($0) } ?? flat
   }
 
+  /// The first bytes as elements of another type.
+  package func reinterpreted(as elementType: ElementType, shape: [Int], name: String? = nil) -> Tensor {
+    let tensor = Tensor(
+      arena: arena, name: name ?? self.name, byteOffset: byteOffset, shape: shape, elementType: elementType)
+    precondition(
+      tensor.count <= count * self.elementType.byteCount / elementType.byteCount
+        && shape.allSatisfy { $0 >= 0 }, "\(shape) of \(elementType) in \(count) elements of \(self.name)")
+    return tensor
+  }
+
   /// The same elements under another shape of the same count.
   public func reshaped(_ shape: [Int]) -> Tensor {
     let tensor = Tensor(

@@ -20,6 +20,11 @@
     self.body = Body(body)
   }
 
+  /// Runs all tasks, here and now: as a part of another piece of work's task.
+  package func runAll(worker: Int) {
+    for task in 0..<count { unsafe body.address.pointee.run(task, worker) }
+  }
+
   /// Valid as long as this work lives.
   var tasks: WorkTasks { unsafe WorkTasks(count: count, body: body.address) }
 }

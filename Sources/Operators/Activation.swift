@@ -13,7 +13,7 @@ public enum Activation: String, CaseIterable, Sendable {
   ///
   /// - Parameters:
   ///   - x: (count).
-  ///   - y: (count), overwritten; may be x.
+  ///   - y: (count), overwritten: float32, may be x; or bfloat16, rounded as `OperandLayout` does.
   /// - Accuracy: a few ulp of |y| where x > −1; towards the negative tail, where y → 0, 6ε·2|u| of |y| more with tanh and
   ///   ε·x²/2 with erf.
   ///   `ActivationTests` derives and enforces the bound.
@@ -23,8 +23,8 @@ public enum Activation: String, CaseIterable, Sendable {
     let count = x.count
     precondition(y.count == count, "\(count) elements of x, \(y.count) of y")
     context.perform(
-      .blocks(of: context.blockSize(count, least: 8192, multipleOf: 16), in: count) { range, _ in
-        context.kernels.activationForward(self, x, range: range, y: y)
+      .blocks(of: context.blockSize(count, least: 8192, multipleOf: 16), in: count) { range, worker in
+        context.kernels.activationForward(self, x, range: range, y: y, scratch: context.scratch(worker))
       })
   }
 }

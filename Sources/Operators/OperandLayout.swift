@@ -38,7 +38,35 @@ public enum OperandLayout {
     if x.rows == 0 { return }
     context.perform(
       .blocks(of: context.blockSize(y.panels, least: 1), in: y.panels) { panels, _ in
-        for panel in panels { context.kernels.layOut(x, panel: panel, y: y) }
+        for panel in panels { context.kernels.layOut(x, rows: 0..<x.rows, panel: panel, y: y) }
       })
+  }
+
+  /// Rows of a weight that one task lays out for both passes: a panel of the forward pass's.
+  public static let rowsOfTask = Kernels.pairPanel
+
+  /// `layOut` of a weight for the forward pass and for the one back, each row read once.
+  ///
+  /// - Parameters:
+  ///   - weight: (N, K), float32, rows contiguous.
+  ///   - forward: weightᵀ (K, N), overwritten. backward: (N, K), overwritten.
+  ///   - before: called with the rows that a task is about to read, to change them.
+  /// - Complexity: bound by memory: 8 bytes an element.
+  package static func work(
+    _ weight: Matrix, forward: PairedMatrix, backward: PairedMatrix, context: ExecutionContext,
+    before: @escaping (_ rows: Range<Int>, _ worker: Int) -> Void = { _, _ in }
+  ) -> Work {
+    precondition(
+      weight.columnStride == 1 && weight.rows == backward.rows && weight.columns == backward.columns
+        && weight.rows == forward.columns && weight.columns == forward.rows,
+      "\(weight.rows) × \(weight.columns) of \(weight.tensor.name) in panels of \(forward.rows) × "
+        + "\(forward.columns) and \(backward.rows) × \(backward.columns)")
+    let (kernels, transposed) = (context.kernels, weight.transposed)
+    return .blocks(of: rowsOfTask, in: weight.rows) { rows, worker in
+      before(rows, worker)
+      kernels.layOut(
+        transposed, rows: 0..<weight.columns, panel: rows.lowerBound / rowsOfTask, y: forward)
+      for panel in 0..<backward.panels { kernels.layOut(weight, rows: rows, panel: panel, y: backward) }
+    }
   }
 }

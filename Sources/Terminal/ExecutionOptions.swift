@@ -88,7 +88,17 @@ package struct ExecutionOptions: ParsableArguments {
     let threads = NumberText.count(context.threads, "thread")
     return "\(Topology.current.modelName), \(threads), \(context.instructionSet.rawValue)"
   }
+
+  /// "bf16 (avx512_bf16)", or that the processor's multiply-adds do it.
+  package static func summary(_ precision: OperandPrecision, _ context: ExecutionContext) -> String {
+    guard precision == .bf16 else { return precision.rawValue }
+    if let unit = context.kernels.matrixUnit { return "\(precision.rawValue) (\(unit.rawValue))" }
+    return
+      "\(precision.rawValue), emulated: \(context.instructionSet.rawValue) has no unit for it here, and fp32 is"
+      + " faster; the bits are the same"
+  }
 }
 
 extension Activation: ExpressibleByArgument {}
 extension Recomputation: ExpressibleByArgument {}
+extension OperandPrecision: ExpressibleByArgument {}

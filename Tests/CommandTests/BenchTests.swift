@@ -85,6 +85,22 @@ import Testing
     #expect(peaks.contains("fma, 1 thread") && peaks.contains("bf16 dot, 1 thread"))
   }
 
+  /// Fractions of a step in bfloat16 are of the peak of such products.
+  @Test func stepsOfBFloat16() throws {
+    let (report, output) = try Bench.report(
+      Bench.small + ["--precision", "bf16", "--suite", "step,evaluate"])
+    let peak = try Bench.number(
+      try #require(report["machine"] as? [String: Any]), "peak_gflops")
+    let results = try #require(report["results"] as? [[String: Any]])
+    #expect(results.compactMap { $0["suite"] as? String } == ["step", "evaluate"])
+    for result in results {
+      #expect(result["precision"] as? String == "bf16")
+      let rate = try Bench.number(result, "gflops")
+      #expect(abs((try Bench.number(result, "fraction_of_peak")) * peak / rate - 1) < 1e-9)
+    }
+    #expect(output.contains("attention's products are fp32"))
+  }
+
   /// Of one sequence and of the batch: a rate, and the share of what the bytes of a step allow.
   @Test func decodingReadsWeightsAndCache() throws {
     let (report, _) = try Bench.report(Bench.small + ["--suite", "decode"])
@@ -189,7 +205,7 @@ import Testing
     (["--threads", "1000000"], "1000000"),
     (["--isa", "mmx"], "mmx"),
     (["--precision", "fp16"], "fp16"),
-    (["--precision", "bf16", "--suite", "gemm,step"], "step"),
+    (["--precision", "bf16", "--suite", "gemm,decode"], "decode"),
     (["--rounds", "3"], "--rounds"),
     (["--batch-size", "four"], "four"),
   ])

@@ -7,6 +7,8 @@ import Operators
 /// are independent of each other and may have different lengths; their steps are computed together, so that weights are
 /// read once for all.
 ///
+/// All of it is float32, also with a network whose own passes multiply bfloat16.
+///
 /// Memory: 8·L·C bytes a position and sequence, and one layer's activations of the longest prompt.
 public final class Decoder {
   public let network: Network
@@ -32,6 +34,7 @@ public final class Decoder {
     guard sequences > 0 else { throw .notPositive(name: "number of sequences", size: sequences) }
     let capacity = min(capacity ?? .max, network.configuration.maximumSequenceLength)
     guard capacity > 0 else { throw .notPositive(name: "capacity", size: capacity) }
+    let network = network.inFloat32
     self.network = network
     self.capacity = capacity
     sequenceCount = sequences
@@ -50,7 +53,8 @@ public final class Decoder {
   ///
   /// - Throws: `ModelError.memory`.
   public func reserve() throws(ModelError) {
-    try workspace.reserve(batchSize: 1, sequenceLength: capacity, retention: .nothing)
+    try workspace.reserve(
+      batchSize: 1, sequenceLength: capacity, retention: .nothing, precision: network.precision)
   }
 
   /// Begins a sequence anew with a prompt.
@@ -123,8 +127,7 @@ public final class Decoder {
       memory.stream[rows], weight: parameters[ParameterPart(.lnfw)], bias: parameters[ParameterPart(.lnfb)],
       epsilon: network.epsilon,
       y: normalised, mean: memory.mean.slice(rows), rstd: memory.rstd.slice(rows), context: context)
-    Linear.forward(
-      normalised, weight: network.headWeight, bias: nil, y: memory.logits[rows], context: context)
+    network.headWeight.forward(normalised, bias: nil, y: memory.logits[rows], context: context)
   }
 
   /// One block over one position of each sequence: as `Network.forwardLayer`, attention from the cache.

@@ -16,8 +16,9 @@ import Operators
 /// | logits | (B, T, Vp) | columns V..<Vp stay 0; a backward pass leaves their gradient here instead; where they are not kept, (384, Vp): a block of rows at a time |
 /// | losses, logits_lse | (B, T) | |
 /// | preatt, att | (L, B, NH, T, T) | scores and weights, only where they are asked for |
+/// | atty_operand | (B, T, C) | atty as its product takes it, only with products of bfloat16 |
 ///
-/// Where a layer's tensor is not kept, L is 1.
+/// Where a layer's tensor is not kept, L is 1. With products of bfloat16 ln1, ln2, lnf and fch_gelu are bfloat16.
 public enum ActivationTensor: String, CaseIterable, Sendable {
   case encoded
   case ln1
@@ -38,13 +39,22 @@ public enum ActivationTensor: String, CaseIterable, Sendable {
   case logits, losses
   case logitsLSE = "logits_lse"
   case preatt, att
+  case attyOperand = "atty_operand"
 
   public var name: String { rawValue }
 
   var isLayered: Bool {
     switch self {
-    case .encoded, .lnf, .lnfMean, .lnfRstd, .logits, .losses, .logitsLSE: false
+    case .encoded, .lnf, .lnfMean, .lnfRstd, .logits, .losses, .logitsLSE, .attyOperand: false
     default: true
+    }
+  }
+
+  /// - Parameter precision: what products multiply.
+  func elementType(_ precision: OperandPrecision) -> ElementType {
+    switch self {
+    case .ln1, .ln2, .lnf, .fchGELU, .attyOperand: precision == .bf16 ? .bfloat16 : .float32
+    default: .float32
     }
   }
 
@@ -54,7 +64,7 @@ public enum ActivationTensor: String, CaseIterable, Sendable {
   {
     let (rows, channels) = ([batchSize, sequenceLength], configuration.channels)
     return switch self {
-    case .encoded, .ln1, .atty, .residual2, .ln2, .residual3, .lnf: rows + [channels]
+    case .encoded, .ln1, .atty, .residual2, .ln2, .residual3, .lnf, .attyOperand: rows + [channels]
     case .qkv: rows + [3 * channels]
     case .fch, .fchGELU: rows + [4 * channels]
     case .ln1Mean, .ln1Rstd, .ln2Mean, .ln2Rstd, .lnfMean, .lnfRstd, .losses, .logitsLSE: rows
@@ -87,10 +97,16 @@ public enum ActivationTensor: String, CaseIterable, Sendable {
 struct ActivationLayout {
   /// The shapes by `ActivationTensor.index`, layers first; nil for what does not exist.
   let shapes: [[Int]?]
+  let precision: OperandPrecision
 
-  init(_ configuration: Configuration, batchSize: Int, sequenceLength: Int, retention: Retention) {
+  init(
+    _ configuration: Configuration, batchSize: Int, sequenceLength: Int, retention: Retention,
+    precision: OperandPrecision
+  ) {
+    self.precision = precision
     shapes = ActivationTensor.allCases.map { activation in
       if [.preatt, .att].contains(activation), !retention.storesAttention { return nil }
+      if activation == .attyOperand, precision == .fp32 { return nil }
       let shape = activation.shape(configuration, batchSize, sequenceLength, retention)
       guard activation.isLayered else { return shape }
       return [retention.keepsLayers(of: activation) ? configuration.layers : 1] + shape
@@ -100,13 +116,32 @@ struct ActivationLayout {
   /// Floats that they take; nil where that exceeds `Int`.
   var count: Int? {
     var total = 0
-    for case let shape? in shapes {
+    for (activation, shape) in zip(ActivationTensor.allCases, shapes) {
+      guard let shape else { continue }
       guard let count = Arena.Entry(name: "", shape: shape).elementCount, count <= Int.max / 64 - total else {
         return nil
       }
-      total += Self.padded(count)
+      total += floats(of: activation, count)
     }
     return total
+  }
+
+  /// Floats that `count` elements of an activation take, to the end of a cache line.
+  private func floats(of activation: ActivationTensor, _ count: Int) -> Int {
+    let size = MemoryLayout<Float>.stride / activation.elementType(precision).byteCount
+    return Self.padded((count + size - 1) / size)
+  }
+
+  /// The views over `storage`, which has at least `count` floats, by `ActivationTensor.index`.
+  func views(of storage: Tensor) -> [Tensor?] {
+    var offset = 0
+    return zip(ActivationTensor.allCases, shapes).map { activation, shape in
+      guard let shape else { return nil }
+      let floats = floats(of: activation, shape.reduce(1, *))
+      defer { offset += floats }
+      return storage.slice(offset..<offset + floats).reinterpreted(
+        as: activation.elementType(precision), shape: shape, name: activation.name)
+    }
   }
 
   /// Every tensor starts on a cache line.
@@ -120,6 +155,7 @@ public struct Activations: Sendable {
   public let batchSize: Int
   public let sequenceLength: Int
   public let retention: Retention
+  public let precision: OperandPrecision
   /// By `ActivationTensor.index`.
   private let views: [Tensor?]
 
@@ -130,13 +166,8 @@ public struct Activations: Sendable {
     self.batchSize = batchSize
     self.sequenceLength = sequenceLength
     self.retention = retention
-    var offset = 0
-    views = zip(ActivationTensor.allCases, layout.shapes).map { activation, shape in
-      guard let shape else { return nil }
-      let count = shape.reduce(1, *)
-      defer { offset += ActivationLayout.padded(count) }
-      return storage.slice(offset..<offset + count, shape: shape, name: activation.name)
-    }
+    precision = layout.precision
+    views = layout.views(of: storage)
   }
 
   /// All views, in the order of the pass.
@@ -153,6 +184,9 @@ public struct Activations: Sendable {
     }
     return view
   }
+
+  /// Where attention's output is rounded; nil where products multiply float32.
+  var attentionOperand: Matrix? { views[ActivationTensor.attyOperand.index]?.matrix() }
 
   /// A layer's tensor, or the one that all layers share.
   subscript(_ activation: ActivationTensor, layer: Int) -> Tensor {

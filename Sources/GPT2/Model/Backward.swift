@@ -18,12 +18,12 @@ extension Network {
     let (batch, acts) = (pass.batch, pass.activations)
     guard let targets = batch.targets else { preconditionFailure("a backward pass needs targets") }
     let scratch = try workspace.backwardScratch(
-      batchSize: acts.batchSize, sequenceLength: acts.sequenceLength)
+      batchSize: acts.batchSize, sequenceLength: acts.sequenceLength, precision)
     gradients.add { accumulate in
       context.together {
         backwardWholeHead(
-          targets, acts, lossScale: lossScale, accumulate: accumulate,
-          dwte: gradients.tensors[ParameterPart(.wte)], dnormalised: scratch.dbranch)
+          targets, acts, scratch, lossScale: lossScale, accumulate: accumulate,
+          dwte: gradients.tensors[ParameterPart(.wte)])
         backwardBlocks(
           batch.inputs, acts, scratch, gradients.tensors, accumulate: accumulate, sink: KeepingSink())
       }
@@ -44,7 +44,7 @@ extension Network {
     sink.areFinal(.tokens(outside: inputs))
     Residual.zero(scratch.dresidual.tensor, context: context)
     LayerNorm.backward(
-      scratch.dbranch, x: stream(into: configuration.layers, acts), weight: parameters[ParameterPart(.lnfw)],
+      scratch.dbranch, x: stream(into: configuration.layers, acts), weight: masters[ParameterPart(.lnfw)],
       mean: acts[.lnfMean], rstd: acts[.lnfRstd], accumulate: accumulate, dx: scratch.dresidual,
       dweight: gradients[ParameterPart(.lnfw)], dbias: gradients[ParameterPart(.lnfb)], context: context)
     sink.areFinal(.lastNorm)
@@ -75,7 +75,7 @@ extension Network {
   }
 
   private func recomputeFeedForward(_ layer: Int, _ acts: Activations) {
-    let tensors = parameters.layer(layer)
+    let tensors = masters.layer(layer)
     activation.forward(acts[.fch, layer], y: acts[.fchGELU, layer], context: context)
     LayerNorm.forward(
       acts.matrix(.residual2, layer), weight: tensors.ln2w, bias: tensors.ln2b, epsilon: epsilon,
@@ -84,7 +84,7 @@ extension Network {
   }
 
   private func recomputeAttentionNorm(_ layer: Int, _ acts: Activations) {
-    let tensors = parameters.layer(layer)
+    let tensors = masters.layer(layer)
     LayerNorm.forward(
       stream(into: layer, acts), weight: tensors.ln1w, bias: tensors.ln1b, epsilon: epsilon,
       y: acts.matrix(.ln1, layer),
@@ -95,15 +95,15 @@ extension Network {
     _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors,
     accumulate: Bool, sink: some GradientSink, beside queue: WorkQueue?
   ) {
-    let tensors = parameters.layer(layer)
-    Linear.backward(
-      scratch.dresidual, x: acts.matrix(.fchGELU, layer), weight: tensors.fcprojw.matrix(),
-      accumulate: accumulate,
-      dx: scratch.dfch, epilogue: .slope(activation, input: acts.matrix(.fch, layer)),
+    let (tensors, weights) = (masters.layer(layer), weights(layer))
+    weights.fcprojw.backward(
+      operand(scratch.dresidual, in: scratch.rounded?.dresidual), x: acts.matrix(.fchGELU, layer),
+      accumulate: accumulate, dx: scratch.dfch,
+      epilogue: .slope(activation, input: acts.matrix(.fch, layer)), rounded: scratch.rounded?.dfch,
       dweight: gradients.fcprojw.matrix(), dbias: gradients.fcprojb, context: context, beside: queue)
     sink.areFinal(.parts(layer, [.fcprojw, .fcprojb]))
-    Linear.backward(
-      scratch.dfch, x: acts.matrix(.ln2, layer), weight: tensors.fcw.matrix(), accumulate: accumulate,
+    weights.fcw.backward(
+      scratch.rounded?.dfch ?? scratch.dfch, x: acts.matrix(.ln2, layer), accumulate: accumulate,
       dx: scratch.dbranch, dweight: gradients.fcw.matrix(), dbias: gradients.fcb, context: context,
       beside: queue)
     sink.areFinal(.parts(layer, [.fcw, .fcb]))
@@ -118,18 +118,18 @@ extension Network {
     _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors,
     accumulate: Bool, sink: some GradientSink, beside queue: WorkQueue?
   ) {
-    let tensors = parameters.layer(layer)
-    Linear.backward(
-      scratch.dresidual, x: acts.matrix(.atty, layer), weight: tensors.attprojw.matrix(),
-      accumulate: accumulate,
+    let (tensors, weights) = (masters.layer(layer), weights(layer))
+    weights.attprojw.backward(
+      operand(scratch.dresidual, in: scratch.rounded?.dresidual),
+      x: operand(acts.matrix(.atty, layer), in: acts.attentionOperand), accumulate: accumulate,
       dx: scratch.dbranch, dweight: gradients.attprojw.matrix(), dbias: gradients.attprojb, context: context,
       beside: queue)
     sink.areFinal(.parts(layer, [.attprojw, .attprojb]))
     Attention.backward(
       scratch.dbranch, qkv: acts.matrix(.qkv, layer), out: acts.matrix(.atty, layer),
       logSumExp: acts[.attLSE, layer], shape: attentionShape(acts), dqkv: scratch.dqkv, context: context)
-    Linear.backward(
-      scratch.dqkv, x: acts.matrix(.ln1, layer), weight: tensors.qkvw.matrix(), accumulate: accumulate,
+    weights.qkvw.backward(
+      operand(scratch.dqkv, in: scratch.rounded?.dqkv), x: acts.matrix(.ln1, layer), accumulate: accumulate,
       dx: scratch.dbranch, dweight: gradients.qkvw.matrix(), dbias: gradients.qkvb, context: context,
       beside: queue)
     sink.areFinal(.parts(layer, [.qkvw, .qkvb]))

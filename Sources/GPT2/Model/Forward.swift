@@ -26,9 +26,7 @@ extension Network {
   func forward(
     _ batch: Batch, keepsAttention: Bool, in workspace: Workspace
   ) throws(ModelError) -> ForwardPass {
-    let acts = try workspace.prepare(
-      batchSize: batch.batchSize, sequenceLength: batch.sequenceLength,
-      retention: .all(attention: keepsAttention))
+    let acts = try workspace.prepare(for: batch, retention: .all(attention: keepsAttention), precision)
     var loss: Float?
     context.together {
       forwardBlocks(batch.inputs, acts)
@@ -52,8 +50,7 @@ extension Network {
   /// - Returns: (B, T), a view of the workspace, valid until its next pass.
   func losses(_ batch: Batch, in workspace: Workspace) throws(ModelError) -> Tensor {
     guard let targets = batch.targets else { preconditionFailure("a loss needs targets") }
-    let acts = try workspace.prepare(
-      batchSize: batch.batchSize, sequenceLength: batch.sequenceLength, retention: .nothing)
+    let acts = try workspace.prepare(for: batch, retention: .nothing, precision)
     context.together {
       forwardBlocks(batch.inputs, acts)
       _ = forwardHead(targets, acts)
@@ -72,8 +69,7 @@ extension Network {
     _ batch: Batch, in workspace: Workspace,
     afterLayer: (_ layer: Int, _ acts: Activations) -> Void = { _, _ in }
   ) throws(ModelError) -> Matrix {
-    let acts = try workspace.prepare(
-      batchSize: batch.batchSize, sequenceLength: batch.sequenceLength, retention: .nothing)
+    let acts = try workspace.prepare(for: batch, retention: .nothing, precision)
     var logits: Matrix?
     context.together {
       forwardBlocks(batch.inputs, acts) { afterLayer($0, acts) }
@@ -93,9 +89,10 @@ extension Network {
     _ inputs: BoundedIntegers, _ acts: Activations, taking update: DueUpdate? = nil,
     afterLayer: (_ layer: Int) -> Void = { _ in }
   ) {
+    if let laidOut, update == nil, !laidOut.areCurrent { laidOut.layOut(masters, context: context) }
     update?.prepareEmbeddings(of: inputs)
     Encoder.forward(
-      inputs, wte: parameters[ParameterPart(.wte)].matrix(), wpe: parameters[ParameterPart(.wpe)].matrix(),
+      inputs, wte: masters[ParameterPart(.wte)].matrix(), wpe: masters[ParameterPart(.wpe)].matrix(),
       sequenceLength: acts.sequenceLength, out: acts.matrix(.encoded), context: context)
     for layer in 0..<configuration.layers {
       update?.prepare(layer: layer)
@@ -104,8 +101,8 @@ extension Network {
     }
     update?.finish()
     LayerNorm.forward(
-      stream(into: configuration.layers, acts), weight: parameters[ParameterPart(.lnfw)],
-      bias: parameters[ParameterPart(.lnfb)], epsilon: epsilon, y: acts.matrix(.lnf), mean: acts[.lnfMean],
+      stream(into: configuration.layers, acts), weight: masters[ParameterPart(.lnfw)],
+      bias: masters[ParameterPart(.lnfb)], epsilon: epsilon, y: acts.matrix(.lnf), mean: acts[.lnfMean],
       rstd: acts[.lnfRstd],
       context: context)
   }
@@ -117,36 +114,35 @@ extension Network {
 
   /// One block, from the stream into it to the stream into the next.
   func forwardLayer(_ layer: Int, _ acts: Activations, beside queue: WorkQueue? = nil) {
-    let tensors = parameters.layer(layer)
+    let (tensors, weights) = (masters.layer(layer), weights(layer))
     let stream = stream(into: layer, acts)
     LayerNorm.forward(
       stream, weight: tensors.ln1w, bias: tensors.ln1b, epsilon: epsilon, y: acts.matrix(.ln1, layer),
       mean: acts[.ln1Mean, layer],
       rstd: acts[.ln1Rstd, layer], context: context)
-    Linear.forward(
-      acts.matrix(.ln1, layer), weight: tensors.qkvw.matrix(), bias: tensors.qkvb,
-      y: acts.matrix(.qkv, layer),
-      context: context, beside: queue)
+    weights.qkvw.forward(
+      acts.matrix(.ln1, layer), bias: tensors.qkvb, y: acts.matrix(.qkv, layer), context: context,
+      beside: queue)
     let kept =
       acts.retention.storesAttention
       ? AttentionWeights(scores: acts[.preatt, layer], weights: acts[.att, layer]) : nil
     Attention.forward(
       acts.matrix(.qkv, layer), shape: attentionShape(acts), out: acts.matrix(.atty, layer),
       logSumExp: acts[.attLSE, layer], kept: kept, context: context)
-    Linear.forward(
-      acts.matrix(.atty, layer), weight: tensors.attprojw.matrix(), bias: tensors.attprojb,
+    weights.attprojw.forward(
+      operand(acts.matrix(.atty, layer), in: acts.attentionOperand), bias: tensors.attprojb,
       y: acts.matrix(.residual2, layer), epilogue: .add(stream), context: context, beside: queue)
 
     LayerNorm.forward(
       acts.matrix(.residual2, layer), weight: tensors.ln2w, bias: tensors.ln2b, epsilon: epsilon,
       y: acts.matrix(.ln2, layer),
       mean: acts[.ln2Mean, layer], rstd: acts[.ln2Rstd, layer], context: context)
-    Linear.forward(
-      acts.matrix(.ln2, layer), weight: tensors.fcw.matrix(), bias: tensors.fcb, y: acts.matrix(.fch, layer),
+    weights.fcw.forward(
+      acts.matrix(.ln2, layer), bias: tensors.fcb, y: acts.matrix(.fch, layer),
       epilogue: .activation(activation, output: acts.matrix(.fchGELU, layer)), context: context, beside: queue
     )
-    Linear.forward(
-      acts.matrix(.fchGELU, layer), weight: tensors.fcprojw.matrix(), bias: tensors.fcprojb,
+    weights.fcprojw.forward(
+      acts.matrix(.fchGELU, layer), bias: tensors.fcprojb,
       y: acts.matrix(.residual3, layer), epilogue: .add(acts.matrix(.residual2, layer)), context: context,
       beside: queue)
   }

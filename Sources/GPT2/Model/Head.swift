@@ -4,9 +4,11 @@ import Operators
 /// The language model's head and the loss.
 extension Network {
   /// The head's weight: the token embedding without the rows that pad the vocabulary.
-  var headWeight: Matrix {
-    Matrix(
-      parameters[ParameterPart(.wte)], rows: configuration.vocabularySize, columns: configuration.channels)
+  var headWeight: ProductWeight {
+    if let laidOut { return laidOut.head }
+    return .float32(
+      Matrix(
+        masters[ParameterPart(.wte)], rows: configuration.vocabularySize, columns: configuration.channels))
   }
 
   /// Rows of logits: V of Vp columns.
@@ -23,14 +25,14 @@ extension Network {
       acts[.lnf], rows: acts.batchSize, columns: channels, rowStride: length * channels,
       offset: (length - 1) * channels)
     let logits = logits(acts, rows: acts.batchSize)
-    Linear.forward(last, weight: headWeight, bias: nil, y: logits, context: context)
+    headWeight.forward(last, bias: nil, y: logits, context: context)
     return logits
   }
 
   /// Keeps all logits; returns the mean loss where there are targets.
   func forwardWholeHead(_ targets: BoundedIntegers?, _ acts: Activations) -> Float? {
     let logits = logits(acts, rows: acts.rows)
-    Linear.forward(acts.matrix(.lnf), weight: headWeight, bias: nil, y: logits, context: context)
+    headWeight.forward(acts.matrix(.lnf), bias: nil, y: logits, context: context)
     guard let targets else { return nil }
     CrossEntropy.forward(
       logits, targets: targets, losses: acts[.losses], logSumExp: acts[.logitsLSE], context: context)
@@ -38,18 +40,21 @@ extension Network {
   }
 
   /// The gradients of the head from whole logits, which receive their own gradient.
+  ///
+  /// In the same blocks of rows as `trainHead`: they are chains of sums.
   func backwardWholeHead(
-    _ targets: BoundedIntegers, _ acts: Activations, lossScale: Float, accumulate: Bool, dwte: Tensor,
-    dnormalised: Matrix
+    _ targets: BoundedIntegers, _ acts: Activations, _ scratch: BackwardScratch, lossScale: Float,
+    accumulate: Bool, dwte: Tensor
   ) {
     let logits = logits(acts, rows: acts.rows)
     CrossEntropy.backward(
       logits, targets: targets, logSumExp: acts[.logitsLSE], scale: lossScale / Float(acts.rows),
       dlogits: logits,
       context: context)
-    Linear.backward(
-      logits, x: acts.matrix(.lnf), weight: headWeight, accumulate: accumulate, dx: dnormalised,
-      dweight: gradient(dwte), dbias: nil, context: context)
+    for rows in Self.blocks(of: acts.rows) {
+      backwardProduct(
+        logits[rows], acts, rows, scratch, accumulate: accumulate || rows.lowerBound > 0, dwte: dwte)
+    }
     if !accumulate { zeroPadding(of: dwte) }
   }
 
@@ -67,13 +72,12 @@ extension Network {
   private func lossOfBlocks(
     _ targets: BoundedIntegers, _ acts: Activations, _ body: (Block) -> Void
   ) -> Float {
-    for start in stride(from: 0, to: targets.count, by: ActivationTensor.blockOfLogits) {
-      let rows = start..<min(targets.count, start + ActivationTensor.blockOfLogits)
+    for rows in Self.blocks(of: targets.count) {
       let block = Block(
         rows: rows, targets: targets[rows], normalised: acts.matrix(.lnf)[rows],
         logits: logits(acts, rows: rows.count), losses: acts[.losses].slice(rows),
         logSumExp: acts[.logitsLSE].slice(rows))
-      Linear.forward(block.normalised, weight: headWeight, bias: nil, y: block.logits, context: context)
+      headWeight.forward(block.normalised, bias: nil, y: block.logits, context: context)
       body(block)
     }
     return Self.mean(acts[.losses])
@@ -88,21 +92,38 @@ extension Network {
     }
   }
 
-  /// Loss and gradients in one: returns the mean loss, adds to `dwte` or overwrites it, overwrites `dnormalised`.
+  /// Loss and gradients in one: returns the mean loss, adds to `dwte` or overwrites it, overwrites `dbranch`.
   func trainHead(
-    _ targets: BoundedIntegers, _ acts: Activations, lossScale: Float, accumulate: Bool, dwte: Tensor,
-    dnormalised: Matrix
+    _ targets: BoundedIntegers, _ acts: Activations, _ scratch: BackwardScratch, lossScale: Float,
+    accumulate: Bool, dwte: Tensor
   ) -> Float {
     if !accumulate { zeroPadding(of: dwte) }
     return lossOfBlocks(targets, acts) { block in
       CrossEntropy.forwardBackward(
         block.logits, targets: block.targets, scale: lossScale / Float(targets.count), losses: block.losses,
         logSumExp: block.logSumExp, context: context)
-      Linear.backward(
-        block.logits, x: block.normalised, weight: headWeight,
-        accumulate: accumulate || block.rows.lowerBound > 0, dx: dnormalised[block.rows],
-        dweight: gradient(dwte), dbias: nil, context: context)
+      backwardProduct(
+        block.logits, acts, block.rows, scratch, accumulate: accumulate || block.rows.lowerBound > 0,
+        dwte: dwte)
     }
+  }
+
+  /// The rows that are summed in one piece.
+  private static func blocks(of count: Int) -> [Range<Int>] {
+    stride(from: 0, to: count, by: ActivationTensor.blockOfLogits).map {
+      $0..<min(count, $0 + ActivationTensor.blockOfLogits)
+    }
+  }
+
+  /// From the gradient of a block of logits those of its product: `dbranch[rows]` is overwritten.
+  private func backwardProduct(
+    _ dlogits: Matrix, _ acts: Activations, _ rows: Range<Int>, _ scratch: BackwardScratch, accumulate: Bool,
+    dwte: Tensor
+  ) {
+    headWeight.backward(
+      operand(dlogits, in: scratch.rounded?.dlogits[0..<rows.count]), x: acts.matrix(.lnf)[rows],
+      accumulate: accumulate, dx: scratch.dbranch[rows], dweight: gradient(dwte), dbias: nil,
+      context: context)
   }
 
   /// The rows of wte's gradient that the head has.

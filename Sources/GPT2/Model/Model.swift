@@ -41,39 +41,44 @@ public final class Model {
 
   /// Makes a model with all parameters 0.
   ///
-  /// - Parameter activation: in place of the configuration's.
+  /// - Parameters:
+  ///   - activation: in place of the configuration's.
+  ///   - precision: what matrix products multiply.
   /// - Throws: `ModelError.memory` when the parameters exceed the memory at hand.
   public convenience init(
-    configuration: Configuration, activation: Activation? = nil, placement: Placement = .automatic,
-    locked: Bool = false, context: ExecutionContext
+    configuration: Configuration, activation: Activation? = nil, precision: OperandPrecision = .fp32,
+    placement: Placement = .automatic, locked: Bool = false, context: ExecutionContext
   ) throws(ModelError) {
     self.init(
       try Network(
-        configuration: configuration, activation: activation,
+        configuration: configuration, activation: activation, precision: precision,
         memory: MemoryOptions(placement: placement, locked: locked), context: context))
   }
 
   /// Makes a model with a checkpoint's parameters.
   ///
-  /// - Parameter activation: in place of the checkpoint's.
+  /// - Parameters:
+  ///   - activation: in place of the checkpoint's.
+  ///   - precision: what matrix products multiply.
   /// - Throws: `ModelError.memory` when the parameters exceed the memory at hand.
   public convenience init(
-    checkpoint: Checkpoint, activation: Activation? = nil, placement: Placement = .automatic,
-    locked: Bool = false, context: ExecutionContext
+    checkpoint: Checkpoint, activation: Activation? = nil, precision: OperandPrecision = .fp32,
+    placement: Placement = .automatic, locked: Bool = false, context: ExecutionContext
   ) throws(ModelError) {
     try self.init(
-      configuration: checkpoint.configuration, activation: activation, placement: placement, locked: locked,
-      context: context)
+      configuration: checkpoint.configuration, activation: activation, precision: precision,
+      placement: placement, locked: locked, context: context)
     checkpoint.load(into: parameters, context: context)
   }
 
   public var configuration: Configuration { network.configuration }
   public var activation: Activation { network.activation }
+  public var precision: OperandPrecision { network.precision }
   public var context: ExecutionContext { network.context }
-  /// The sixteen tensors (`Parameter`).
+  /// The sixteen tensors (`Parameter`). To write to them after a pass, ask for them again (`Network.parameters`).
   public var parameters: ParameterTensors { network.parameters }
   /// Why memory is not locked as asked, where the system refused: a sentence that names the limit.
-  public var notice: String? { parameters.notice ?? workspace.notice }
+  public var notice: String? { network.masters.notice ?? workspace.notice }
   /// What the last pass kept; nil before `reserve` and the first pass. All of it after `forward`; `train` keeps what its
   /// `recomputation` leaves.
   public var activations: Activations? { workspace.activations }

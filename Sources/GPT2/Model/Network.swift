@@ -10,31 +10,81 @@ public struct Network {
   public var activation: Activation { configuration.activation }
   /// How its memory is placed: parameters, and what is derived from them.
   public let memory: MemoryOptions
-  public let parameters: ParameterTensors
   public let context: ExecutionContext
+  /// The parameters, for those of this module that change none of them, or lay out what they changed.
+  let masters: ParameterTensors
+  /// What products multiply in bfloat16; nil: the masters.
+  let laidOut: LaidOutWeights?
+
+  /// The parameters, in float32. They may be written to before the next pass; to write after it, ask for them again:
+  /// weights in bfloat16 follow those that somebody has asked for.
+  public var parameters: ParameterTensors {
+    laidOut?.areCurrent = false
+    return masters
+  }
+
+  /// What matrix products multiply.
+  public var precision: OperandPrecision { laidOut == nil ? .fp32 : .bf16 }
+
+  /// Bytes of the weights that are kept beside the parameters: 4 a weight of a product in bfloat16.
+  public var laidOutByteCount: Int { laidOut?.byteCount ?? 0 }
 
   /// Makes a network with all parameters 0.
   ///
-  /// - Parameter activation: in place of the configuration's.
+  /// - Parameters:
+  ///   - activation: in place of the configuration's.
+  ///   - precision: what matrix products multiply.
   /// - Throws: `ModelError.memory` when the parameters exceed the memory at hand.
   public init(
-    configuration: Configuration, activation: Activation? = nil, memory: MemoryOptions = MemoryOptions(),
-    context: ExecutionContext
+    configuration: Configuration, activation: Activation? = nil, precision: OperandPrecision = .fp32,
+    memory: MemoryOptions = MemoryOptions(), context: ExecutionContext
   ) throws(ModelError) {
     let configuration = configuration.with(activation: activation)
     self.configuration = configuration
     self.memory = memory
     self.context = context
-    parameters = try ModelError.wrapping { () throws(MemoryError) in
+    masters = try ModelError.wrapping { () throws(MemoryError) in
       try ParameterTensors(configuration, memory: memory, what: "the model's parameters")
     }
+    laidOut = try ModelError.wrapping { () throws(MemoryError) in
+      precision == .bf16 ? try LaidOutWeights(configuration, memory: memory) : nil
+    }
   }
+
+  private init(inFloat32 other: Network) {
+    (configuration, memory, context) = (other.configuration, other.memory, other.context)
+    (masters, laidOut) = (other.masters, nil)
+  }
+
+  /// The same parameters, multiplied in float32.
+  var inFloat32: Network { Network(inFloat32: self) }
 
   /// ε of layer normalisation, as its operator takes it.
   var epsilon: Float { Float(configuration.layerNormEpsilon) }
 
   /// An empty workspace for this network's passes.
   public func makeWorkspace() -> Workspace {
-    Workspace(configuration: configuration, memory: memory, context: context)
+    Workspace(configuration: configuration, precision: precision, memory: memory, context: context)
+  }
+
+  /// The weights of a layer's products.
+  func weights(_ layer: Int) -> LayerWeights {
+    if let laidOut { return laidOut.layer(layer) }
+    let tensors = masters.layer(layer)
+    return LayerWeights { parameter in
+      switch parameter {
+      case .qkvw: .float32(tensors.qkvw.matrix())
+      case .attprojw: .float32(tensors.attprojw.matrix())
+      case .fcw: .float32(tensors.fcw.matrix())
+      default: .float32(tensors.fcprojw.matrix())
+      }
+    }
+  }
+
+  /// x as an operand of products: itself in float32, rounded to `scratch` in bfloat16.
+  func operand(_ x: Matrix, in scratch: Matrix?) -> Matrix {
+    guard let scratch else { return x }
+    OperandLayout.round(x, y: scratch, context: context)
+    return scratch
   }
 }

@@ -15,11 +15,12 @@ extension Recomputation {
   ///
   /// Results do not depend on it.
   public static func automatic(
-    _ configuration: Configuration, batchSize: Int, sequenceLength: Int
+    _ configuration: Configuration, batchSize: Int, sequenceLength: Int, precision: OperandPrecision = .fp32
   ) -> Recomputation {
     guard let memory = Topology.current.totalMemoryBytes else { return .none }
     let layout = ActivationLayout(
-      configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention: .forBackward(.none))
+      configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention: .forBackward(.none),
+      precision: precision)
     guard let count = layout.count else { return .elementwise }
     return count <= memory / 16 / MemoryLayout<Float>.stride ? .none : .elementwise
   }

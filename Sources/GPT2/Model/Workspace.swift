@@ -7,6 +7,7 @@ import Operators
 /// forward to the end of its backward part; passes that should not disturb each other have a workspace each.
 public final class Workspace {
   private let configuration: Configuration
+  private let precision: OperandPrecision
   private let memory: MemoryOptions
   private let context: ExecutionContext
   /// What the pass that owns the memory left or will leave; nil before the first.
@@ -21,9 +22,11 @@ public final class Workspace {
   private var isWritten = false
 
   public init(
-    configuration: Configuration, memory: MemoryOptions = MemoryOptions(), context: ExecutionContext
+    configuration: Configuration, precision: OperandPrecision = .fp32,
+    memory: MemoryOptions = MemoryOptions(), context: ExecutionContext
   ) {
     self.configuration = configuration
+    self.precision = precision
     self.memory = memory
     self.context = context
   }
@@ -33,37 +36,47 @@ public final class Workspace {
 
   /// Makes room for passes over (B, T), so that none allocates, without touching memory that no pass has used.
   ///
-  /// - Parameter backward: whether backward passes follow.
+  /// - Parameters:
+  ///   - backward: whether backward passes follow.
+  ///   - precision: of the passes; by default the workspace's.
   /// - Throws: `ModelError`: sizes below 1, T beyond the context, or memory, with the number of bytes.
   public func reserve(
-    batchSize: Int, sequenceLength: Int, retention: Retention, backward: Bool = false
+    batchSize: Int, sequenceLength: Int, retention: Retention, backward: Bool = false,
+    precision: OperandPrecision? = nil
   ) throws(ModelError) {
     try Batch.check(batchSize: batchSize, sequenceLength: sequenceLength, configuration)
-    if backward { _ = try backwardScratch(batchSize: batchSize, sequenceLength: sequenceLength) }
-    _ = try layOut(batchSize: batchSize, sequenceLength: sequenceLength, retention: retention)
+    let precision = precision ?? self.precision
+    if backward {
+      _ = try backwardScratch(batchSize: batchSize, sequenceLength: sequenceLength, precision)
+    }
+    _ = try layOut(batchSize: batchSize, sequenceLength: sequenceLength, retention, precision)
   }
 
   /// Begins a forward pass. Views over the memory at hand where it is large enough, else over new memory.
   ///
   /// - Throws: `ModelError.memory` with the number of bytes, when they exceed memory.
-  func prepare(batchSize: Int, sequenceLength: Int, retention: Retention) throws(ModelError) -> Activations {
-    let views = try layOut(batchSize: batchSize, sequenceLength: sequenceLength, retention: retention)
+  func prepare(
+    for batch: Batch, retention: Retention, _ precision: OperandPrecision
+  ) throws(ModelError) -> Activations {
+    let views = try layOut(
+      batchSize: batch.batchSize, sequenceLength: batch.sequenceLength, retention, precision)
     isWritten = true
     return views
   }
 
   private func layOut(
-    batchSize: Int, sequenceLength: Int, retention: Retention
+    batchSize: Int, sequenceLength: Int, _ retention: Retention, _ precision: OperandPrecision
   ) throws(ModelError) -> Activations {
     passCount += 1
     if let activations, activations.batchSize == batchSize, activations.sequenceLength == sequenceLength,
-      activations.retention == retention
+      activations.retention == retention, activations.precision == precision
     {
       return activations
     }
     activations = nil
     let layout = ActivationLayout(
-      configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention: retention)
+      configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention: retention,
+      precision: precision)
     if let count = layout.count, count > forwardStorage?.all.count ?? 0 { isWritten = false }
     let storage = try memory(for: layout.count, in: &forwardStorage, what: "the activations")
     let views = Activations(
@@ -88,12 +101,14 @@ public final class Workspace {
       size..<padded, of: Matrix(logits, rows: logits.count / padded, columns: padded), context: context)
   }
 
-  func backwardScratch(batchSize: Int, sequenceLength: Int) throws(ModelError) -> BackwardScratch {
+  func backwardScratch(
+    batchSize: Int, sequenceLength: Int, _ precision: OperandPrecision
+  ) throws(ModelError) -> BackwardScratch {
     let count = BackwardScratch.count(
-      configuration, batchSize: batchSize, sequenceLength: sequenceLength)
+      configuration, batchSize: batchSize, sequenceLength: sequenceLength, precision)
     let storage = try memory(for: count, in: &backwardStorage, what: "the gradients of the activations")
     return BackwardScratch(
-      configuration, batchSize: batchSize, sequenceLength: sequenceLength, storage: storage)
+      configuration, batchSize: batchSize, sequenceLength: sequenceLength, precision, storage: storage)
   }
 
   private func memory(
@@ -114,38 +129,6 @@ public final class Workspace {
       storage = arena
       return arena.all
     } catch { throw .memory(error) }
-  }
-}
-
-/// The gradients that pass from layer to layer, each layer's in turn.
-struct BackwardScratch {
-  /// (B·T, C): of the residual stream, and of what a branch adds to it.
-  let dresidual, dbranch: Matrix
-  /// (B·T, 3C)
-  let dqkv: Matrix
-  /// (B·T, 4C)
-  let dfch: Matrix
-
-  /// In multiples of C.
-  private static let widths = [1, 1, 3, 4]
-
-  static func count(_ configuration: Configuration, batchSize: Int, sequenceLength: Int) -> Int? {
-    Arena.Entry(
-      name: "", shape: [batchSize, sequenceLength, widths.reduce(0, +), configuration.channels]
-    ).elementCount.map { $0 + widths.count * Arena.lineFloats }
-  }
-
-  init(_ configuration: Configuration, batchSize: Int, sequenceLength: Int, storage: Tensor) {
-    let (rows, channels) = (batchSize * sequenceLength, configuration.channels)
-    var offset = 0
-    func next(_ width: Int) -> Matrix {
-      defer { offset += ActivationLayout.padded(rows * width * channels) }
-      return storage.slice(offset..<offset + rows * width * channels).matrix(columns: width * channels)
-    }
-    dresidual = next(Self.widths[0])
-    dbranch = next(Self.widths[1])
-    dqkv = next(Self.widths[2])
-    dfch = next(Self.widths[3])
   }
 }
 

@@ -85,7 +85,7 @@ extension RunOptions {
       Option(
         name: "layer_norm_epsilon", value: .double(configuration.layerNormEpsilon),
         implied: .double(Configuration.defaultLayerNormEpsilon)),
-      Option(name: "precision", value: .text("fp32")),
+      Option(name: "precision", value: .text(model.precision.rawValue)),
     ]
   }
 

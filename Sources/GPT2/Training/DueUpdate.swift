@@ -15,6 +15,8 @@ final class DueUpdate {
   private let gradientScale: Double
   /// The place in the queue before which each layer's part ends.
   private var layerEnds: [WorkQueue.Position] = []
+  /// Whether the head's weight waits to be laid out, or is.
+  private var isHeadWaiting = false
 
   init(
     _ optimizer: any Optimizer, of network: Network, gradients: ParameterTensors, slots: [ParameterTensors],
@@ -30,8 +32,9 @@ final class DueUpdate {
 
   /// Takes all of it at once.
   func takeAll() {
+    network.laidOut?.areCurrent = false
     for part in network.configuration.parameterParts { queue.add(work(whole(part))) }
-    finish()
+    takeRest()
   }
 
   // MARK: - On the way of a forward pass
@@ -42,6 +45,8 @@ final class DueUpdate {
     guard optimizer.extent == .elements else {
       // Rows of the embedding by themselves would not do.
       takeAll()
+      network.laidOut?.layOut(network.masters, context: network.context)
+      isHeadWaiting = true
       layerEnds = [WorkQueue.Position](repeating: queue.end, count: configuration.layers)
       return
     }
@@ -65,13 +70,31 @@ final class DueUpdate {
   }
 
   /// Takes what this layer needs.
-  func prepare(layer: Int) { network.context.finish(queue, before: layerEnds[layer]) }
+  func prepare(layer: Int) {
+    network.context.finish(queue, before: layerEnds[layer])
+    // The queue has no more than these layers' products can hide.
+    if layer == max(1, 2 * network.configuration.layers / 3) { layOutHead() }
+  }
 
-  /// Takes all that is left.
-  func finish() { network.context.finish(queue) }
+  /// Takes all that is left, which the head needs.
+  func finish() {
+    layOutHead()
+    takeRest()
+    network.laidOut?.areCurrent = true
+  }
+
+  /// Takes all that changes wte, and lets the layout of the head wait beside the products.
+  private func layOutHead() {
+    guard let laidOut = network.laidOut, !isHeadWaiting else { return }
+    takeRest()
+    isHeadWaiting = true
+    queue.add(laidOut.work(ParameterPart(.wte), of: network.masters, context: network.context))
+  }
+
+  private func takeRest() { network.context.finish(queue) }
 
   private func add(_ range: ParameterRange) {
-    for rows in range.rows(network.configuration) { queue.add(work(rows)) }
+    for rows in range.rows(network.configuration) { queue.add(workWithLayout(rows)) }
   }
 
   private func whole(_ part: ParameterPart) -> ParameterRows {
@@ -79,10 +102,24 @@ final class DueUpdate {
       part: part, range: 0..<part.count(network.configuration) / network.configuration.channels)
   }
 
+  /// The update of a layer's weight lays out the rows that it has just computed.
+  private func workWithLayout(_ rows: ParameterRows) -> Work {
+    // wte's rows come by tokens, its layout behind all of them.
+    guard let laidOut = network.laidOut, rows.part.layer != nil,
+      let weight = laidOut.master(rows.part, of: network.masters)
+    else { return work(rows) }
+    // A row of the weight may be several of C numbers.
+    let width = weight.columns / network.configuration.channels
+    let updates = rows.pieces(of: OperandLayout.rowsOfTask * width).map { work($0) }
+    return laidOut.work(rows.part, of: network.masters, context: network.context) { rows, worker in
+      updates[rows.lowerBound / OperandLayout.rowsOfTask].runAll(worker: worker)
+    }
+  }
+
   private func work(_ rows: ParameterRows) -> Work {
     optimizer.work(
       OptimizerOperands(
-        parameters: rows.tensor(in: network.parameters), gradients: rows.tensor(in: gradients),
+        parameters: rows.tensor(in: network.masters), gradients: rows.tensor(in: gradients),
         slots: slots.map { rows.tensor(in: $0) }),
       step: OptimizerStep(
         number: number, gradientScale: gradientScale,

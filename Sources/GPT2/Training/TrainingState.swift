@@ -160,11 +160,9 @@ public final class TrainingState {
     queue: WorkQueue?, sink: some GradientSink
   ) throws(ModelError) -> Float {
     guard let targets = batch.targets else { preconditionFailure("training needs targets") }
-    let acts = try workspace.prepare(
-      batchSize: batch.batchSize, sequenceLength: batch.sequenceLength,
-      retention: .forBackward(recomputation))
+    let acts = try workspace.prepare(for: batch, retention: .forBackward(recomputation), network.precision)
     let scratch = try workspace.backwardScratch(
-      batchSize: batch.batchSize, sequenceLength: batch.sequenceLength)
+      batchSize: batch.batchSize, sequenceLength: batch.sequenceLength, network.precision)
     let tensors = gradients.tensors
     var loss = Float.nan
     network.context.together {
@@ -172,8 +170,8 @@ public final class TrainingState {
       due = nil
       gradients.add(leaving: queue == nil ? .partial : .complete) { accumulate in
         loss = network.trainHead(
-          targets, acts, lossScale: lossScale, accumulate: accumulate, dwte: tensors[ParameterPart(.wte)],
-          dnormalised: scratch.dbranch)
+          targets, acts, scratch, lossScale: lossScale, accumulate: accumulate,
+          dwte: tensors[ParameterPart(.wte)])
         // The head alone has added to the gradients then.
         guard loss.isFinite else { return false }
         network.backwardBlocks(

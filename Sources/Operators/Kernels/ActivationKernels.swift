@@ -24,7 +24,22 @@ extension Kernels {
     }
   }
 
-  func activationForward(_ activation: Activation, _ x: Tensor, range: Range<Int>, y: Tensor) {
-    unsafe activationKernels(activation).forward(x.pointer(range), range.count, y.pointer(range))
+  /// - Parameter scratch: where y is bfloat16, what has not been rounded yet.
+  func activationForward(
+    _ activation: Activation, _ x: Tensor, range: Range<Int>, y: Tensor, scratch: Tensor
+  ) {
+    let forward = unsafe activationKernels(activation).forward
+    if y.elementType == .float32 {
+      return unsafe forward(x.pointer(range), range.count, y.pointer(range))
+    }
+    for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.roundedPiece) {
+      let piece = start..<min(range.upperBound, start + Self.roundedPiece)
+      unsafe forward(x.pointer(piece), piece.count, scratch.pointer(0..<piece.count))
+      let values = Matrix(scratch, rows: 1, columns: piece.count)
+      round(values, rows: 0..<1, y: Matrix(y, rows: 1, columns: piece.count, offset: start))
+    }
   }
+
+  /// Floats that stay in L1 until they are rounded.
+  private static let roundedPiece = 1024
 }

@@ -76,12 +76,13 @@ extension Kernels {
     }
   }
 
-  /// A panel of y = x, rounded.
-  func layOut(_ x: Matrix, panel: Int, y: PairedMatrix) {
+  /// Rows of a panel of y = x, rounded; whole pairs of them, but for the last of an odd number.
+  func layOut(_ x: Matrix, rows: Range<Int>, panel: Int, y: PairedMatrix) {
+    precondition(rows.lowerBound % 2 == 0 && (rows.upperBound % 2 == 0 || rows.upperBound == x.rows))
     let columns = panel * Self.pairPanel..<min(x.columns, (panel + 1) * Self.pairPanel)
     unsafe bf16.pointee.lay_out(
-      x.pointer(0..<x.rows, columns), x.rowStride, x.columnStride, x.rows, columns.count,
-      y.pointer(panel..<panel + 1))
+      x.pointer(rows, columns), x.rowStride, x.columnStride, rows.count, columns.count,
+      y.pointer(panel..<panel + 1) + rows.lowerBound * Self.pairPanel)
   }
 
   /// out[columns] (+)= the sum of the rows of x, bfloat16, there.

@@ -82,8 +82,8 @@ final class TokenWriter {
 
   /// Gives all files their places.
   ///
-  /// - Parameter last: the name of the one that comes after all others.
-  func commit(last: String) throws(FileError) { try files.take()?.commit(last: last) }
+  /// - Parameter first: the name of the one that comes before all others.
+  func commit(first: String) throws(FileError) { try files.take()?.commit(first: first) }
 }
 
 /// One token file while it grows.

@@ -128,8 +128,8 @@ public struct Tokenization {
       validation: .init(tokens: validationCount, files: files.validation, fileTokens: counts.validation))
     try Machine.write(Array(manifest.json.utf8), toNew: writer.temporaryPath + manifestFile)
     try writing { () throws(FileError) in
-      // A data set without a manifest is none that was finished.
-      try writer.commit(last: manifestFile)
+      // Where it is there, missing token files are noticed.
+      try writer.commit(first: manifestFile)
     }
     return manifest
   }

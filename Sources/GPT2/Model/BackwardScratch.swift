@@ -1,0 +1,90 @@
+import Machine
+import Operators
+
+/// The gradients that pass from layer to layer, each layer's in turn.
+struct BackwardScratch {
+  /// (B·T, C): of the residual stream, and of what a branch adds to it.
+  let dresidual, dbranch: Matrix
+  /// (B·T, 3C)
+  let dqkv: Matrix
+  /// (B·T, 4C)
+  let dfch: Matrix
+  /// The same in bfloat16, as operands of the next products; nil where those multiply float32.
+  let rounded: RoundedGradients?
+
+  /// In multiples of C.
+  private static let widths = [1, 1, 3, 4]
+
+  static func count(
+    _ configuration: Configuration, batchSize: Int, sequenceLength: Int, _ precision: OperandPrecision
+  ) -> Int? {
+    let shape = [batchSize, sequenceLength, widths.reduce(0, +), configuration.channels]
+    let float32 = Arena.Entry(name: "", shape: shape).elementCount.map {
+      $0 + widths.count * Arena.lineFloats
+    }
+    guard precision == .bf16, let float32 else { return float32 }
+    guard
+      let rounded = RoundedGradients.count(
+        configuration, batchSize: batchSize, sequenceLength: sequenceLength)
+    else { return nil }
+    return float32 + rounded
+  }
+
+  init(
+    _ configuration: Configuration, batchSize: Int, sequenceLength: Int, _ precision: OperandPrecision,
+    storage: Tensor
+  ) {
+    let (rows, channels) = (batchSize * sequenceLength, configuration.channels)
+    var offset = 0
+    func next(_ width: Int) -> Matrix {
+      defer { offset += ActivationLayout.padded(rows * width * channels) }
+      return storage.slice(offset..<offset + rows * width * channels).matrix(columns: width * channels)
+    }
+    dresidual = next(Self.widths[0])
+    dbranch = next(Self.widths[1])
+    dqkv = next(Self.widths[2])
+    dfch = next(Self.widths[3])
+    rounded =
+      precision == .bf16
+      ? RoundedGradients(configuration, rows: rows, storage: storage.slice(offset..<storage.count)) : nil
+  }
+}
+
+/// Gradients in bfloat16 on their way into a product.
+struct RoundedGradients {
+  /// (B·T, C)
+  let dresidual: Matrix
+  /// (B·T, 3C) and (B·T, 4C), in the same memory: never at once.
+  let dqkv, dfch: Matrix
+  /// (384, V), of a block of rows.
+  let dlogits: Matrix
+
+  /// Floats that they take.
+  static func count(_ configuration: Configuration, batchSize: Int, sequenceLength: Int) -> Int? {
+    let (channels, padded) = (configuration.channels, configuration.paddedVocabularySize)
+    let layers = Arena.Entry(name: "", shape: [batchSize, sequenceLength, 5, channels]).elementCount
+    guard let layers else { return nil }
+    let rows = min(batchSize * sequenceLength, ActivationTensor.blockOfLogits)
+    let block = Arena.Entry(name: "", shape: [rows, padded]).elementCount
+    guard let block, layers <= Int.max / 64, block <= Int.max / 64 else { return nil }
+    return (layers + block) / 2 + 4 * Arena.lineFloats
+  }
+
+  init(_ configuration: Configuration, rows: Int, storage: Tensor) {
+    let channels = configuration.channels
+    var offset = 0
+    func next(_ shape: [Int]) -> Tensor {
+      let floats = ActivationLayout.padded((shape.reduce(1, *) + 1) / 2)
+      defer { offset += floats }
+      return storage.slice(offset..<offset + floats).reinterpreted(as: .bfloat16, shape: shape)
+    }
+    dresidual = next([rows, channels]).matrix()
+    let wide = next([rows, 4 * channels])
+    dfch = wide.matrix()
+    dqkv = Matrix(wide, rows: rows, columns: 3 * channels)
+    let block = min(rows, ActivationTensor.blockOfLogits)
+    let padded = configuration.paddedVocabularySize
+    dlogits = Matrix(
+      next([block, padded]), rows: block, columns: configuration.vocabularySize, rowStride: padded)
+  }
+}

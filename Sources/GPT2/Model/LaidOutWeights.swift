@@ -1,0 +1,115 @@
+import Machine
+import Operators
+
+/// The weights of a network's products in bfloat16, laid out for both passes, beside the float32 masters.
+///
+/// Whoever changes a master sees to it that they follow: an update that is taken on the way of a forward pass lays out
+/// what it changes; after all else they are out of date as a whole, and the next pass begins with them.
+final class LaidOutWeights {
+  /// Whether they are those of the masters; if not, the next pass lays all of them out.
+  var areCurrent = false
+  private let configuration: Configuration
+  private let arena: Arena
+  private let layers: [LayerWeights]
+  let head: ProductWeight
+
+  init(_ configuration: Configuration, memory: MemoryOptions) throws(MemoryError) {
+    let (arena, configuration) = (try Self.arena(configuration, memory), configuration)
+    self.configuration = configuration
+    self.arena = arena
+    layers = (0..<configuration.layers).map { layer in
+      LayerWeights { Self.weight(ParameterPart($0, layer: layer), configuration, in: arena) }
+    }
+    head = Self.weight(ParameterPart(.wte), configuration, in: arena)
+  }
+
+  var byteCount: Int { arena.byteCount }
+
+  func layer(_ layer: Int) -> LayerWeights { layers[layer] }
+
+  /// The matrices of each layer's products.
+  private static let layered: [Parameter] = [.qkvw, .attprojw, .fcw, .fcprojw]
+
+  private static func name(_ part: ParameterPart, _ pass: String) -> String {
+    "\(part.parameter.name) \(part.layer ?? 0) \(pass)"
+  }
+
+  /// N and K of weight (N, K); the head's without the rows that pad the vocabulary.
+  private static func size(_ part: ParameterPart, _ configuration: Configuration) -> (rows: Int, columns: Int)
+  {
+    if part.parameter == .wte { return (configuration.vocabularySize, configuration.channels) }
+    let shape = part.shape(configuration)
+    return (shape[0], shape[1])
+  }
+
+  private static func arena(
+    _ configuration: Configuration, _ memory: MemoryOptions
+  ) throws(MemoryError) -> Arena {
+    let parts =
+      (0..<configuration.layers).flatMap { layer in layered.map { ParameterPart($0, layer: layer) } }
+      + [ParameterPart(.wte)]
+    let entries = parts.flatMap { part in
+      let (rows, columns) = size(part, configuration)
+      return [("forward", columns, rows), ("backward", rows, columns)].map { pass, rows, columns in
+        Arena.Entry(
+          name: name(part, pass), shape: [PairedMatrix.count(rows: rows, columns: columns)],
+          elementType: .bfloat16)
+      }
+    }
+    return try Arena(
+      entries, placement: memory.placement, locked: memory.locked, what: "the weights in bfloat16")
+  }
+
+  private static func weight(
+    _ part: ParameterPart, _ configuration: Configuration, in arena: Arena
+  ) -> ProductWeight {
+    let (rows, columns) = size(part, configuration)
+    guard let forward = arena[name(part, "forward")], let backward = arena[name(part, "backward")] else {
+      preconditionFailure("\(part.parameter.name) is laid out")
+    }
+    return .bfloat16(
+      forward: PairedMatrix(forward, rows: columns, columns: rows),
+      backward: PairedMatrix(backward, rows: rows, columns: columns))
+  }
+
+  // MARK: - What follows a master
+
+  func layOut(_ masters: ParameterTensors, context: ExecutionContext) {
+    for part in configuration.parameterParts where master(part, of: masters) != nil {
+      context.perform(work(part, of: masters, context: context))
+    }
+    areCurrent = true
+  }
+
+  /// The matrix (N, K) that is laid out; nil for a part that is no weight.
+  func master(_ part: ParameterPart, of masters: ParameterTensors) -> Matrix? {
+    guard weight(part) != nil else { return nil }
+    let (rows, columns) = Self.size(part, configuration)
+    return Matrix(masters[part], rows: rows, columns: columns)
+  }
+
+  /// Lays a weight out.
+  ///
+  /// - Parameters:
+  ///   - part: has a `master`.
+  ///   - before: called with the rows that a task is about to read, to change them.
+  func work(
+    _ part: ParameterPart, of masters: ParameterTensors, context: ExecutionContext,
+    before: @escaping (_ rows: Range<Int>, _ worker: Int) -> Void = { _, _ in }
+  ) -> Work {
+    guard let master = master(part, of: masters), case .bfloat16(let forward, let backward) = weight(part)
+    else { preconditionFailure("\(part.parameter.name) is no weight") }
+    return OperandLayout.work(master, forward: forward, backward: backward, context: context, before: before)
+  }
+
+  private func weight(_ part: ParameterPart) -> ProductWeight? {
+    guard let layer = part.layer else { return part.parameter == .wte ? head : nil }
+    return switch part.parameter {
+    case .qkvw: layers[layer].qkvw
+    case .attprojw: layers[layer].attprojw
+    case .fcw: layers[layer].fcw
+    case .fcprojw: layers[layer].fcprojw
+    default: nil
+    }
+  }
+}

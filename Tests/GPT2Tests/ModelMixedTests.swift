@@ -1,0 +1,193 @@
+import Foundation
+import GPT2
+import Machine
+import Operators
+import TestSupport
+import Testing
+import Tokens
+
+/// Passes whose products multiply bfloat16: rule 5 of Documentation/numerical-rules.md.
+@Suite struct ModelMixedTests {
+  private let optimizer = AdamW(learningRate: 1e-2, weightDecay: 0.01)
+
+  /// Sizes that no tile and no vector width divides, an odd number of tokens among them; more rows than one block of
+  /// logits has, where `long`.
+  private func model(_ context: ExecutionContext, precision: OperandPrecision = .bf16) throws -> Model {
+    let model = try Model(
+      configuration: Configuration(
+        maximumSequenceLength: 75, vocabularySize: 131, paddedVocabularySize: 140, layers: 2, heads: 3,
+        channels: 21), precision: precision, context: context)
+    model.initialize(seed: 5)
+    return model
+  }
+
+  private func batch(_ seed: UInt64, long: Bool = true) -> TestBatch {
+    TestBatch(
+      seed: seed, vocabulary: 131, batchSize: long ? 7 : 2, sequenceLength: long ? 75 : 9)
+  }
+
+  private func step(_ model: Model, _ batch: TestBatch) throws -> StepResult {
+    try model.train(
+      batch.inputs, targets: batch.targets, batchSize: batch.batchSize, sequenceLength: batch.sequenceLength,
+      optimizer: optimizer)
+  }
+
+  private func trace(_ model: Model) throws -> [String: [Float]] {
+    var trace: [String: [Float]] = [:]
+    for index in 0..<2 {
+      let batch = batch(UInt64(index), long: false)
+      model.zeroGradients()
+      let (loss, norm) = try model.train(batch, optimizer)
+      trace["\(index) loss"] = [loss, Float(norm)]
+      for (name, values) in try model.gradients().arrays { trace["\(index) gradient \(name)"] = values }
+      trace["\(index) logits' gradient"] = try model.logits()
+    }
+    for (name, values) in model.parameters.arrays { trace["parameter \(name)"] = values }
+    return trace
+  }
+
+  /// Every instruction set, the best one also without its unit for bfloat16, and every number of threads.
+  @Test func theSameBitsEverywhere() throws {
+    let expected = try trace(try model(ExecutionContext(threads: 1)))
+    try withEveryContext { context in
+      let found = try trace(try model(context))
+      #expect(firstDifference(found, expected) == nil, "\(context.instructionSet), \(context.threads)")
+    }
+    let emulated = try ExecutionContext(threads: 2, instructionSet: .best, withMatrixUnit: false)
+    let found = try trace(try model(emulated))
+    #expect(firstDifference(found, expected) == nil)
+    let float32 = try trace(try model(ExecutionContext(threads: 1), precision: .fp32))
+    #expect(firstDifference(float32, expected) != nil, "operands are rounded")
+  }
+
+  @Test(arguments: Recomputation.allCases)
+  func aStepIsTheFourCalls(_ recomputation: Recomputation) throws {
+    let (separate, whole) = (
+      try model(ExecutionContext(threads: 1)), try model(ExecutionContext(threads: 2))
+    )
+    whole.recomputation = recomputation
+    for index in 0..<3 {
+      let batch = batch(UInt64(index))
+      separate.zeroGradients()
+      let (loss, norm) = try separate.train(batch, optimizer)
+      whole.zeroGradients()
+      let result = try step(whole, batch)
+      #expect(result.loss == loss && result.gradientNorm == norm)
+      #expect(firstDifference(try whole.gradients().arrays, try separate.gradients().arrays) == nil)
+      #expect(firstDifference(whole.parameters.arrays, separate.parameters.arrays) == nil)
+    }
+    #expect(try separate.paddingIsZero())
+  }
+
+  /// Updates that each next pass takes on its way, weights in bfloat16 behind them.
+  @Test(arguments: [1, 2, 3])
+  func dueUpdatesLayWeightsOut(_ threads: Int) throws {
+    let (now, later) = (
+      try model(ExecutionContext(threads: threads)), try model(ExecutionContext(threads: 2))
+    )
+    let training = try later.training()
+    for index in 0..<4 {
+      let batch = batch(UInt64(index))
+      now.zeroGradients()
+      let expected = try step(now, batch)
+      training.gradients.zero()
+      let result = try training.step(
+        Batch(
+          batch.inputs, targets: batch.targets, batchSize: batch.batchSize,
+          sequenceLength: batch.sequenceLength, for: later.configuration),
+        optimizer: optimizer, leavingUpdateDue: true, in: later.workspace)
+      #expect(result == expected)
+    }
+    let batch = batch(9)
+    func loss(_ model: Model) throws -> Float {
+      try model.evaluate(
+        batch.inputs, targets: batch.targets, batchSize: batch.batchSize,
+        sequenceLength: batch.sequenceLength)
+    }
+    #expect(try loss(later) == loss(now))
+    #expect(firstDifference(later.parameters.arrays, now.parameters.arrays) == nil)
+  }
+
+  /// What a user writes to a parameter is multiplied by the next pass.
+  @Test func writtenParametersAreFelt() throws {
+    let written = try model(ExecutionContext(threads: 2))
+    let batch = batch(1, long: false)
+    try written.forward(batch)
+    let other = try Model(
+      configuration: written.configuration, precision: .bf16, context: ExecutionContext(threads: 1))
+    for tensor in written.parameters.tensors {
+      let values = tensor.array().map { $0 * 1.5 }
+      tensor.copy(from: values)
+      try #require(other.parameters[tensor.name]).copy(from: values)
+    }
+    try written.forward(batch)
+    try other.forward(batch)
+    #expect(firstDifference(try written.logits(), try other.logits()) == nil)
+    let loss = try written.evaluate(
+      batch.inputs, targets: batch.targets, batchSize: batch.batchSize, sequenceLength: batch.sequenceLength)
+    #expect(loss == written.meanLoss)
+  }
+
+  /// Samples are those of the same parameters in float32, as of a saved checkpoint, and leave training's bits alone.
+  @Test func samplesAreOfFloat32() throws {
+    let (mixed, exact) = (
+      try model(ExecutionContext(threads: 2)),
+      try model(ExecutionContext(threads: 2), precision: .fp32)
+    )
+    var generators = (XorshiftGenerator(seed: 3), XorshiftGenerator(seed: 3))
+    let prompt: [Int32] = [1, 2, 3]
+    #expect(
+      try mixed.sample(after: prompt, length: 30, generator: &generators.0)
+        == exact.sample(after: prompt, length: 30, generator: &generators.1))
+    let untouched = try model(ExecutionContext(threads: 2))
+    #expect(try step(mixed, batch(2)) == step(untouched, batch(2)))
+  }
+
+  // MARK: - Against float64
+
+  /// What PyTorch's autocast to bfloat16 is off by.
+  private struct Autocast: Decodable {
+    let maxError: [String: Double]
+    let lossesMaxError: Double
+
+    init(_ reference: ReferenceCase) throws {
+      let data = try Data(contentsOf: reference.directory.appending(path: "bf16.json"))
+      let decoder = JSONDecoder()
+      decoder.keyDecodingStrategy = .convertFromSnakeCase
+      self = try decoder.decode(Autocast.self, from: data)
+    }
+  }
+
+  /// No farther from float64 than autocast by more than a quarter; of a loss, which is one number, by more than the
+  /// largest error of ten.
+  @Test(arguments: ReferenceCase.shared)
+  func errorsAreAutocasts(_ reference: ReferenceCase) throws {
+    let (autocast, expected) = (try Autocast(reference), try reference.expected())
+    let model = try Model(
+      checkpoint: Checkpoint(path: reference.model.path), precision: .bf16,
+      context: ExecutionContext(threads: 2))
+    try model.forward(try reference.testBatch())
+    func check(_ actual: [Float], _ name: String, within tolerance: Double) throws {
+      let difference = try maximumDifference(
+        actual, Array(try expected.values(name).prefix(actual.count)))
+      #expect(difference.magnitude <= tolerance, "\(name): \(difference), allowed \(tolerance)")
+    }
+    try check([try #require(model.meanLoss)], "loss", within: 2 * autocast.lossesMaxError)
+    try check(
+      try model.logits(), "logits", within: 1.25 * (try #require(autocast.maxError["logits"])))
+    try model.backward()
+    for tensor in try model.gradients().tensors {
+      let name = "grad." + tensor.name
+      let values = Array(tensor.array().prefix(try expected.values(name).count))
+      try check(values, name, within: 1.25 * (try #require(autocast.maxError[name])))
+    }
+    let trained = try Model(
+      checkpoint: Checkpoint(path: reference.model.path), precision: .bf16,
+      context: ExecutionContext(threads: 2))
+    let adamW = AdamW(learningRate: 1e-4, weightDecay: 0.01)
+    let losses = try (0..<reference.steps).map {
+      try trained.train(try reference.testBatch($0), adamW).loss
+    }
+    try check(losses, "losses", within: 2 * autocast.lossesMaxError)
+  }
+}
