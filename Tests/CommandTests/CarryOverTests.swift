@@ -66,6 +66,25 @@ import Testing
   }
 
   /// Nothing of the old model stays beside the new one; what is not a model's stays.
+  /// What fails when the model is written already, a file that is too large to go along, leaves no half of a directory.
+  @Test func aNewDirectoryIsWholeOrNotThere() throws {
+    try TemporaryDirectory.with { directory in
+      let from = directory.appending(path: "from")
+      try files.write(to: from)
+      try HuggingFaceFiles.write("{", to: "vocab.json", in: from)
+      let file = try FileHandle(forWritingTo: from.appending(path: "vocab.json"))
+      try file.truncate(atOffset: 60 << 30)
+      try file.close()
+      expectRefusal(try convert("from", "to/", in: directory), "vocab.json", "\(60 << 30)")
+      #expect(try names(directory) == ["from"])
+      try FileManager.default.removeItem(at: from.appending(path: "vocab.json"))
+      #expect(try convert("from", "to/", in: directory).exitCode == 0)
+      #expect(try names(directory) == ["from", "to"])
+      try Data().write(to: directory.appending(path: "file"))
+      expectRefusal(try convert("from", "file", "--overwrite", in: directory), "file: ", "a directory")
+    }
+  }
+
   @Test func overwritingRemovesOldWeights() throws {
     try TemporaryDirectory.with { directory in
       let to = directory.appending(path: "to")

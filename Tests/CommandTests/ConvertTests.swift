@@ -97,7 +97,7 @@ import Testing
       try Data().write(to: directory.appending(path: "file"))
       expectRefusal(try convert(model, "none/x.bin", in: directory), "none/x.bin")
       expectRefusal(try convert(model, "none/x", in: directory), "none/x")
-      expectRefusal(try convert(model, "file", in: directory), "file exists")
+      expectRefusal(try convert(model, "file", in: directory), "file: ", "a directory, new or there")
       expectRefusal(try convert(model, ".", "--format", "llmc-v3", in: directory), "directory")
       expectRefusal(try convert("none", "x", in: directory), "none")
       expectRefusal(

@@ -38,7 +38,7 @@ import Testing
       let url = directory.appending(path: "big.bin")
       try Data(header.flatMap { FileBytes.littleEndian($0) }).write(to: url)
       try FileHandle(forWritingTo: url).truncate(atOffset: UInt64(1024 + 4 * numbers))
-      let temporary = target == "hf" ? "hf/*.temporary-*" : "model.bin.temporary-*"
+      let temporary = target == "hf" ? "hf.temporary-*/*" : "model.bin.temporary-*"
       let run = try Executable.shell(
         script(#""$0" convert big.bin \#(target)"#, writesTo: temporary, then: "kill -TERM $p; wait $p"),
         in: directory)

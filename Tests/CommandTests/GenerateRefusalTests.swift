@@ -77,6 +77,13 @@ import Testing
       try Data(bytes).write(to: url)
       let run = try Executable.run(["generate", "--prompt", "hello", "--json"], in: directory)
       expectRefusal(run, "the logits after 1 token should be finite, but are not", "damaged")
+      // What is no number has no sign.
+      bytes.replaceSubrange(bytes.count - 4..<bytes.count, with: [0, 0, 0xC0, 0xFF])
+      try Data(bytes).write(to: url)
+      try Data([1, 0, 0, 0, 2, 0, 0, 0]).write(to: directory.appending(path: "tokens.bin"))
+      expectRefusal(
+        try Executable.run(["evaluate", "--data", "tokens.bin"], in: directory),
+        "should be finite, but is nan")
     }
   }
 }

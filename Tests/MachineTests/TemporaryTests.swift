@@ -61,12 +61,12 @@ import Testing
     let files = try AtomicFileSet(in: scratch.path + "/")
     for name in ["c", "a", "b"] { try write(name, in: files) }
     #expect(try names().count == 1)
-    try files.commit(last: "b")
+    try files.commit(first: "b")
     #expect(try names() == ["a", "b", "c"])
     let second = try AtomicFileSet(in: scratch.path)
     for name in ["d", "c", "e"] { try write(name, in: second) }
     do throws(FileError) {
-      try second.commit(last: "e")
+      try second.commit(first: "e")
       Issue.record("a file was replaced")
     } catch { #expect(error == .exists(path: scratch.path + "/c")) }
     #expect(try names() == ["a", "b", "c"])

@@ -19,8 +19,10 @@ extension HuggingFaceCheckpoint {
   static func copy(
     _ name: String, from source: String, to directory: String, overwrite: Bool
   ) throws(FormatError) {
+    let reader = try writing { () throws(FileError) in try FileReader(path: source + "/" + name) }
+    // They are read whole by those who use them.
+    try checkReadWhole(reader.version.byteCount, path: reader.path)
     try writing { () throws(FileError) in
-      let reader = try FileReader(path: source + "/" + name)
       var file = try AtomicFile(
         path: FileLink.destination(of: directory + "/" + name), overwrite: overwrite)
       var bytes: [UInt8] = []

@@ -10,10 +10,35 @@ extension HuggingFaceCheckpoint {
   /// - Parameters:
   ///   - origin: what the model was read from.
   ///   - carriesFiles: whether the files beside the origin go with it.
-  /// - Throws: `FormatError`; before the first file is renamed, what was there is untouched.
+  /// - Throws: `FormatError`. A directory that is new appears whole or not at all; in one that is there nothing is touched
+  ///   before the first file is renamed.
   static func write(
     _ source: ParameterSource, _ configuration: Configuration, to directory: String, precision: Precision,
     origin: Checkpoint?, carriesFiles: Bool, overwrite: Bool, context: ExecutionContext
+  ) throws(FormatError) {
+    if let kind = FileStatus.kind(at: directory) {
+      guard kind == .directory else {
+        throw .mismatch(
+          path: directory, field: "what is written", expected: "a directory, new or there",
+          found: "a file: name another, or move it away")
+      }
+      return try writeFiles(
+        source, configuration, in: directory, called: directory, precision: precision, origin: origin,
+        carriesFiles: carriesFiles, overwrite: overwrite, context: context)
+    }
+    var path = directory
+    while path.utf8.count > 1, path.utf8.last == UInt8(ascii: "/") { path.removeLast() }
+    let whole = try writing { () throws(FileError) in try AtomicDirectory(path: path) }
+    try writeFiles(
+      source, configuration, in: whole.temporaryPath, called: directory, precision: precision, origin: origin,
+      carriesFiles: carriesFiles, overwrite: false, context: context)
+    do throws(FileError) { try whole.commit() } catch { throw .file(error) }
+  }
+
+  /// - Parameter name: what errors call the directory.
+  private static func writeFiles(
+    _ source: ParameterSource, _ configuration: Configuration, in directory: String, called name: String,
+    precision: Precision, origin: Checkpoint?, carriesFiles: Bool, overwrite: Bool, context: ExecutionContext
   ) throws(FormatError) {
     let companions =
       if carriesFiles, let origin, origin.source != nil {
@@ -21,7 +46,6 @@ extension HuggingFaceCheckpoint {
       } else { [String]() }
     var writer = NumberWriter(as: precision, context: context)
     let rows = try roomForRows(configuration)
-    let folder = try writing { () throws(FileError) in try NewDirectory(path: directory) }
     var tensors = try writing { () throws(FileError) in
       try AtomicFile(path: FileLink.destination(of: directory + "/" + fileName), overwrite: overwrite)
     }
@@ -45,16 +69,15 @@ extension HuggingFaceCheckpoint {
       let (tensor, shape) = (source.tensor(part), HuggingFaceTensors.shape(part, configuration))
       if HuggingFaceTensors.isMatrix(part) {
         let matrix = tensor.matrix(columns: shape[0])
-        try writeTransposed(matrix, by: rows, &writer, path: directory, to: &tensors)
+        try writeTransposed(matrix, by: rows, &writer, path: name, to: &tensors)
       } else {
-        try writeNumbers(tensor.slice(0..<shape.reduce(1, *)), &writer, path: directory, to: &tensors)
+        try writeNumbers(tensor.slice(0..<shape.reduce(1, *)), &writer, path: name, to: &tensors)
       }
     }
     do throws(FileError) {
       try tensors.commit()
       try text.commit()
     } catch { throw .file(error) }
-    folder.keep()
     if let origin {
       for name in companions { try copy(name, from: origin.path, to: directory, overwrite: overwrite) }
     }

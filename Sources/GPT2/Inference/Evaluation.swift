@@ -148,7 +148,7 @@ public enum EvaluationError: Error, CustomStringConvertible {
       "\(path): tokens of example \(index) should be within the model's vocabulary 0..<\(vocabularySize), but one is "
         + "\(token)."
     case .notFinite(let path, let position, let loss):
-      "\(path): the loss of token \(position) should be finite, but is \(loss): the model's parameters are damaged."
+      "\(path): the loss of token \(position) should be finite, but is \(loss.said): the model's parameters are damaged."
     case .model(let error): error.description
     }
   }

@@ -31,7 +31,7 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
       "the optimizer should train all parameters, but \(optimizer) leaves \(parameter) out."
     case .noForwardPass: "the backward pass needs a forward pass with targets before it; there was none."
     case .noGradients: "the update needs a backward pass before it; there was none."
-    case .nonFiniteLoss(let loss): "the loss should be finite, but is \(loss)."
+    case .nonFiniteLoss(let loss): "the loss should be finite, but is \(loss.said)."
     case .nonFiniteLogits(let tokens):
       "the logits after \(tokens) token\(tokens == 1 ? "" : "s") should be finite, but are not: the model's parameters are damaged."
     case .nonFiniteGradients(let step):
@@ -44,4 +44,9 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
   ) throws(ModelError) -> Result {
     do { return try body() } catch { throw .memory(error) }
   }
+}
+
+extension Float {
+  /// As a sentence has it: what is no number has no sign.
+  var said: String { isNaN ? "nan" : "\(self)" }
 }

@@ -90,7 +90,7 @@ public enum TrainingError: Error, CustomStringConvertible {
     case .model(let error):
       error.description
     case .nonFiniteLoss(let step, let loss):
-      "the loss of step \(step) should be finite, but is \(loss): "
+      "the loss of step \(step) should be finite, but is \(loss.said): "
         + (step == 0
           ? "the model's parameters are not finite, or too large, before any update."
           : "the training has diverged; a lower learning rate or gradient clipping may help.")
