@@ -199,15 +199,14 @@ struct Inspect: ParsableCommand {
   }
 
   /// The smallest and the largest id; nil where there is none.
-  private func idRange(_ file: TokenFile) -> ClosedRange<Int32>? {
-    var range: ClosedRange<Int32>?
-    let chunk = 1 << 16
-    for start in stride(from: 0, to: file.count, by: chunk) {
-      for token in file.tokens(in: start..<min(file.count, start + chunk)) {
-        range = range.map { min($0.lowerBound, token)...max($0.upperBound, token) } ?? token...token
-      }
+  private func idRange(_ file: TokenFile) -> ClosedRange<Int>? {
+    guard file.count > 0 else { return nil }
+    var (least, most) = (Int.max, Int.min)
+    for position in 0..<file.count {
+      let number = file.number(at: position)
+      (least, most) = (min(least, number), max(most, number))
     }
-    return range
+    return least...most
   }
 
   private func sizeText(_ byteCount: Int) -> String { "\(NumberText.bytes(byteCount)) (\(byteCount) bytes)" }

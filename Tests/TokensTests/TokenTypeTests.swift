@@ -15,9 +15,12 @@ import Tokens
     return file.tokens(in: 0..<file.count)
   }
 
-  private func refusal(_ bytes: [UInt8], type: TokenType? = nil) throws -> String? {
+  private func refusal(_ bytes: [UInt8], type: TokenType? = nil, vocabularySize: Int? = nil) throws -> String?
+  {
     let path = try directory.write(bytes)
-    return sentence { _ = try TokenFile(path: path, type: type) }.map { $0.replacing(path, with: "FILE") }
+    return sentence { _ = try TokenFile(path: path, type: type, vocabularySize: vocabularySize) }.map {
+      $0.replacing(path, with: "FILE")
+    }
   }
 
   private static func random(_ count: Int, below bound: Int32) -> [Int32] {
@@ -67,6 +70,16 @@ import Tokens
     tokens[2001] = .max
     #expect(try self.tokens(Self.raw(tokens, .int32), vocabularySize: 50257) == tokens)
     #expect(try self.tokens([UInt8](repeating: 0, count: 80)) == [Int32](repeating: 0, count: 20))
+  }
+
+  /// What training marks, and ids beyond the model's vocabulary, make no other type of them.
+  @Test func someNumbersAreNoIds() throws {
+    var tokens = Self.random(20_000, below: 200)
+    tokens[100] = -100
+    let refusal = try refusal(Self.raw(tokens, .int64), vocabularySize: 65536)
+    #expect(refusal?.contains("--token-type int64") == true)
+    tokens = Self.random(20_000, below: 150_000)
+    #expect(try self.tokens(Self.raw(tokens, .int32), vocabularySize: 65536) == tokens)
   }
 
   @Test func sizesOfGivenTypes() throws {

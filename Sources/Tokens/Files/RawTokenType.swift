@@ -15,7 +15,7 @@ struct RawTokenType {
 
   private static let samples = 64
   private static let sampleWords = 4096
-  /// Where no vocabulary is known; no common one is larger.
+  /// No common one is larger; ids beyond the model's are told as such, and not read as others.
   private static let largestVocabulary = 1 << 18
   private static let textBytes = 4096
 
@@ -32,7 +32,7 @@ struct RawTokenType {
         expected: "given, with --token-type int64 (or int32, where they are right)",
         found: "not told by a file that has no header and whose every second int32 is 0")
     }
-    return words.look32Bit(vocabularySize: vocabularySize ?? largestVocabulary) ? .int32 : .uint16
+    return words.look32Bit(vocabularySize: max(vocabularySize ?? 0, largestVocabulary)) ? .int32 : .uint16
   }
 
   /// Text, which uint16 ids could be, too, has no control characters and is UTF-8; ids are seldom.
@@ -62,8 +62,11 @@ struct RawTokenType {
 
   /// The upper halves of 64-bit numbers are zeros, and not all numbers are.
   private var look64Bit: Bool {
-    byteCount.isMultiple(of: 8) && zeros[2] == counts[2] && zeros[3] == counts[3]
-      && (zeros[0] < counts[0] || zeros[1] < counts[1])
+    guard byteCount.isMultiple(of: 8) else { return false }
+    let (upper, all) = (zeros[2] + zeros[3], counts[2] + counts[3])
+    if upper == all { return zeros[0] < counts[0] || zeros[1] < counts[1] }
+    // Some numbers are no ids, such as a mark of -100.
+    return 10 * upper >= 9 * all && 2 * zeros[0] <= counts[0]
   }
 
   private func look32Bit(vocabularySize: Int) -> Bool {

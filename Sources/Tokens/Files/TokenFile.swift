@@ -131,7 +131,8 @@ public struct TokenFile: Sendable {
   /// - Precondition: `position` is in 0..<count.
   public func token(at position: Int) -> Int32 { Int32(clamping: number(at: position)) }
 
-  private func number(at position: Int) -> Int {
+  /// The same without the bounds of 32 bits.
+  public func number(at position: Int) -> Int {
     precondition((0..<count).contains(position), "token \(position) of \(count)")
     return switch storage {
     case .mapped(let tokens): tokens.number(at: position)
