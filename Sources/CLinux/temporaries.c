@@ -76,8 +76,10 @@ static void remove_tree(int parent, const char *path, int depth) {
 void clinux_remove_temporaries(void) {
   for (int i = 0; i < capacity; i++) {
     int armed = ARMED;
-    if (entries[i].kind != CLINUX_TREE || !atomic_compare_exchange_strong(&entries[i].state, &armed, TAKEN)) continue;
-    remove_tree(AT_FDCWD, entries[i].path, 0);
+    if (!atomic_compare_exchange_strong(&entries[i].state, &armed, TAKEN)) continue;
+    // Only of an entry that nobody else changes is it known what it is.
+    if (entries[i].kind == CLINUX_TREE) remove_tree(AT_FDCWD, entries[i].path, 0);
+    else atomic_store(&entries[i].state, ARMED);
   }
   // What is left are directories that were made for others: inner ones come first, whatever their place here.
   for (int removed = 1; removed;) {

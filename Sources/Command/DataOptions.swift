@@ -141,7 +141,11 @@ struct DataOptions: ParsableArguments {
       let all = try DataSet.discover(in: directory, passedOver: Console.warnPassedOver)
       let fitting = dataset == nil ? all.first { $0.fits(vocabularySize: vocabularySize) } : nil
       let chosen: DataSet
-      if let fitting { chosen = fitting } else { chosen = try DataSet.choose(dataset, in: directory) }
+      if let fitting {
+        chosen = fitting
+      } else {
+        chosen = try DataSet.choose(dataset, among: all, in: directory)
+      }
       return DataFiles(
         name: chosen.name, training: chosen.training, validation: chosen.validation, found: all.map(\.name),
         directory: directory)
@@ -183,10 +187,8 @@ struct DataOptions: ParsableArguments {
       folder = checkpoint.path + "/"
     }
     guard let folder else { return [] }
-    let names = [
-      "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-    ]
-    return try names.filter { FileStatus.kind(at: folder + $0) == .regular }.map { name in
+    return try Checkpoint.tokenizerFileNames.filter { FileStatus.kind(at: folder + $0) == .regular }.map {
+      name in
       (name, try contents(folder + name))
     }
   }

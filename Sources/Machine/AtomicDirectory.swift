@@ -18,21 +18,21 @@ public struct AtomicDirectory: ~Copyable {
   /// - Throws: `FileError` when the temporary cannot be made.
   public init(path: String) throws(FileError) {
     if path.utf8.contains(0) { throw .notFound(path: path) }
-    let directory = try Temporary.make(for: path, in: Directory.parent(of: path)) {
+    let made = try Temporary.make(for: path, in: Directory.parent(of: path)) {
       temporaryPath throws(FileError) in
       let error = unsafe clinux_make_directory(temporaryPath.cString)
       // The user gave the destination.
       if error != 0 { throw FileError(writing: path, errno: error) }
       return try FileDescriptor(path: temporaryPath, mode: CLINUX_READ)
     }
-    self.init(path: path, directory: directory)
+    self.init(path: path, made)
   }
 
   // Nothing here throws: a type with a deinit is initialized whole or not at all.
-  private init(path: String, directory: consuming FileDescriptor) {
+  private init(path: String, _ made: consuming Temporary.Made) {
     self.path = path
-    entry = TemporaryEntry(directory.path)
-    self.directory = directory
+    entry = made.entry
+    directory = made.file
   }
 
   deinit {

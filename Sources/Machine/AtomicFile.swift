@@ -20,16 +20,16 @@ public struct AtomicFile: ~Copyable, Sendable {
       if !overwrite { throw .exists(path: path) }
       if kind != .regular { throw .notRegularFile(path: path) }
     }
-    let file: FileDescriptor
+    let made: Temporary.Made
     do {
-      file = try Temporary.make(for: path, in: Directory.parent(of: path)) {
+      made = try Temporary.make(for: path, in: Directory.parent(of: path)) {
         temporaryPath throws(FileError) in
         try FileDescriptor(path: temporaryPath, mode: CLINUX_CREATE)
       }
     } catch { throw Self.error(error, at: path) }
     // One that is replaced keeps its permissions.
-    if overwrite { file.takeMode(of: path) }
-    self.init(path: path, file: file, overwrite: overwrite)
+    if overwrite { made.file.takeMode(of: path) }
+    self.init(path: path, made, overwrite: overwrite)
   }
 
   /// Names the destination, which the user gave, where the temporary could not be made.
@@ -42,10 +42,10 @@ public struct AtomicFile: ~Copyable, Sendable {
   }
 
   // Nothing here throws: a type with a deinit is initialized whole or not at all.
-  private init(path: String, file: consuming FileDescriptor, overwrite: Bool) {
+  private init(path: String, _ made: consuming Temporary.Made, overwrite: Bool) {
     self.path = path
-    entry = TemporaryEntry(file.path)
-    self.file = file
+    entry = made.entry
+    file = made.file
     self.overwrite = overwrite
   }
 

@@ -21,19 +21,20 @@ public struct AtomicFileSet: ~Copyable {
   /// - Throws: `FileError` when the temporary directory cannot be made in `directory`.
   public init(in directory: String) throws(FileError) {
     let prefix = directory.utf8.last == UInt8(ascii: "/") ? directory : directory + "/"
-    let temporary = try Temporary.make(for: prefix, in: prefix) { temporaryPath throws(FileError) in
+    let made = try Temporary.make(for: prefix, in: prefix) { temporaryPath throws(FileError) in
       let error = unsafe clinux_make_directory(temporaryPath.cString)
       if error != 0 { throw FileError(writing: prefix, errno: error) }
       return try FileDescriptor(path: temporaryPath, mode: CLINUX_READ)
     }
-    self.init(prefix: prefix, temporary: temporary)
+    self.init(prefix: prefix, made)
   }
 
   // Nothing here throws: a type with a deinit is initialized whole or not at all.
-  private init(prefix: String, temporary: consuming FileDescriptor) {
+  private init(prefix: String, _ made: consuming Temporary.Made) {
     self.prefix = prefix
-    entry = TemporaryEntry(temporary.path)
-    self.temporary = temporary
+    let entry = made.entry
+    self.entry = consume entry
+    temporary = made.file
   }
 
   deinit { try? Directory.removeTree(at: temporary.path) }

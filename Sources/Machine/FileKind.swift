@@ -10,6 +10,8 @@ package enum FileKind: CaseIterable, Sendable {
   // Last, as more than one kind opens with a brace.
   case json
 
+  package static func all(but kind: FileKind) -> Set<FileKind> { Set(allCases).subtracting([kind]) }
+
   /// Those that no text begins like.
   package static let unlikeText: Set<FileKind> = [
     .safetensors, .gitLFSPointer, .zip, .pickle, .hdf5, .gguf, .numpy, .gzip, .zstandard, .xz, .utf16,
@@ -32,12 +34,12 @@ package enum FileKind: CaseIterable, Sendable {
 
   /// Refuses a file of a kind that is not `expected`.
   ///
-  /// - Parameter tolerated: kinds that the reader itself has a say about.
+  /// - Parameter kinds: those that are refused; of the others the reader itself has a say.
   /// - Throws: `FormatError.mismatch`.
   package static func refuse(
-    _ file: MappedFile, expected: String, except tolerated: Set<FileKind> = []
+    _ file: MappedFile, expected: String, of kinds: Set<FileKind> = Set(FileKind.allCases)
   ) throws(FormatError) {
-    guard let kind = detect(file), !tolerated.contains(kind) else { return }
+    guard let kind = detect(file), kinds.contains(kind) else { return }
     throw .mismatch(path: file.path, field: "the file", expected: expected, found: kind.description)
   }
 

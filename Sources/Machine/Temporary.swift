@@ -22,14 +22,23 @@ enum Temporary {
   static func make(
     for path: String, in directory: String,
     _ make: (_ temporaryPath: String) throws(FileError) -> FileDescriptor
-  ) throws(FileError) -> FileDescriptor {
+  ) throws(FileError) -> Made {
     // In a temporary directory, which is locked itself, nobody else has left anything.
     if target(of: directory) == directory { removeStale(in: directory) }
     while true {
-      let file = try make(name(for: path))
+      let temporaryPath = name(for: path)
+      // Before it is there: a signal may come between any two steps.
+      let entry = TemporaryEntry(temporaryPath)
+      let file = try make(temporaryPath)
       // Whoever removes stale ones may have come before the lock.
-      if try file.lockNew() { return file }
+      if try file.lockNew() { return Made(file: file, entry: entry) }
     }
+  }
+
+  /// What was made, and goes with a signal as long as `entry` lives.
+  struct Made: ~Copyable {
+    let file: FileDescriptor
+    let entry: TemporaryEntry
   }
 
   /// Where the mark begins in the last component of a path; nil without one and two numbers behind it.

@@ -228,7 +228,9 @@ import Tokens
       #expect(try names(folder) == ["x_manifest.json"] + training + validation)
       #expect(try (validation + training).flatMap { try tokens($0, folder) } == Self.bytes(text))
       #expect(try training.map { try tokens($0, folder).count } == [300, 101])
-      let set = try DataSet.choose("x", in: folder.appending(path: "out").path)
+      let set = try DataSet.choose(
+        "x", among: DataSet.discover(in: folder.appending(path: "out").path),
+        in: folder.appending(path: "out").path)
       #expect(set.training.map { String($0.suffix(18)) } == training)
       #expect(set.validation.map { String($0.suffix(16)) } == validation)
     }

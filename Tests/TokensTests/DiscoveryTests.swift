@@ -40,7 +40,8 @@ import Tokens
     #expect(found[0].training == [directory.path + "/char_train.bin"])
     #expect(found[1].training == [directory.path + "/char/train.bin"])
     #expect(found[1].validation == [directory.path + "/char/val.bin"])
-    #expect(try DataSet.choose("web", in: directory.path) == found[2])
+    #expect(
+      try DataSet.choose("web", among: DataSet.discover(in: directory.path), in: directory.path) == found[2])
     #expect(
       sentence { _ = try DataSet.discover(in: directory.path + "/half") }?.contains("found only train.bin")
         == true)
@@ -51,13 +52,20 @@ import Tokens
       "b_train.bin", "b_val.bin", "x/b_train.bin", "x/b_val.bin", "x/c_train.bin", "x/c_val.bin",
       "y/d_train.bin", "y/d_val.bin", "z/d_train.bin", "z/d_val.bin",
     ])
-    #expect(try DataSet.choose(nil, in: directory.path).name == "b")
-    #expect(try DataSet.choose("b", in: directory.path).name == "b")
-    #expect(try DataSet.choose("x/b", in: directory.path).name == "x/b")
-    #expect(try DataSet.choose("c", in: directory.path).name == "x/c")
+    #expect(
+      try DataSet.choose(nil, among: DataSet.discover(in: directory.path), in: directory.path).name == "b")
+    #expect(
+      try DataSet.choose("b", among: DataSet.discover(in: directory.path), in: directory.path).name == "b")
+    #expect(
+      try DataSet.choose("x/b", among: DataSet.discover(in: directory.path), in: directory.path).name == "x/b"
+    )
+    #expect(
+      try DataSet.choose("c", among: DataSet.discover(in: directory.path), in: directory.path).name == "x/c")
     for name in ["d", "x", "", "b_train.bin"] {
       #expect(
-        sentence { _ = try DataSet.choose(name, in: directory.path) }
+        sentence {
+          _ = try DataSet.choose(name, among: DataSet.discover(in: directory.path), in: directory.path)
+        }
           == "\(directory.path): the data set should be one of b, x/b, x/c, y/d, z/d, but is '\(name)'.")
     }
   }

@@ -48,6 +48,9 @@ extension HuggingFaceCheckpoint {
 }
 
 extension Checkpoint {
+  /// The files by which Hugging Face's programs and this one make text of a model's tokens, where they lie beside it.
+  public static let tokenizerFileNames = HuggingFaceCheckpoint.tokenizerNames
+
   /// What lies beside a Hugging Face directory's model and is no tokenizer's, such as generation_config.json.
   ///
   /// - Throws: `FormatError`.

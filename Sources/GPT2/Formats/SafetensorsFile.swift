@@ -22,7 +22,7 @@ public struct SafetensorsFile: Sendable {
   /// - Throws: `FormatError`, naming the tensor and the field that is off.
   public init(path: String) throws(FormatError) {
     file = try mapped(path)
-    try FileKind.refuse(file, expected: "a safetensors file", except: [.safetensors])
+    try FileKind.refuse(file, expected: "a safetensors file", of: FileKind.all(but: .safetensors))
     guard file.byteCount >= 8 else {
       throw .mismatch(
         path: path, field: "the file's size", expected: "at least the 8 bytes of a header's length",

@@ -22,7 +22,8 @@ package struct RunSnapshot: Sendable {
     step = trainer.progress.step
     validationLoss = trainer.progress.validationLoss
     state = RunState.text(trainer, arguments: arguments)
-    parameters = trainer.model.parameters
+    // Read alone: weights that are laid out stay those of the masters.
+    parameters = trainer.model.network.masters
     slots = trainer.state.slots.filter { trainer.options.optimizer.slots.contains($0.key) }
     (self.origin, self.tokenizer, self.modelFiles) = (origin, tokenizer, modelFiles)
   }
@@ -67,11 +68,10 @@ package struct RunSnapshot: Sendable {
     let tokenizerNames = try writeTokenizer(to: model)
     try OptimizerFile.write(
       slots, of: parameters.configuration, to: temporary + "/" + OptimizerFile.fileName)
-    try Self.write(state, to: temporary + "/" + RunState.fileName)
-    try Self.write(
-      RunManifest.text(
-        RunStep.files + tokenizerNames.map { RunStep.modelName + "/" + $0 }, in: temporary),
-      to: temporary + "/" + RunManifest.fileName)
+    try Machine.write(Array(state.utf8), toNew: temporary + "/" + RunState.fileName)
+    let manifest = try RunManifest.text(
+      RunStep.files + tokenizerNames.map { RunStep.modelName + "/" + $0 }, in: temporary)
+    try Machine.write(Array(manifest.utf8), toNew: temporary + "/" + RunManifest.fileName)
     do throws(FileError) {
       // A damaged one of this number.
       try RunDirectory.remove(path)
@@ -81,23 +81,11 @@ package struct RunSnapshot: Sendable {
 
   /// - Returns: the names of the files.
   private func writeTokenizer(to model: String) throws(FormatError) -> [String] {
-    for (name, bytes) in modelFiles { try Self.write(bytes, to: model + "/" + name) }
+    for (name, bytes) in modelFiles { try Machine.write(bytes, toNew: model + "/" + name) }
     let names = modelFiles.map(\.name)
     let name = "gpt2_tokenizer.bin"
     guard let tokenizer, !names.contains(name) else { return names }
     do { try tokenizer.writeLLM(to: model + "/" + name) } catch .mismatch { return names }
     return names + [name]
-  }
-
-  private static func write(_ text: String, to path: String) throws(FormatError) {
-    try write(Array(text.utf8), to: path)
-  }
-
-  private static func write(_ bytes: [UInt8], to path: String) throws(FormatError) {
-    try writing { () throws(FileError) in
-      var file = try AtomicFile(path: path)
-      try file.write(bytes)
-      try file.commit()
-    }
   }
 }

@@ -27,7 +27,7 @@ extension DataManifest {
   private func checkNames(_ files: [TokenFile]) throws(FormatError) {
     let (expected, found) = (training.files + validation.files, files.map { Self.name(of: $0.path) })
     func mismatch(_ name: String, _ expected: String, _ found: String) -> FormatError {
-      .mismatch(path: path, field: name.withoutControlCharacters.shortened, expected: expected, found: found)
+      .mismatch(path: path, field: name.shortened, expected: expected, found: found)
     }
     if let missing = expected.first(where: { !found.contains($0) }) {
       throw mismatch(missing, "there, as one of the data set's \(expected.count) files", "missing")

@@ -17,7 +17,7 @@ extension DataManifest {
     func check(_ isRight: Bool, _ field: String, _ expected: String, _ found: String) throws(FormatError) {
       if !isRight {
         throw .mismatch(
-          path: path, field: field, expected: expected, found: found.withoutControlCharacters)
+          path: path, field: field, expected: expected, found: found)
       }
     }
     let format = try required(fields.format, "the format")

@@ -74,11 +74,11 @@ extension DataSet {
   /// The data set called `name`, by its whole name or, where only one has it, by the last part of it; the
   /// first in order when `name` is nil.
   ///
-  /// - Throws: as `discover(in:)`, and `DataError.unknownDataSet`, which lists the names.
+  /// - Parameter found: what `discover(in:)` found in `directory`, at least one.
+  /// - Throws: `DataError.unknownDataSet`, which lists the names.
   public static func choose(
-    _ name: String?, in directory: String, passedOver: ([FileError]) -> Void = { _ in }
+    _ name: String?, among found: [DataSet], in directory: String
   ) throws(DataError) -> DataSet {
-    let found = try discover(in: directory, passedOver: passedOver)
     guard let name else { return found[0] }
     if let exact = found.first(where: { $0.name == name }) { return exact }
     let matches = found.filter { $0.name.split(separator: "/").last.map(String.init) == name }

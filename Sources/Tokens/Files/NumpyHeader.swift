@@ -130,7 +130,7 @@ private struct NumpyText {
     let start = position + 1
     guard let end = bytes[start...].firstIndex(of: bytes[position]) else { throw failure("a text that ends") }
     position = end + 1
-    return String(decoding: bytes[start..<end], as: UTF8.self).shortened.withoutControlCharacters
+    return String(decoding: bytes[start..<end], as: UTF8.self).shortened
   }
 
   private mutating func boolean() throws(Failure) -> Bool {

@@ -84,11 +84,9 @@ public struct TokenFile: Sendable {
   ) throws(FormatError) -> MappedTokens {
     var found = type
     if type == nil {
-      try FileKind.refuse(
-        file, expected: "one of token ids",
-        except: Set(FileKind.allCases).subtracting(FileKind.unlikeNumbers))
+      try FileKind.refuse(file, expected: "one of token ids", of: FileKind.unlikeNumbers)
+      found = try RawTokenType.guess(file, vocabularySize: vocabularySize)
     }
-    if found == nil { found = try RawTokenType.guess(file, vocabularySize: vocabularySize) }
     guard let found, file.byteCount.isMultiple(of: found.size) else {
       if type == nil, RawTokenType.isText(file) {
         throw .mismatch(

@@ -23,9 +23,7 @@ public struct TextSource: Sendable, Equatable {
     self.path = path
     kind = path.lowercased().hasSuffix(".jsonl") ? .jsonLines : .text
     do { version = try FileReader(path: path).version } catch { throw .file(error) }
-    if let kind = FileKind.detect(path: path), FileKind.unlikeText.contains(kind) {
-      throw .mismatch(path: path, field: "the file", expected: "text", found: kind.description)
-    }
+    try FileKind.refuse(try mapped(path), expected: "text", of: FileKind.unlikeText)
   }
 
   /// The files at `paths` in their order; for a folder, those in it and below whose names end in `.txt` or

@@ -138,7 +138,7 @@ struct HuggingFaceVocabulary {
     _ path: String, _ field: String, expected: String, found: String
   ) -> FormatError {
     .mismatch(
-      path: path, field: field.withoutControlCharacters, expected: expected,
-      found: found.withoutControlCharacters)
+      path: path, field: field, expected: expected,
+      found: found)
   }
 }
