@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from files import Configuration, read_checkpoint, read_configuration, read_tokens
+from onednn import AUTOCAST, kernels_of_bf16
 
 
 class Block(nn.Module):
@@ -131,7 +132,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--weight-decay", type=float, default=0.0)
     parser.add_argument("--gradient-clip", type=float, default=0.0, help="largest norm of the gradient; 0 is any")
     parser.add_argument("--compile", action="store_true", help="torch.compile the model")
-    parser.add_argument("--bf16", action="store_true", help="autocast the forward pass to bfloat16")
+    parser.add_argument("--bf16", action="store_true", help="products in bfloat16, by autocast")
     parser.add_argument("--forward-only", action="store_true", help="loss under inference_mode, no training")
     random = parser.add_argument_group("the model, where there is no checkpoint")
     random.add_argument("--layers", type=int, default=12)
@@ -179,6 +180,7 @@ def allocator() -> str:
 def main() -> None:
     options = parse_arguments()
     library_bytes = peak_resident_bytes()  # what importing PyTorch costs before there is a model
+    kernels = {"kernels": kernels_of_bf16(AUTOCAST)} if options.bf16 else {}
     if options.threads:
         torch.set_num_threads(options.threads)
     model, configuration = make_model(options)
@@ -221,7 +223,7 @@ def main() -> None:
         "event": "end", "steps": options.steps, "median_milliseconds": statistics.median(totals),
         "peak_resident_bytes": peak_resident_bytes(), "library_resident_bytes": library_bytes,
         "threads": torch.get_num_threads(), "allocator": allocator(), "torch": torch.__version__,
-        "gradient_clip": options.gradient_clip,
+        "gradient_clip": options.gradient_clip, "precision": "bf16" if options.bf16 else "fp32", **kernels,
     }))
 
 

@@ -7,14 +7,13 @@ THP_MEM_ALLOC_ENABLE=1 gives the tensors huge pages, as sgemm.c has them. In bfl
 
 import argparse
 import json
-import os
-import re
 import statistics
-import subprocess
 import sys
 import time
 
 import torch
+
+from onednn import PRODUCT, kernels_of_bf16
 
 PASSES = ("forward", "dinput", "dweight")
 LEAST_ROUNDS, MOST_ROUNDS = 5, 50
@@ -43,17 +42,6 @@ def check(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor) -> None:
     bound = (2 * len(row) * 2.0**-24 + rounding) * (row.abs() @ columns.abs())
     if not bool(((c[-1].double() - row @ columns).abs() <= bound).all()):
         raise ValueError("PyTorch's product is wrong")
-
-
-def kernels_of_bf16() -> str:
-    """The kernel that oneDNN says it runs; an error where PyTorch takes another way."""
-    product = "import torch; a = torch.ones(256, 768).bfloat16(); torch.mm(a, a.t())"
-    environment = {**os.environ, "ONEDNN_VERBOSE": "1"}
-    output = subprocess.run([sys.executable, "-c", product], env=environment, capture_output=True, text=True).stdout
-    kernel = re.search(r"primitive,exec,cpu,matmul,([^,]*bf16[^,]*),", output)
-    if not kernel:
-        raise ValueError("expected a product of bfloat16 by oneDNN's kernels for it, found none")
-    return kernel[1]
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -94,7 +82,7 @@ def main() -> None:
     version = re.search(name + r"(\S+)", torch.__config__.show())
     library = "oneDNN" if options.bf16 else "MKL"
     library = f"{library} {version[1]}" if version else f"a library that is not {library}"
-    kernels = {"kernels": kernels_of_bf16()} if options.bf16 else {}
+    kernels = {"kernels": kernels_of_bf16(PRODUCT)} if options.bf16 else {}
     print(json.dumps({
         "machine": {
             "library": f"{library} of PyTorch {torch.__version__}", "threads": torch.get_num_threads(), **kernels,

@@ -107,6 +107,8 @@ class Result:
             if "library" in details:
                 kernels = f", kernels for {details['kernels']}" if "kernels" in details else ""
                 result.append(f"{contender.name}: {details['library']}{kernels}, {details['threads']} threads.")
+            elif "kernels" in details:
+                result.append(f"{contender.name}: oneDNN's kernels for products are {details['kernels']}.")
         if self.workload.name == "adamw":
             # Read: parameter, gradient, both moments; written: all but the gradient.
             rate = 28 * self.workload.sizes.parameters / self.ours.timing().median / 1e6

@@ -87,7 +87,7 @@ def train_arguments(workload: Workload, settings: Settings, threads: int) -> lis
 def pytorch(
         workload: Workload, settings: Settings, field: str = "milliseconds",
         modes: tuple[str, ...] = ("eager", "compiled"), huge_pages: bool = False,
-        extra: tuple[str, ...] = ()) -> list[Contender]:
+        extra: tuple[str, ...] = (), precision: str = "fp32") -> list[Contender]:
     """PyTorch in each mode, with each allocator."""
     if not settings.tcmalloc:
         raise ComparisonError("expected libtcmalloc_minimal.so.4, found none: run scripts/setup --peers")
@@ -98,6 +98,7 @@ def pytorch(
         expect("the allocator", "tcmalloc" if preloads else "default", run.details["allocator"])
         expect("threads", settings.threads, run.details["threads"])
         expect("the largest norm of the gradient", workload.gradient_clip, run.details["gradient_clip"])
+        expect("the precision", precision, run.details["precision"])
         return run
 
     preload = {"LD_PRELOAD": settings.tcmalloc}
@@ -107,10 +108,11 @@ def pytorch(
     result = []
     for mode in modes:
         command = [settings.python, str(HERE / "pytorch.py"), *train_arguments(workload, settings, settings.threads)]
-        command += [*extra, *["--compile"] * (mode == "compiled")]
+        command += [*extra, *["--compile"] * (mode == "compiled"), *["--bf16"] * (precision == "bf16")]
+        prefix, autocast = ("autocast-", ", autocast") if precision == "bf16" else ("", "")
         for key, name, environment in allocators:
             result.append(Contender(
-                mode + key, f"PyTorch {mode}{name}", command, partial(read, preloads="LD_PRELOAD" in environment),
+                prefix + mode + key, f"PyTorch {mode}{autocast}{name}", command, partial(read, preloads="LD_PRELOAD" in environment),
                 {**thread_variables(settings), **environment}))
     return result
 
@@ -130,27 +132,29 @@ def check_python(settings: Settings) -> None:
             f"expected torch and numpy in {settings.python}, found not both: run scripts/setup --peers")
 
 
-def gpt2_train(workload: Workload, settings: Settings, key: str = OURS, threads: int | None = None) -> Contender:
+def gpt2_train(
+        workload: Workload, settings: Settings, key: str = OURS, name: str = "gpt2",
+        threads: int | None = None) -> Contender:
     command = executable(settings.gpt2) + ["train"]
     command += train_arguments(workload, settings, threads or settings.threads)
-    command += ["--val-every", "0", "--sample-every", "0", "--log", "log.jsonl"]
-    name = "gpt2" if key == OURS else f"gpt2, {threads} thread"
+    command += ["--precision", workload.precision, "--val-every", "0", "--sample-every", "0", "--log", "log.jsonl"]
     return Contender(key, name, command, partial(read_steps, file="log.jsonl", warm_up=workload.warm_up))
 
 
-def gpt2_bench(workload: Workload, settings: Settings, suite: str, read: Callable[..., Run]) -> Contender:
+def gpt2_bench(
+        workload: Workload, settings: Settings, suite: str, read: Callable[..., Run], key: str = OURS,
+        name: str = "gpt2") -> Contender:
     command = executable(settings.gpt2_bench)
     suites = subprocess.run([*command, "--help"], capture_output=True, text=True).stdout
     if f" {suite} " not in suites:
         raise ComparisonError(f"expected a suite '{suite}' of {command[0]}, found none: run scripts/build")
     command += ["--suite", suite, "--batch-size", str(workload.batch_size), "--sequence-length",
                 str(workload.sequence_length), "--threads", str(settings.threads), "--json", "report.json"]
-    if workload.precision != "fp32":
-        command += ["--precision", workload.precision]
+    command += ["--precision", workload.precision]
     if workload.steps:
         # The program has a warm-up of its own.
         command += ["--steps", str(workload.steps - workload.warm_up)]
-    return Contender(OURS, "gpt2", command, partial(read, file="report.json"))
+    return Contender(key, name, command, partial(read, file="report.json"))
 
 
 def executable(path: str) -> list[str]:
@@ -165,9 +169,28 @@ def training(workload: Workload, settings: Settings) -> list[Contender]:
     return [*pytorch(workload, settings), gpt2_train(workload, settings)]
 
 
+def mixed_training(workload: Workload, settings: Settings) -> list[Contender]:
+    """Against autocast and our own float32; where the model is small, against PyTorch's float32, too, which is
+    then its faster precision."""
+    theirs = pytorch(workload, settings, precision="bf16")
+    if workload.sizes == SMALL:
+        theirs += pytorch(workload, settings)
+    own = gpt2_train(replace(workload, precision="fp32"), settings, "gpt2-fp32", "gpt2, fp32")
+    return [*theirs, own, gpt2_train(workload, settings)]
+
+
+def evaluation(workload: Workload, settings: Settings, key: str = OURS, name: str = "gpt2") -> Contender:
+    return gpt2_bench(workload, settings, "evaluate", partial(read_suite, suite="evaluate"), key, name)
+
+
 def forward(workload: Workload, settings: Settings) -> list[Contender]:
-    ours = gpt2_bench(workload, settings, "evaluate", partial(read_suite, suite="evaluate"))
-    return [*pytorch(workload, settings, extra=("--forward-only",)), ours]
+    return [*pytorch(workload, settings, extra=("--forward-only",)), evaluation(workload, settings)]
+
+
+def mixed_forward(workload: Workload, settings: Settings) -> list[Contender]:
+    theirs = pytorch(workload, settings, extra=("--forward-only",), precision="bf16")
+    own = evaluation(replace(workload, precision="fp32"), settings, "gpt2-fp32", "gpt2, fp32")
+    return [*theirs, own, evaluation(workload, settings)]
 
 
 def forward_loss(workload: Workload, settings: Settings) -> Contender:
@@ -175,8 +198,9 @@ def forward_loss(workload: Workload, settings: Settings) -> Contender:
     arguments = train_arguments(replace(workload, steps=1), settings, settings.threads)
     tokens = arguments[arguments.index("--train-data") + 1]
     command = executable(settings.gpt2) + ["train", *arguments, "--val-data", tokens]
-    command += ["--val-every", "2", "--val-batches", "1", "--sample-every", "0", "--log", "log.jsonl"]
-    return Contender(OURS, "gpt2, loss", command, partial(read_validation, file="log.jsonl"))
+    command += ["--precision", workload.precision, "--val-every", "2", "--val-batches", "1", "--sample-every", "0"]
+    return Contender(
+        OURS, "gpt2, loss", [*command, "--log", "log.jsonl"], partial(read_validation, file="log.jsonl"))
 
 
 def adamw(workload: Workload, settings: Settings) -> list[Contender]:
@@ -186,7 +210,8 @@ def adamw(workload: Workload, settings: Settings) -> list[Contender]:
 
 
 def scaling(workload: Workload, settings: Settings) -> list[Contender]:
-    return [gpt2_train(workload, settings, "one-thread", 1), gpt2_train(workload, settings)]
+    one = gpt2_train(workload, settings, "one-thread", "gpt2, 1 thread", threads=1)
+    return [one, gpt2_train(workload, settings)]
 
 
 def gemm(workload: Workload, settings: Settings) -> list[Contender]:
@@ -235,6 +260,17 @@ WORKLOADS = (
              steps=6, warm_up=2),
     Workload("scaling", "training step, GPT-2 124M, B=4 T=64, against one thread", "a step", scaling,
              steps=5, warm_up=2),
+    Workload("training-bf16", "training step in bf16, GPT-2 124M, B=4 T=64", "a step", mixed_training,
+             precision="bf16", rounds=5, steps=6, warm_up=2, shows_memory=True),
+    Workload("training-bf16-1024", "training step in bf16, GPT-2 124M, B=4 T=1024", "a step", mixed_training,
+             precision="bf16", sequence_length=1024, steps=3, warm_up=1, shows_memory=True),
+    Workload("small-bf16", "training step in bf16, 4 layers, 4 heads, 128 channels, V=65, B=12 T=64", "a step",
+             mixed_training, sizes=SMALL, batch_size=12, precision="bf16", rounds=5, steps=120, warm_up=20,
+             shows_memory=True),
+    Workload("forward-bf16", "forward pass and loss in bf16, GPT-2 124M, B=4 T=1024", "a batch", mixed_forward,
+             precision="bf16", sequence_length=1024, steps=4, warm_up=1, losses=forward_loss),
+    Workload("scaling-bf16", "training step in bf16, GPT-2 124M, B=4 T=64, against one thread", "a step", scaling,
+             precision="bf16", steps=5, warm_up=2),
     Workload("gemm", "matrix products of GPT-2 124M, three passes, M=256", "all products", gemm),
     Workload("gemm-4096", "matrix products of GPT-2 124M, three passes, M=4096", "all products", gemm,
              sequence_length=1024),
