@@ -7,6 +7,7 @@ THP_MEM_ALLOC_ENABLE=1 gives the tensors huge pages, as sgemm.c has them. In bfl
 
 import argparse
 import json
+import re
 import statistics
 import sys
 import time
