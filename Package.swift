@@ -64,7 +64,10 @@ let package = Package(
     .testTarget(name: "MachineTests", dependencies: ["Machine", "TestSupport"], swiftSettings: safe),
     .testTarget(
       name: "OperatorsTests",
-      dependencies: ["Operators", "Machine", "Reference", "TestSupport", "AMXEmulator"],
+      dependencies: [
+        "Operators", "Machine", "Reference", "TestSupport", "AMXEmulator",
+        .product(name: "RealModule", package: "swift-numerics"),
+      ],
       swiftSettings: safe),
     .testTarget(name: "ReferenceTests", dependencies: ["Reference", "TestSupport"], swiftSettings: safe),
     .testTarget(name: "JSONTests", dependencies: ["JSON", "Machine", "TestSupport"], swiftSettings: safe),

@@ -7,7 +7,10 @@ import Terminal
 struct OptimizerOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
-    help: "How gradients become steps: adamw, or sgd (stochastic gradient descent with momentum).")
+    help: """
+      How gradients become steps: adamw; sgd (stochastic gradient descent with momentum); or muon (matrices of the \
+      layers step in orthogonalized directions, all else as with adamw).
+      """)
   var optimizer: OptimizerName = .adamw
   @Option(
     parsing: .unconditional,
@@ -16,21 +19,21 @@ struct OptimizerOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: number(
-      "Only adamw: how much of the running mean of the gradients a step keeps, below 1. (default: 0.9)"))
+      "adamw and muon: how much of the running mean of the gradients a step keeps, below 1. (default: 0.9)"))
   var beta1: Double?
   @Option(
     parsing: .unconditional,
-    help: number("Only adamw: the same of the mean of their squares, below 1. (default: 0.999)"))
+    help: number("adamw and muon: the same of the mean of their squares, below 1. (default: 0.999)"))
   var beta2: Double?
   @Option(
     parsing: .unconditional,
     help: number(
-      "Only adamw: added to the root of that mean, by which a step is divided; above 0. (default: 1e-8)"))
+      "adamw and muon: added to the root of that mean, by which a step is divided; above 0. (default: 1e-8)"))
   var epsilon: Double?
   @Option(
     parsing: .unconditional,
     help: number(
-      "Only sgd: how much of the step before a step keeps: 0, nothing, to below 1. (default: 0.9)"))
+      "sgd and muon: how much of the step before a step keeps: 0, nothing, to below 1. (default: 0.9; muon: 0.95)"))
   var momentum: Double?
   @Flag(help: "Only sgd: Nesterov's step, which looks ahead along the momentum.")
   var nesterov = false
@@ -38,7 +41,7 @@ struct OptimizerOptions: ParsableArguments {
     parsing: .unconditional,
     help: number(
       """
-      How fast weights shrink towards 0: each step of adamw takes this times the learning rate times the weight off \
+      How fast weights shrink towards 0: each step of adamw and muon takes this times the learning rate times the weight off \
       it; sgd adds this times the weight to its gradient. (default: 0)
       """))
   var weightDecay: Double?
@@ -73,15 +76,15 @@ struct OptimizerOptions: ParsableArguments {
   var minLearningRate: Double?
 
   func validate() throws {
-    let owners: [(String, Bool, OptimizerName)] = [
-      ("--beta1", beta1 != nil, .adamw), ("--beta2", beta2 != nil, .adamw),
-      ("--epsilon", epsilon != nil, .adamw),
-      ("--momentum", momentum != nil, .sgd), ("--nesterov", nesterov, .sgd),
+    let owners: [(String, Bool, [OptimizerName])] = [
+      ("--beta1", beta1 != nil, [.adamw, .muon]), ("--beta2", beta2 != nil, [.adamw, .muon]),
+      ("--epsilon", epsilon != nil, [.adamw, .muon]),
+      ("--momentum", momentum != nil, [.sgd, .muon]), ("--nesterov", nesterov, [.sgd]),
     ]
-    for (option, isGiven, owner) in owners where isGiven && owner != optimizer {
+    for (option, isGiven, owners) in owners where isGiven && !owners.contains(optimizer) {
       throw ValidationError(
-        "\(option) is an option of \(owner.rawValue), but the optimizer is \(optimizer.rawValue): give"
-          + " --optimizer \(owner.rawValue), or leave \(option) out")
+        "\(option) is an option of \(owners.map(\.rawValue).joined(separator: " and ")), but the optimizer is"
+          + " \(optimizer.rawValue): give --optimizer \(owners[0].rawValue), or leave \(option) out")
     }
     if nesterov, momentum == 0 {
       throw ValidationError("--nesterov needs a --momentum above 0, found 0: leave one of them out")
@@ -103,11 +106,12 @@ struct OptimizerOptions: ParsableArguments {
   /// - Parameter learningRate: the default of AdamW.
   func optimizer(learningRate default: Double) -> any Optimizer {
     let (weightDecay, decay) = (weightDecay ?? 0, decay ?? .all)
+    let adamW = AdamW(
+      learningRate: learningRate ?? `default`, beta1: beta1 ?? 0.9, beta2: beta2 ?? 0.999,
+      epsilon: epsilon ?? 1e-8, weightDecay: weightDecay, decay: decay)
     return switch optimizer {
-    case .adamw:
-      AdamW(
-        learningRate: learningRate ?? `default`, beta1: beta1 ?? 0.9, beta2: beta2 ?? 0.999,
-        epsilon: epsilon ?? 1e-8, weightDecay: weightDecay, decay: decay)
+    case .adamw: adamW
+    case .muon: Muon(momentum: momentum ?? 0.95, others: adamW)
     case .sgd:
       SGD(
         learningRate: learningRate ?? 1e-2, momentum: momentum ?? 0.9, nesterov: nesterov,
@@ -123,7 +127,7 @@ struct OptimizerOptions: ParsableArguments {
 
 /// The optimizers by the names that choose them.
 enum OptimizerName: String, CaseIterable, ExpressibleByArgument {
-  case adamw, sgd
+  case adamw, sgd, muon
 }
 
 extension WeightDecayScope: ExpressibleByArgument {}

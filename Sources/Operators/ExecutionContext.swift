@@ -10,6 +10,8 @@ public final class ExecutionContext {
   private var workerScratch: Arena
   private var sharedScratch: Arena
   private var workerScratchStride = 0
+  private var optimizerScratchArena: Arena
+  private var optimizerScratchStride = 0
 
   /// The threads of the running `together`.
   private var team: Team?
@@ -37,12 +39,17 @@ public final class ExecutionContext {
     self.kernels = kernels
     sharedScratch = try Arena([.init(name: "shared scratch", shape: [1])])
     workerScratch = sharedScratch
+    optimizerScratchArena = sharedScratch
     // One number a thread is the least that an operator shares.
     try reserve(sequenceLength: 1, sharedCount: threads)
   }
 
   /// Bytes of the scratch at hand.
-  package var scratchByteCount: Int { workerScratch.byteCount + sharedScratch.byteCount }
+  package var scratchByteCount: Int {
+    // Before anybody asks for it, the optimizer's is the shared one.
+    workerScratch.byteCount + sharedScratch.byteCount
+      + (optimizerScratchStride > 0 ? optimizerScratchArena.byteCount : 0)
+  }
 
   /// Makes room for attention over `sequenceLength` positions and `sharedCount` floats of shared scratch.
   ///
@@ -60,6 +67,23 @@ public final class ExecutionContext {
     if sharedCount > sharedScratch.all.count {
       sharedScratch = try Arena([.init(name: "shared scratch", shape: [sharedCount])])
     }
+  }
+
+  /// Makes room for `optimizerCount` floats of scratch for each worker's part of an update.
+  ///
+  /// - Throws: `MemoryError` when that exceeds the memory at hand.
+  package func reserve(optimizerCount count: Int) throws(MemoryError) {
+    guard count > optimizerScratchStride else { return }
+    optimizerScratchArena = try Arena(
+      [.init(name: "the optimizer's scratch", shape: [threads, count])], placement: .local)
+    optimizerScratchStride = count
+  }
+
+  /// The scratch of one worker for its part of an update; kernels that it calls use `scratch`.
+  ///
+  /// - Precondition: `reserve` made room for it.
+  package func optimizerScratch(_ worker: Int) -> Tensor {
+    optimizerScratchArena.all.slice(worker * optimizerScratchStride..<(worker + 1) * optimizerScratchStride)
   }
 
   /// The scratch that belongs to one worker while a parallel region runs.

@@ -16,12 +16,13 @@ package enum GEMM {
   ///   - accumulate: whether C is added to; if not, C is never read.
   ///   - c: (M, N), contiguous along its rows.
   ///   - epilogue: what follows.
+  ///   - threads: how many share the tasks, by default all of the context's.
   /// - Precondition: K > 0; the matrices fit each other, and the epilogue's has the layout of C.
   /// - Accuracy: |error| ≤ (384 + K/384 + 2)·ε·Σ|a·b| + ε·|c|, ε = 2⁻²⁴.
   /// - Complexity: 2·M·N·K FLOP.
   package static func work(
     _ a: Matrix, _ b: Matrix, bias: Tensor? = nil, accumulate: Bool = false, into c: Matrix,
-    epilogue: Epilogue? = nil, context: ExecutionContext
+    epilogue: Epilogue? = nil, threads: Int? = nil, context: ExecutionContext
   ) -> Work {
     precondition(
       a.columns == b.rows && a.rows == c.rows && b.columns == c.columns && a.columns > 0,
@@ -34,7 +35,7 @@ package enum GEMM {
     }
     let kernels = context.kernels
     let grid = GEMMGrid(
-      rows: c.rows, columns: c.columns, aInPlace: a.columnStride == 1, threads: context.threads,
+      rows: c.rows, columns: c.columns, aInPlace: a.columnStride == 1, threads: threads ?? context.threads,
       tile: (kernels.tileRows, kernels.tileColumns))
     return Work(count: grid.count) { task, worker in
       let block = grid.block(task)

@@ -90,6 +90,7 @@ import Testing
 
   @Test func everyOptionChangesTheSteps() throws {
     let sgd = ["--optimizer", "sgd", "--learning-rate", "0.1"]
+    let muon = ["--optimizer", "muon"]
     let runs = [
       [], ["--learning-rate", "1e-2"], ["--beta1", "0.5"], ["--beta2", "0.5"], ["--epsilon", "1e-2"],
       ["--weight-decay", "10"], ["--weight-decay", "10", "--decay", "matrices"], ["--schedule", "cosine"],
@@ -98,6 +99,8 @@ import Testing
       sgd, sgd + ["--momentum", "0"], sgd + ["--nesterov"], sgd + ["--weight-decay", "1"],
       sgd + ["--weight-decay", "1", "--decay", "matrices"], sgd + ["--gradient-clip", "0.5"],
       sgd + ["--gradient-clip", "0.5", "--nesterov"],
+      muon, muon + ["--momentum", "0.5"], muon + ["--beta1", "0.5"], muon + ["--weight-decay", "10"],
+      muon + ["--weight-decay", "10", "--decay", "matrices"], muon + ["--gradient-clip", "1e-2"],
     ]
     var seen: [[Float]: [String]] = [:]
     for options in runs {
@@ -122,10 +125,10 @@ import Testing
   /// One sentence that names the option, what is expected and what was found.
   @Test(
     arguments: [
-      (["--optimizer", "adam"], ["--optimizer", "adam'", "adamw", "sgd"]),
+      (["--optimizer", "adam"], ["--optimizer", "adam'", "adamw", "sgd", "muon"]),
       (["--decay", "vectors"], ["--decay", "vectors", "all", "matrices"]),
       (["--schedule", "step"], ["--schedule", "step", "constant", "cosine", "linear"]),
-      (["--beta1", "0.5"] + sgd, ["--beta1", "option of adamw", "is sgd", "--optimizer adamw"]),
+      (["--beta1", "0.5"] + sgd, ["--beta1", "option of adamw and muon", "is sgd", "--optimizer adamw"]),
       (["--beta2", "0.5"] + sgd, ["--beta2", "option of adamw"]),
       (["--epsilon", "1"] + sgd, ["--epsilon", "option of adamw"]),
       (["--momentum", "0.5"], ["--momentum", "option of sgd", "is adamw", "--optimizer sgd"]),
@@ -188,7 +191,7 @@ import Testing
       let text = help.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
       for fragment in [
         "OPTIMIZER: --optimizer", "default: adamw)", "(default: 1e-4; built-in corpus: 1e-3; sgd: 1e-2)",
-        "Only adamw: how much", "Only sgd: how much", "--nesterov Only sgd", "(default: 0.999)",
+        "adamw and muon: how much", "sgd and muon: how much", "--nesterov Only sgd", "(default: 0.999)",
         "(default: 1e-8)",
         "(default: all) (values: all, matrices)", "--gradient-clip <x>", "--min-learning-rate <x>",
         "(values: constant, cosine, linear; default: constant)",

@@ -19,6 +19,7 @@ import Tokens
   static let optimizers: [any Optimizer] = [
     AdamW(learningRate: 2e-2, beta1: 0.8, beta2: 0.9, epsilon: 1e-2), SGD(learningRate: 0.1, momentum: 0),
     SGD(learningRate: 0.05, momentum: 0.8), SGD(learningRate: 0.05, momentum: 0.8, nesterov: true),
+    Muon(momentum: 0.8, others: AdamW(learningRate: 2e-2, beta1: 0.8, beta2: 0.9, epsilon: 1e-2)),
   ]
 
   /// What decides the numbers, apart from optimizer and activation.

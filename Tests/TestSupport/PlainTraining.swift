@@ -135,9 +135,40 @@ private struct PlainTrainer<Scalar: Real & BinaryFloatingPoint> {
         ).update(
           gradients: gradients, parameters: &model.parameters[name, default: []],
           momentum: &velocities[name, default: []])
+      } else if let muon = optimizer as? Muon {
+        updateWithMuon(muon, name, gradients, rate: rate, decay: decay, step: step)
       } else {
         preconditionFailure("no plain loops for \(type(of: optimizer).name)")
       }
+    }
+  }
+}
+
+extension PlainTrainer {
+  private mutating func updateWithMuon(
+    _ muon: Muon, _ name: String, _ gradients: [Scalar], rate: Scalar, decay: Scalar, step: Int
+  ) {
+    guard ["qkvw", "attprojw", "fcw", "fcprojw"].contains(name) else {
+      return ReferenceAdamW(
+        learningRate: rate, beta1: Scalar(muon.others.beta1), beta2: Scalar(muon.others.beta2),
+        epsilon: Scalar(muon.others.epsilon), weightDecay: decay
+      ).update(
+        gradients: gradients, step: step + 1, parameters: &model.parameters[name, default: []],
+        firstMoment: &model.firstMoments[name, default: []],
+        secondMoment: &model.secondMoments[name, default: []])
+    }
+    let columns = name == "fcprojw" ? 4 * model.configuration.channels : model.configuration.channels
+    let size = gradients.count / model.configuration.layers
+    let plain = ReferenceMuon(learningRate: rate, momentum: Scalar(muon.momentum), weightDecay: decay)
+    for layer in 0..<model.configuration.layers {
+      let range = layer * size..<(layer + 1) * size
+      var parameters = Array(model.parameters[name, default: []][range])
+      var velocity = Array(velocities[name, default: []][range])
+      plain.update(
+        gradients: Array(gradients[range]), rows: size / columns, columns: columns, parameters: &parameters,
+        momentum: &velocity)
+      model.parameters[name]?.replaceSubrange(range, with: parameters)
+      velocities[name]?.replaceSubrange(range, with: velocity)
     }
   }
 }

@@ -177,6 +177,8 @@ typedef struct ck_kernels {
   void (*adamw)(float *parameters, const float *gradients, float *m, float *v, long n, const ck_adamw *);
   // momentum may be NULL: none.
   void (*sgd)(float *parameters, const float *gradients, float *momentum, long n, const ck_sgd *);
+  // out[i] = a·x[i] + b·y[i], a product and a multiply-add; out may be x or y.
+  void (*combine)(float a, const float *x, float b, const float *y, long n, float *out);
   // squares[r] = Σ_c x[r][c]².
   void (*squared_norms)(const float *x, long rows, long c, float *squares);
   // Between float and the two halves, which lie as in a file, at any alignment. To a half: the nearest, ties to even;

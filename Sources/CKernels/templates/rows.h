@@ -43,6 +43,13 @@ static void add(const float *a, const float *b, long n, float *out) {
     v_store_some(out + i, n - i, v_add(v_load_some(a + i, n - i), v_load_some(b + i, n - i)));
 }
 
+static void combine(float a, const float *x, float b, const float *y, long n, float *out) {
+  for (long i = 0; i < n; i += LANES)
+    v_store_some(
+        out + i, n - i,
+        v_fma(v_set1(a), v_load_some(x + i, n - i), v_mul(v_set1(b), v_load_some(y + i, n - i))));
+}
+
 // Rows are summed in blocks of CK_SUM_ROWS, the blocks' sums in ascending order: the error grows with
 // rows / CK_SUM_ROWS + CK_SUM_ROWS rather than with rows. Four chains side by side hide the latency of an addition.
 INLINE void column_sum_of(const float *x, long rows, long columns, long ld, int vectors, int accumulate, float *out) {

@@ -66,6 +66,7 @@ const ck_kernels ISA_NAME(ck_table) = {
     .bf16_column_sum = bf16_column_sum,
     .adamw = adamw,
     .sgd = sgd,
+    .combine = combine,
     .squared_norms = squared_norms,
     .float_to_bfloat16 = float_to_bfloat16,
     .float_to_float16 = float_to_float16,

@@ -62,10 +62,12 @@ struct ParameterRows {
   let part: ParameterPart
   let range: Range<Int>
 
-  /// These rows of parameters, gradients or a slot.
+  /// These rows of parameters, gradients or a slot; all of them in their own shape.
   func tensor(in tensors: ParameterTensors) -> Tensor {
     let channels = tensors.configuration.channels
-    return tensors[part].slice(range.lowerBound * channels..<range.upperBound * channels)
+    let whole = tensors[part]
+    if range == 0..<whole.count / channels { return whole }
+    return whole.slice(range.lowerBound * channels..<range.upperBound * channels)
   }
 
   /// The same in pieces of at most `count` rows.

@@ -123,6 +123,7 @@ final class DueUpdate {
         slots: slots.map { rows.tensor(in: $0) }),
       step: OptimizerStep(
         number: number, gradientScale: gradientScale,
-        decays: optimizer.decay.covers(rows.part.parameter.role)), context: network.context)
+        decays: optimizer.decay.covers(rows.part.parameter.role), role: rows.part.parameter.role),
+      context: network.context)
   }
 }

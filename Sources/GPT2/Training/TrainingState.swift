@@ -49,7 +49,17 @@ public final class TrainingState {
         tensors.append(slot)
       }
     }
+    try reserveScratch(for: optimizer)
     return tensors
+  }
+
+  private func reserveScratch(for optimizer: any Optimizer) throws(ModelError) {
+    let counts = Parameter.allCases.map {
+      optimizer.scratchCount(for: $0.layerShape(network.configuration), role: $0.role)
+    }
+    try ModelError.wrapping { () throws(MemoryError) in
+      try network.context.reserve(optimizerCount: counts.max() ?? 0)
+    }
   }
 
   /// Goes on counting from those of a run that was saved.

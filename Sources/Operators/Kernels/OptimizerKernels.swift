@@ -28,6 +28,13 @@ extension Kernels {
       parameters.pointer(range), gradients.pointer(range), momentum?.pointer(range), range.count, &arguments)
   }
 
+  /// out = a·x + b·y, two roundings; out may be x or y.
+  func combine(_ a: Float, _ x: Tensor, _ b: Float, _ y: Tensor, into out: Tensor) {
+    precondition(x.count == out.count && y.count == out.count, "\(x.count) and \(y.count) into \(out.count)")
+    let all = 0..<out.count
+    unsafe table.pointee.combine(a, x.pointer(all), b, y.pointer(all), out.count, out.pointer(all))
+  }
+
   /// squares[r] = Σ_c x[r,c]² for `rows` of x (R, C).
   func squaredNorms(_ x: Tensor, channels: Int, rows: Range<Int>, squares: Tensor) {
     unsafe table.pointee.squared_norms(

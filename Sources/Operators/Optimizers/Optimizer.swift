@@ -23,6 +23,9 @@ public protocol Optimizer: Sendable {
   /// Which parameters it can train.
   var roles: Set<ParameterRole> { get }
 
+  /// Floats of scratch that a thread needs while it takes a step of a parameter of this shape.
+  func scratchCount(for shape: [Int], role: ParameterRole) -> Int
+
   /// - Throws: `OptimizerError` for the first hyperparameter that is outside its range.
   func check() throws(OptimizerError)
 
@@ -34,6 +37,7 @@ public protocol Optimizer: Sendable {
 
 extension Optimizer {
   public var roles: Set<ParameterRole> { Set(ParameterRole.allCases) }
+  public func scratchCount(for shape: [Int], role: ParameterRole) -> Int { 0 }
 
   /// What every optimizer's `check` has in common.
   func checkRates() throws(OptimizerError) {
@@ -72,7 +76,7 @@ public enum OptimizerExtent: Sendable {
 
 /// A range of parameters and what belongs to it.
 public struct OptimizerOperands {
-  /// Updated.
+  /// Updated; of its own shape where it is the whole of a tensor, or of one layer of it.
   public let parameters: Tensor
   public let gradients: Tensor
   /// Updated: one for each of the optimizer's `slots`.
@@ -96,12 +100,14 @@ public struct OptimizerStep: Sendable {
   public let gradientScale: Double
   /// Whether the optimizer's decay covers these parameters.
   public let decays: Bool
+  public let role: ParameterRole
 
-  public init(number: Int, gradientScale: Double = 1, decays: Bool = true) {
+  public init(number: Int, gradientScale: Double = 1, decays: Bool = true, role: ParameterRole = .matrix) {
     precondition(number >= 1, "steps are counted from 1")
     self.number = number
     self.gradientScale = gradientScale
     self.decays = decays
+    self.role = role
   }
 }
 
