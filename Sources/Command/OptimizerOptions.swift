@@ -33,7 +33,8 @@ struct OptimizerOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: number(
-      "sgd and muon: how much of the step before a step keeps: 0, nothing, to below 1. (default: 0.9; muon: 0.95)"))
+      "sgd and muon: how much of the step before a step keeps: 0, nothing, to below 1. (default: 0.9; muon: 0.95)"
+    ))
   var momentum: Double?
   @Flag(help: "Only sgd: Nesterov's step, which looks ahead along the momentum.")
   var nesterov = false

@@ -20,7 +20,8 @@ public struct ReferenceMuon<Scalar: Real & BinaryFloatingPoint> {
   ///   - parameters, momentum: (R, C), updated.
   @inlinable
   public func update(
-    gradients: [Scalar], rows: Int, columns: Int, parameters: inout [Scalar], momentum velocity: inout [Scalar]
+    gradients: [Scalar], rows: Int, columns: Int, parameters: inout [Scalar],
+    momentum velocity: inout [Scalar]
   ) {
     precondition(gradients.count == rows * columns && velocity.count == rows * columns)
     var direction = gradients

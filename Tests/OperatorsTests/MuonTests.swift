@@ -43,7 +43,8 @@ import Testing
         optimizerCount: optimizer.scratchCount(for: [shape.0, shape.1], role: .matrix))
       let parameters = try place.input(start).slice(0..<count, shape: [shape.0, shape.1])
       let slots = [
-        try place.input([Float](repeating: 0, count: count)), try place.input([Float](repeating: 7, count: count)),
+        try place.input([Float](repeating: 0, count: count)),
+        try place.input([Float](repeating: 7, count: count)),
       ]
       for (step, gradient) in gradients.enumerated() {
         place.context.perform(
