@@ -101,9 +101,17 @@ struct OptimizerOptions: ParsableArguments {
   }
 
   /// - Parameter learningRate: the default of AdamW.
-  func optimizer(learningRate default: Double) -> any Optimizer {
+  func optimizer(learningRate: Double) -> any Optimizer { make(optimizer, learningRate: learningRate) }
+
+  /// The names of what only optimizers have that were not chosen.
+  var otherHyperparameters: [String] {
+    let others = OptimizerName.allCases.filter { $0 != optimizer }
+    return others.flatMap { make($0, learningRate: 0).hyperparameters.map(\.name) }
+  }
+
+  private func make(_ name: OptimizerName, learningRate default: Double) -> any Optimizer {
     let (weightDecay, decay) = (weightDecay ?? 0, decay ?? .all)
-    return switch optimizer {
+    return switch name {
     case .adamw:
       AdamW(
         learningRate: learningRate ?? `default`, beta1: beta1 ?? 0.9, beta2: beta2 ?? 0.999,
