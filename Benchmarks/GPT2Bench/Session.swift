@@ -27,7 +27,12 @@ final class Session {
     text = try settings.encodedText.map { try EncodedText(path: $0.path, tokenizer: $0.tokenizer) }
     context = try ExecutionContext(threads: settings.threads, instructionSet: settings.instructionSet)
     peak = try Peak(context: context, quick: settings.quick)
-    for suite in settings.suites { try checkMemory(of: suite) }
+    do {
+      for suite in settings.suites { try checkMemory(of: suite) }
+    } catch {
+      throw SessionError(
+        description: advising(error, "a smaller --batch-size, --sequence-length or model takes less"))
+    }
   }
 
   /// Maps what a suite needs, which costs next to nothing as nobody touches it, and gives it back.
@@ -142,6 +147,9 @@ final class Session {
     return samples
   }
 }
+
+/// Why nothing is measured: one sentence.
+private struct SessionError: Error, CustomStringConvertible { let description: String }
 
 func milliseconds(of job: () throws -> Void) rethrows -> Double {
   try ContinuousClock().measure(job) / .milliseconds(1)

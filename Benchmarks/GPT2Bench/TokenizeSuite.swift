@@ -34,7 +34,7 @@ extension Session {
     return Section(
       title: "tokenize", columns: ["MB/s"], rows: { rows },
       notes: [
-        "\(text.path.shown): \(text.bytes.count) bytes, \(tokens.count) tokens, \(documents.count) documents"
+        "\(text.path.shown): \(NumberText.count(text.bytes.count, "byte")), \(NumberText.count(tokens.count, "token")), \(NumberText.count(documents.count, "document"))"
       ])
   }
 }

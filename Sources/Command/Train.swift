@@ -200,11 +200,9 @@ struct Train: ParsableCommand {
         batchSize: batchSize, sequenceLength: sequenceLength, optimizer: options.optimizer,
         sampleLength: options.longestSample)
     } catch .memory(let error) {
-      var reason = "\(error)"
-      if reason.last == "." { reason.removeLast() }
       throw SetupError(
-        description:
-          "\(reason): a smaller --batch-size or --sequence-length, or --recompute blocks, takes less.")
+        description: advising(
+          error, "a smaller --batch-size or --sequence-length, or --recompute blocks, takes less"))
     } catch {
       throw SetupError(
         description: namingOption(error, ["the sequence length": "--sequence-length"]))

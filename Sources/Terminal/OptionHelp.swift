@@ -23,3 +23,9 @@ package func namingOption(_ error: any Error, _ options: [String: String]) -> St
   }
   return sentence
 }
+
+/// An error's sentence and what to type instead.
+package func advising(_ error: any Error, _ advice: String) -> String {
+  let sentence = "\(error)"
+  return (sentence.hasSuffix(".") ? String(sentence.dropLast()) : sentence) + ": \(advice)."
+}
