@@ -5,7 +5,9 @@ import Testing
 /// What a run tells: every option, when it was, and as many lines as were asked for.
 @Suite struct TrainingLogTests {
   /// Runs the reference case `tiny` with a log.
-  private func train(_ options: [String]) throws -> (run: Run, events: [[String: Any]]) {
+  private func train(
+    _ options: [String]
+  ) throws -> (run: Run, events: [[String: Any]], lines: [Substring]) {
     try TemporaryDirectory.with { directory in
       let log = directory.appending(path: "log.jsonl")
       let run = try Executable.run(TrainCase.arguments() + ["--log", log.path] + options, in: directory)
@@ -15,7 +17,7 @@ import Testing
         run,
         try lines.map {
           try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
-        }
+        }, lines
       )
     }
   }
@@ -33,7 +35,9 @@ import Testing
   }
 
   @Test func optionsAreLoggedAsGiven() throws {
-    let (_, events) = try train(["--save", "run", "--save-every", "4", "--keep", "2", "--print-every", "5"])
+    let (_, events, _) = try train([
+      "--save", "run", "--save-every", "4", "--keep", "2", "--print-every", "5",
+    ])
     let start = try #require(events.first)
     #expect(start["checkpoint"] as? String == TrainCase.tiny.model.path)
     #expect(start["save"] as? String == "run" && start["on_save_error"] as? String == "continue")
@@ -71,8 +75,10 @@ import Testing
   @Test func everyEventEndsWithTheWallClock() throws {
     // Written to the millisecond.
     let before = Date.now - 0.001
-    let (_, events) = try train(["--save", "run", "--sample-every", "5"])
+    let (_, events, lines) = try train(["--save", "run", "--sample-every", "5"])
     let after = Date.now
+    // In this order, so that a line's kind and time are found without reading it all.
+    for line in lines { #expect(line.contains(/^\{"event":".*,"time":"[-0-9T:.]+Z"\}$/), "\(line)") }
     #expect(
       Set(events.compactMap { $0["event"] as? String }) == [
         "start", "train", "validation", "sample", "save", "end",
@@ -87,7 +93,7 @@ import Testing
 
   @Test(arguments: [(1, Array(0...9)), (3, [0, 3, 6, 9]), (4, [0, 4, 8, 9]), (100, [0, 9]), (0, [])])
   func everySoManyStepsArePrinted(_ interval: Int, _ expected: [Int]) throws {
-    let (run, events) = try train(["--print-every", "\(interval)", "--sample-every", "0"])
+    let (run, events, _) = try train(["--print-every", "\(interval)", "--sample-every", "0"])
     let printed = run.lines.filter { $0.contains(" tok/s ") }
     #expect(printed.compactMap { $0.firstMatch(of: /^step +(\d+)/).flatMap { Int($0.1) } } == expected)
     // What is no line of a step stays, and the log has all.
