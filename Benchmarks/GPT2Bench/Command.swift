@@ -161,8 +161,8 @@ struct Settings {
   let threads: Int
   let instructionSet: InstructionSet
   let quick: Bool
-  /// Of the suite tokenize, which has both.
-  let text, tokenizer: String?
+  /// The files of the suite tokenize; nil without it.
+  let encodedText: (path: String, tokenizer: String)?
 }
 
 extension BenchCommand {
@@ -170,8 +170,12 @@ extension BenchCommand {
     let (name, configuration) = try modelChoice()
     try checkBatch(configuration)
     let suites = try suiteChoice()
-    if suites.contains(.tokenize), text == nil || tokenizer == nil {
-      throw ValidationError("--suite tokenize needs --text FILE and --tokenizer FILE.")
+    let encodedText = text.flatMap { text in tokenizer.map { (path: text, tokenizer: $0) } }
+    guard suites.contains(.tokenize) == (encodedText != nil), (text == nil) == (tokenizer == nil) else {
+      throw ValidationError(
+        suites.contains(.tokenize)
+          ? "--suite tokenize needs --text FILE and --tokenizer FILE."
+          : "--text and --tokenizer are for --suite tokenize, which is not among the suites: add it.")
     }
     return Settings(
       suites: suites, modelName: name, configuration: configuration, batchSize: batchSize,
@@ -180,7 +184,7 @@ extension BenchCommand {
         ?? .automatic(
           configuration, batchSize: batchSize, sequenceLength: sequenceLength, precision: precision),
       gradientClip: gradientClip ?? 0, precision: precision, threads: try threadChoice(),
-      instructionSet: try kernels.instructionSet(), quick: quick, text: text, tokenizer: tokenizer)
+      instructionSet: try kernels.instructionSet(), quick: quick, encodedText: encodedText)
   }
 
   private func checkBatch(_ configuration: Configuration) throws(ValidationError) {

@@ -120,8 +120,7 @@ extension Session {
   /// Every layer has tensors of its own and the rows take turns, so weights come from memory as they do in a step.
   func gemmSection() throws -> Section {
     let layers = Layer.all(configuration)
-    let arena = try Arena(
-      layers.flatMap { Operands.entries($0, rows: rows) }, what: "the arena of the matrix products")
+    let arena = try gemmArena()
     for tensor in arena.tensors { randomize(tensor, scale: 0.1) }
     let operands = layers.map { Operands($0, rows: rows, arena: arena) }
     let run: [(Pass) -> Void] =
@@ -139,6 +138,12 @@ extension Session {
     let all = [total(results, sum)] + results
     let notes = settings.precision == .bf16 ? [peak.pairedNote].compactMap(\.self) : []
     return Section(title: "gemm", columns: ["M", "N", "K"], rows: { all }, notes: notes)
+  }
+
+  func gemmArena() throws -> Arena {
+    try Arena(
+      Layer.all(configuration).flatMap { Operands.entries($0, rows: rows) },
+      what: "the arena of the matrix products")
   }
 
   /// Each product once, as Benchmarks/peers adds them up.

@@ -19,11 +19,11 @@ struct OperatorTensors {
   /// Parameters of the update: all, or as many as exceed the caches where the model is larger.
   let parameterCount: Int
 
-  init(_ session: Session) throws {
+  /// Nothing in it is touched yet.
+  static func arena(_ session: Session) throws -> Arena {
     let configuration = session.configuration
     let (rows, channels) = (session.rows, configuration.channels)
-    let parameterCount = min(configuration.parameterCount, session.peak.streamingCount)
-    self.parameterCount = parameterCount
+    let parameterCount = parameterCount(session)
     let stream = ["x", "y", "dout", "dx", "att", "datt"].map { ($0, [rows, channels]) }
     let wide = ["hidden", "activated", "dhidden"].map { ($0, [rows, 4 * channels]) }
     let vectors = ["weight", "bias", "dweight", "dbias"].map { ($0, [channels]) }
@@ -38,7 +38,18 @@ struct OperatorTensors {
       ("logits", [rows, configuration.paddedVocabularySize]), ("fcprojw", [channels, 4 * channels]),
     ]
     let shapes = stream + wide + vectors + perRow + update + others
-    arena = try Arena(shapes.map { .init(name: $0.0, shape: $0.1) }, what: "the arena of the operators")
+    return try Arena(shapes.map { .init(name: $0.0, shape: $0.1) }, what: "the arena of the operators")
+  }
+
+  private static func parameterCount(_ session: Session) -> Int {
+    min(session.configuration.parameterCount, session.peak.streamingCount)
+  }
+
+  init(_ session: Session) throws {
+    let configuration = session.configuration
+    let (rows, channels) = (session.rows, configuration.channels)
+    parameterCount = Self.parameterCount(session)
+    arena = try Self.arena(session)
     for tensor in arena.tensors { session.randomize(tensor) }
     // A second moment is a mean of squares.
     Residual.zero(self["secondMoment"], context: session.context)

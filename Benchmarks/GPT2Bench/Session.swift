@@ -9,6 +9,8 @@ final class Session {
   let settings: Settings
   let context: ExecutionContext
   let peak: Peak
+  /// What the suite tokenize encodes.
+  let text: EncodedText?
   private var sharedModel: Model?
   private let start = ProcessorTime.now
 
@@ -19,10 +21,28 @@ final class Session {
   /// M of every matrix product: B·T.
   var rows: Int { settings.batchSize * settings.sequenceLength }
 
+  /// - Throws: for files that the suites cannot read and memory that they cannot have, before anything is measured.
   init(_ settings: Settings) throws {
     self.settings = settings
+    text = try settings.encodedText.map { try EncodedText(path: $0.path, tokenizer: $0.tokenizer) }
     context = try ExecutionContext(threads: settings.threads, instructionSet: settings.instructionSet)
     peak = try Peak(context: context, quick: settings.quick)
+    do {
+      for suite in settings.suites { try checkMemory(of: suite) }
+    } catch {
+      throw SessionError(
+        description: advising(error, "a smaller --batch-size, --sequence-length or model takes less"))
+    }
+  }
+
+  /// Maps what a suite needs, which costs next to nothing as nobody touches it, and gives it back.
+  private func checkMemory(of suite: SuiteName) throws {
+    switch suite {
+    case .gemm: _ = try gemmArena()
+    case .operators: _ = try OperatorTensors.arena(self)
+    case .step, .evaluate, .decode, .memory: _ = try emptyModel()
+    case .peak, .tokenize: break
+    }
   }
 
   /// Measures the peak, calls `begun`, then runs the suites and hands over each section as it is done.
@@ -53,7 +73,7 @@ final class Session {
     case .evaluate: [try evaluateSection()]
     case .decode: [try decodeSection()]
     case .memory: [try memorySection()]
-    case .tokenize: [try tokenizeSection()]
+    case .tokenize: [text.map { tokenizeSection($0) }].compactMap(\.self)
     }
   }
 
@@ -61,6 +81,13 @@ final class Session {
   func model() throws -> Model {
     if let sharedModel { return sharedModel }
     Console.showProgress("initialising \(settings.modelName) …")
+    let model = try emptyModel()
+    model.initialize()
+    sharedModel = model
+    return model
+  }
+
+  private func emptyModel() throws -> Model {
     // A batch that cannot fit is refused before its tokens are drawn, which take less than its logits.
     _ = try Arena(
       [.init(name: "logits", shape: [rows, configuration.paddedVocabularySize])],
@@ -70,8 +97,6 @@ final class Session {
     model.recomputation = settings.recomputation
     try model.reserve(
       batchSize: settings.batchSize, sequenceLength: settings.sequenceLength, sampleLength: 0)
-    model.initialize()
-    sharedModel = model
     return model
   }
 
@@ -122,6 +147,9 @@ final class Session {
     return samples
   }
 }
+
+/// Why nothing is measured: one sentence.
+private struct SessionError: Error, CustomStringConvertible { let description: String }
 
 func milliseconds(of job: () throws -> Void) rethrows -> Double {
   try ContinuousClock().measure(job) / .milliseconds(1)

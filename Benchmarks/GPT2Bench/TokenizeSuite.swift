@@ -9,15 +9,8 @@ extension Session {
   /// Encoding a text in memory, whole on one thread and as documents on all; and decoding it.
   ///
   /// Every run begins with an encoder that has met no word yet.
-  func tokenizeSection() throws -> Section {
-    guard let path = settings.text, let vocabulary = settings.tokenizer else {
-      preconditionFailure("the options were checked")
-    }
-    let text = try TextFile(path: path)
-    let tokenizer = try Tokenizer(path: vocabulary)
-    let encoder = try TextEncoder(tokenizer, path: vocabulary)
-    let tokens = try encoder.copy().encode(text.bytes)
-    let documents = text.documents
+  func tokenizeSection(_ text: EncodedText) -> Section {
+    let (encoder, tokenizer, tokens, documents) = (text.encoder, text.tokenizer, text.tokens, text.documents)
     func encodeDocuments() {
       let encoders = (0..<context.threads).map { _ in encoder.copy() }
       context.parallel.forEach(documents.count) { index, worker in
@@ -40,7 +33,9 @@ extension Session {
     }
     return Section(
       title: "tokenize", columns: ["MB/s"], rows: { rows },
-      notes: ["\(path): \(text.bytes.count) bytes, \(tokens.count) tokens, \(documents.count) documents"])
+      notes: [
+        "\(text.path.shown): \(NumberText.count(text.bytes.count, "byte")), \(NumberText.count(tokens.count, "token")), \(NumberText.count(documents.count, "document"))"
+      ])
   }
 }
 
@@ -49,17 +44,25 @@ private func encodeCounted(_ text: [UInt8], _ encoder: TextEncoder) {
   precondition(tokens?.isEmpty == text.isEmpty, "every text has tokens")
 }
 
-/// A text, whole and cut into documents.
-private struct TextFile {
+/// A text, whole and cut into documents, and the vocabulary that has all of it.
+struct EncodedText {
+  let path: String
+  let tokenizer: Tokenizer
+  let encoder: TextEncoder
+  let tokens: [Int32]
   let bytes: [UInt8]
   /// About 64 KiB each, cut after line feeds.
   let documents: [[UInt8]]
 
-  init(path: String) throws {
+  init(path: String, tokenizer vocabulary: String) throws {
+    self.path = path
     bytes = try contents(path, limit: 1 << 30)
     guard !bytes.isEmpty else {
       throw TextFileError(description: "\(path): the text should not be empty, but is")
     }
+    tokenizer = try Tokenizer(path: vocabulary)
+    encoder = try TextEncoder(tokenizer, path: vocabulary)
+    tokens = try encoder.copy().encode(bytes)
     var (documents, start) = ([[UInt8]](), 0)
     while start < bytes.count {
       let enough = min(bytes.count, start + 64 << 10)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int clinux_is_same_file(const char *path, const char *other) {
   struct stat first, second;
@@ -23,6 +24,13 @@ int clinux_resolve(const char *path, char *resolved, size_t capacity) {
   if (error == 0) memcpy(resolved, found, length + 1);
   free(found);
   return error;
+}
+
+int clinux_read_link(const char *path, char *target, size_t capacity) {
+  ssize_t length = readlink(path, target, capacity - 1);
+  if (length < 0) return errno;
+  target[length] = 0;
+  return 0;
 }
 
 int clinux_take_mode(int descriptor, const char *path) {

@@ -14,8 +14,10 @@ struct Convert: ParsableCommand {
 
       float32 keeps every bit; bfloat16 and float16 are rounded to nearest even. The rows that pad llm.c's vocabulary \
       are zeros where they are new, and are left away where the target has none. From one Hugging Face directory to another \
-      go also what config.json says of other concerns, generation_config.json and a tokenizer's files; another model's \
-      weights that --overwrite replaces are removed.
+      go also what config.json says of other concerns, generation_config.json and a tokenizer's files. Of a model that \
+      --overwrite replaces nothing stays: its weights and its tokenizer's files are removed, and named, where the new one \
+      brings none; files that belong to no model stay. A symbolic link stays, and what it leads to is written, also \
+      where that is not there yet.
 
       Memory holds one tensor of one layer at a time, never the model.
       """)
@@ -56,10 +58,10 @@ struct Convert: ParsableCommand {
   func run() throws {
     let source = try Checkpoint.opened(from)
     let start = ContinuousClock.now
-    try namingOverwrite {
+    let removed = try namingOverwrite {
       try source.write(
-        to: to, as: target.format(precision ?? .float32), activation: function.activation,
-        overwrite: overwrite,
+        to: to, as: target.format(precision ?? .float32),
+        configuration: function.applied(to: source.configuration), overwrite: overwrite,
         context: kernels.context())
     }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
@@ -70,6 +72,7 @@ struct Convert: ParsableCommand {
         name.padded(to: 7)
           + "\(checkpoint.path.shown): \(checkpoint.format), \(NumberText.bytes(checkpoint.byteCount))")
     }
+    if !removed.isEmpty { Console.print(NameText.removed(removed)) }
     Console.print("time   \(NumberText.fixed(seconds, 1)) s")
   }
 }

@@ -173,23 +173,19 @@ struct DataOptions: ParsableArguments {
     )
   }
 
-  /// The files of Hugging Face's tokenizer that belong to the model, by name: those beside the given one, else those in
-  /// the model's own directory.
+  /// What lies beside the trained model: what lay beside the one that it begins with, of whose tokenizer the files beside
+  /// the given one take the place.
   ///
   /// - Throws: `FormatError`.
-  func tokenizerFiles(of model: ModelSource) throws -> [(name: String, bytes: [UInt8])] {
-    var folder: String?
-    if let tokenizer {
-      if tokenizer.hasSuffix(".json") {
-        folder = Directory.prefix(of: tokenizer)
+  func modelFiles(of model: ModelSource) throws -> [(name: String, bytes: [UInt8])] {
+    let own = try model.checkpoint?.companionFiles() ?? []
+    guard let tokenizer else { return own }
+    let others = own.filter { !Checkpoint.tokenizerFileNames.contains($0.name) }
+    guard tokenizer.hasSuffix(".json") else { return others }
+    let folder = Directory.prefix(of: tokenizer)
+    return try others
+      + Checkpoint.tokenizerFileNames.filter { FileStatus.kind(at: folder + $0) == .regular }.map { name in
+        (name, try contents(folder + name))
       }
-    } else if let checkpoint = model.checkpoint, case .huggingFace = checkpoint.format {
-      folder = checkpoint.path + "/"
-    }
-    guard let folder else { return [] }
-    return try Checkpoint.tokenizerFileNames.filter { FileStatus.kind(at: folder + $0) == .regular }.map {
-      name in
-      (name, try contents(folder + name))
-    }
   }
 }

@@ -59,7 +59,7 @@ struct Evaluate: ParsableCommand {
       ("--token-type", tokenTypeOption.tokenType != nil),
     ]
     if hellaswag != nil, let option = forTokens.first(where: \.1)?.0 {
-      throw ValidationError("expected \(option) beside --data, found it beside --hellaswag")
+      throw ValidationError("expected \(option) beside --data, found it beside --hellaswag: leave it out")
     }
   }
 
@@ -72,13 +72,23 @@ struct Evaluate: ParsableCommand {
         json: json
       ).run(hellaswag)
     } else {
-      let windows = try Evaluation.Windows(
-        length: sequenceLength ?? source.configuration.maximumSequenceLength, stride: stride,
-        batchSize: batchSize, for: source.configuration)
       try LossCommand(
         source: source, inference: inference, precision: precisionOption.precision, vocabulary: vocabulary,
-        windows: windows, json: json
+        windows: windows(source.configuration), json: json
       ).run(DataFiles(training: data, validation: []), as: tokenTypeOption.tokenType)
+    }
+  }
+
+  private func windows(_ configuration: Configuration) throws -> Evaluation.Windows {
+    do {
+      return try Evaluation.Windows(
+        length: sequenceLength ?? configuration.maximumSequenceLength, stride: stride, batchSize: batchSize,
+        for: configuration)
+    } catch {
+      let options = [
+        "the window": "--sequence-length", "the stride": "--stride", "the batch size": "--batch-size",
+      ]
+      throw InferenceError(description: namingOption(error, options))
     }
   }
 }

@@ -32,10 +32,6 @@ struct Generate: ParsableCommand {
       """)
   var json = false
 
-  func validate() throws {
-    do { try sampling.options().check() } catch { throw ValidationError("\(error)") }
-  }
-
   func run() throws {
     let source = try inference.source()
     let vocabulary = try inference.vocabulary(source)
@@ -54,13 +50,26 @@ struct Generate: ParsableCommand {
           """)
     }
     let network = try inference.network(source)
-    let generation = try Generation(
-      network, prompts: [[Int32]](repeating: prompt.tokens, count: sampling.samples),
-      options: options(vocabulary.tokenizer))
+    let generation = try generation(network, prompt.tokens, options(vocabulary.tokenizer))
     source.load(into: network.parameters, context: network.context)
     try GeneratedSamples(
       generation, prompt: prompt, tokenizer: vocabulary.tokenizer, stops: sampling.stop, json: json
     ).run()
+  }
+
+  private func generation(
+    _ network: Network, _ prompt: [Int32], _ options: GenerationOptions
+  ) throws -> Generation {
+    do {
+      return try Generation(
+        network, prompts: [[Int32]](repeating: prompt, count: sampling.samples), options: options)
+    } catch .promptTooLong(let tokens, let context) {
+      throw InferenceError(
+        description: """
+          the prompt should have fewer than \(context) tokens, the model's context, but has \(tokens): shorten it, or \
+          give --past-context slide.
+          """)
+    }
   }
 
   private func options(_ tokenizer: Tokenizer?) -> GenerationOptions {

@@ -45,7 +45,7 @@ struct InferenceOptions: ParsableArguments {
     if let tokenizer, let found = choice.tokenizer, found.vocabularySize != size {
       throw InferenceError(
         description:
-          "\(tokenizer): the vocabulary should have the model's \(size) tokens, but has \(found.vocabularySize)."
+          "\(tokenizer): the vocabulary should have the model's \(size) tokens, but has \(found.vocabularySize): give the model's own, or leave --tokenizer out."
       )
     }
     return choice
@@ -54,7 +54,7 @@ struct InferenceOptions: ParsableArguments {
   /// A network without parameters yet: what memory cannot hold is refused before they are read.
   func network(_ source: Checkpoint, _ precision: OperandPrecision = .fp32) throws -> Network {
     try Network(
-      configuration: source.configuration, activation: function.activation, precision: precision,
+      configuration: try function.applied(to: source.configuration), precision: precision,
       memory: MemoryOptions(placement: try execution.placement()), context: try execution.context())
   }
 }

@@ -1,7 +1,8 @@
 import JSON
 
 extension Train {
-  /// The options that nothing else in the start of the log shows, by name: null where they were not given.
+  /// The options that nothing else in the start of the log shows, by name: null where they were not given or
+  /// belong to another optimizer.
   ///
   /// The other ones are there as what holds, given or not.
   var loggedOptions: [(String, JSONText)] {
@@ -13,6 +14,6 @@ extension Train {
       ("resume", .boolean(saving.resume)),
       ("on_save_error", .text((saving.onSaveError ?? .continue).rawValue)), ("output", .text(saving.output)),
       ("output_format", .text(saving.outputFormat?.rawValue)), ("log", .text(log)),
-    ]
+    ] + optimizer.otherHyperparameters.map { ($0, .null) }
   }
 }

@@ -30,7 +30,8 @@ struct LoopOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: wholeNumber(
-      "Tokens of a sample, its start included; at most 65536. (default: 64; built-in corpus: 32)"))
+      "Tokens of a sample, its start included; at most \(GenerationOptions.longestLength). (default: 64; built-in corpus: 32)"
+    ))
   var sampleLength: Int?
   @Option(
     parsing: .unconditional,

@@ -61,32 +61,17 @@ struct ModelOptions: ParsableArguments {
 
   @OptionGroup var function: FunctionOptions
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "What layer normalisation adds to the variance. (default: the checkpoint's, else \(Configuration.defaultLayerNormEpsilon))",
-      valueName: "number"))
-  var layerNormEpsilon: Double?
-
   func validate() throws {
     try checkOneModel(
       [checkpoint.map { _ in "--checkpoint" }, fromScratch.map { _ in "--from-scratch" }, sizes.firstGiven],
       expected: "--checkpoint, --from-scratch or sizes")
-    _ = try configuration().map(applied)
-    if layerNormEpsilon != nil { _ = try applied(to: Configuration.preset(named: "gpt2")) }
+    _ = try configuration()
   }
 
   /// What the flags describe; nil unless the model starts from scratch.
   func configuration() throws -> Configuration? {
     guard let fromScratch else { return try sizes.configuration() }
     do { return try Configuration.preset(named: fromScratch) } catch { throw ValidationError("\(error)") }
-  }
-
-  /// A model's configuration with what the options say in its place.
-  func applied(to configuration: Configuration) throws -> Configuration {
-    do {
-      return try configuration.with(activation: function.activation, layerNormEpsilon: layerNormEpsilon)
-    } catch { throw ValidationError("--layer-norm-epsilon: \(error)") }
   }
 
   /// The model asked for, else the default checkpoint; nil where there is neither.

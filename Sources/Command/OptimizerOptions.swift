@@ -105,12 +105,22 @@ struct OptimizerOptions: ParsableArguments {
   }
 
   /// - Parameter learningRate: the default of AdamW.
-  func optimizer(learningRate default: Double) -> any Optimizer {
+  func optimizer(learningRate: Double) -> any Optimizer { make(optimizer, learningRate: learningRate) }
+
+  /// The names of what only optimizers have that were not chosen.
+  var otherHyperparameters: [String] {
+    func names(_ optimizer: OptimizerName) -> [String] {
+      make(optimizer, learningRate: 0).hyperparameters.map(\.name)
+    }
+    return Set(OptimizerName.allCases.flatMap(names)).subtracting(names(optimizer)).sorted()
+  }
+
+  private func make(_ name: OptimizerName, learningRate default: Double) -> any Optimizer {
     let (weightDecay, decay) = (weightDecay ?? 0, decay ?? .all)
     let adamW = AdamW(
       learningRate: learningRate ?? `default`, beta1: beta1 ?? 0.9, beta2: beta2 ?? 0.999,
       epsilon: epsilon ?? 1e-8, weightDecay: weightDecay, decay: decay)
-    return switch optimizer {
+    return switch name {
     case .adamw: adamW
     case .muon: Muon(momentum: momentum ?? 0.95, others: adamW)
     case .sgd:

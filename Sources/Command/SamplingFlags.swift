@@ -4,7 +4,10 @@ import Terminal
 
 /// How much is generated, and how tokens are picked.
 struct SamplingFlags: ParsableArguments {
-  @Option(parsing: .unconditional, help: wholeNumber("Tokens of a sample, the prompt included."))
+  @Option(
+    parsing: .unconditional,
+    help: wholeNumber(
+      "Tokens of a sample, the prompt included; at most \(GenerationOptions.longestLength)."))
   var length = 64
   @Option(
     parsing: .unconditional,
@@ -46,12 +49,18 @@ struct SamplingFlags: ParsableArguments {
   var seed: UInt64 = 1337
 
   private static let mostSamples = 1024
+  /// The options by the names that the library's errors have for them.
+  private static let options = [
+    "the length": "--length", "the temperature": "--temperature", "top-k": "--top-k", "top-p": "--top-p",
+    "min-p": "--min-p", "the repetition penalty": "--repetition-penalty",
+  ]
 
   func validate() throws {
     guard (1...Self.mostSamples).contains(samples) else {
       throw ValidationError("--samples should be in 1...\(Self.mostSamples), but is \(samples)")
     }
     if stop.contains("") { throw ValidationError("--stop should be a text, but is empty") }
+    do { try options().check() } catch { throw ValidationError(namingOption(error, Self.options)) }
   }
 
   func options() -> GenerationOptions {

@@ -46,7 +46,9 @@ struct SavingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Write the model alone at the end: a file or a directory that is new.", valueName: "path"))
+      """
+      Write the model alone at the end: a file or a directory that is new. A resumed run replaces what it wrote itself.
+      """, valueName: "path"))
   var output: String?
 
   @Option(
@@ -91,17 +93,21 @@ struct SavingOptions: ParsableArguments {
 
   /// Refuses an output that could not be written, before hours of training and not after them.
   ///
-  /// - Throws: `FileError`.
-  func checkOutput() throws {
+  /// - Parameter run: what is resumed, whose own output is no obstacle.
+  /// - Throws: `FileError`, `FormatError`.
+  func checkOutput(resuming run: Run? = nil) throws {
     guard let output else { return }
+    let overwrite = run?.hasWritten(output) ?? false
     if case .huggingFace = format {
       guard Directory.exists(at: output) else {
         _ = try AtomicDirectory(path: output)
         return
       }
-      for name in ["config.json", "model.safetensors"] { _ = try AtomicFile(path: output + "/" + name) }
+      for name in ["config.json", "model.safetensors"] {
+        _ = try AtomicFile(path: output + "/" + name, overwrite: overwrite)
+      }
     } else {
-      _ = try AtomicFile(path: output)
+      _ = try AtomicFile(path: output, overwrite: overwrite)
     }
   }
 

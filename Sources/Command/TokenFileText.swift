@@ -1,3 +1,4 @@
+import Terminal
 import Tokens
 
 /// Token files in words.
@@ -19,10 +20,8 @@ enum TokenFileText {
       file.format == .raw(isGuessed: true) ? "\(file.path) (\(file.type.rawValue))" : file.path
     }
     let short = training.shortFiles + (validation?.shortFiles ?? [])
-    let lines = [("data", names.joined(separator: ", "))]
+    let lines = [("data", NameText.list(names, of: "file"))]
     if short.isEmpty { return lines }
-    return lines + [
-      ("passed over", short.map(\.path).joined(separator: ", ") + ": shorter than a batch")
-    ]
+    return lines + [("passed over", NameText.list(short.map(\.path), of: "file") + ": shorter than a batch")]
   }
 }

@@ -96,7 +96,7 @@ struct Train: ParsableCommand {
   }
 
   private func resume(_ step: RunStep, _ run: Run, arguments: [String]) throws {
-    try saving.checkOutput()
+    try saving.checkOutput(resuming: run)
     var session = try prepare(resuming: step)
     session.resumed = step
     run.keep = saving.keptSteps
@@ -118,8 +118,8 @@ struct Train: ParsableCommand {
     run?.arguments = arguments
     run?.tokenizer = session.tokenizer
     run?.origin = session.source.checkpoint
-    run?.modelFiles =
-      try data.tokenizerFiles(of: session.source) + (session.source.checkpoint?.otherFiles() ?? [])
+    session.modelFiles = try data.modelFiles(of: session.source)
+    run?.modelFiles = session.modelFiles
     session.run = run
     session.saving = saving
     session.loggedOptions = loggedOptions
@@ -189,15 +189,24 @@ struct Train: ParsableCommand {
     _ configuration: Configuration, _ options: TrainingOptions, batchSize: Int, sequenceLength: Int
   ) throws -> Model {
     let made = try Model(
-      configuration: try model.applied(to: configuration), precision: precisionOption.precision,
+      configuration: try model.function.applied(to: configuration), precision: precisionOption.precision,
       placement: try execution.placement(), context: try execution.context())
     made.recomputation =
       loop.recompute
       ?? .automatic(
         configuration, batchSize: batchSize, sequenceLength: sequenceLength, precision: made.precision)
-    try made.reserve(
-      batchSize: batchSize, sequenceLength: sequenceLength, optimizer: options.optimizer,
-      sampleLength: options.longestSample)
+    do {
+      try made.reserve(
+        batchSize: batchSize, sequenceLength: sequenceLength, optimizer: options.optimizer,
+        sampleLength: options.longestSample)
+    } catch .memory(let error) {
+      throw SetupError(
+        description: advising(
+          error, "a smaller --batch-size or --sequence-length, or --recompute blocks, takes less"))
+    } catch {
+      throw SetupError(
+        description: namingOption(error, ["the sequence length": "--sequence-length"]))
+    }
     return made
   }
 
@@ -223,7 +232,10 @@ struct Train: ParsableCommand {
     session.dataLines.append(("tokenizer", tokenizerSummary))
     if files.found.count > 1, let name = files.name {
       session.dataLines.insert(
-        ("data sets", "\(name), of \(files.found.joined(separator: ", ")) in \(files.directory)"), at: 0)
+        (
+          "data sets",
+          "\(name), of \(NameText.list(files.found, of: "data set", most: 10)) in \(files.directory)"
+        ), at: 0)
     }
     return session
   }

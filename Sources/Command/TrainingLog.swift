@@ -99,7 +99,7 @@ struct TrainingLog {
   }
 
   private static func paths(_ loader: DataLoader?) -> JSONText {
-    .array((loader?.files ?? []).map { .text($0.path.shown) })
+    .array((loader?.files ?? []).map { .text($0.path) })
   }
 
   /// - Parameters:
@@ -110,7 +110,7 @@ struct TrainingLog {
     try write(
       "save",
       [
-        ("step", .integer(step)), ("path", .text(path.shown)), ("milliseconds", .double(seconds * 1000)),
+        ("step", .integer(step)), ("path", .text(path)), ("milliseconds", .double(seconds * 1000)),
         ("waited_milliseconds", .double(waited * 1000)),
       ])
   }

@@ -7,6 +7,7 @@ import Terminal
 final class TrainingSaver {
   private let options: SavingOptions
   private let origin: Checkpoint?
+  private let modelFiles: [(name: String, bytes: [UInt8])]
   private let run: Run?
   private let log: TrainingLog?
   /// The step that the run goes on from.
@@ -23,11 +24,14 @@ final class TrainingSaver {
     var waited: Duration
   }
 
-  /// - Parameter origin: what the model began with.
+  /// - Parameters:
+  ///   - origin: what the model began with.
+  ///   - modelFiles: what lies beside it.
   init(
-    _ options: SavingOptions, origin: Checkpoint?, run: Run?, log: TrainingLog?, resumed: RunStep?
+    _ options: SavingOptions, origin: Checkpoint?, modelFiles: [(name: String, bytes: [UInt8])], run: Run?,
+    log: TrainingLog?, resumed: RunStep?
   ) {
-    (self.options, self.origin, self.run, self.log) = (options, origin, run, log)
+    (self.options, self.origin, self.modelFiles, self.run, self.log) = (options, origin, modelFiles, run, log)
     firstStep = resumed?.progress.step ?? 0
     savedStep = resumed?.progress.step
   }
@@ -102,9 +106,11 @@ final class TrainingSaver {
     }
     guard let output = options.output else { return }
     (try trainer.model.training()).finishUpdate()
-    try Checkpoint.write(
-      trainer.model.parameters, to: output, as: options.format, origin: origin,
-      carriesFiles: true, context: trainer.model.context)
+    let removed = try Checkpoint.write(
+      trainer.model.parameters, to: output, as: options.format, origin: origin, files: modelFiles,
+      overwrite: run?.hasWritten(output) ?? false, context: trainer.model.context)
     Console.print("model written to \(output.shown)")
+    if !removed.isEmpty { Console.print(NameText.removed(removed)) }
+    try run?.noteWritten(output)
   }
 }

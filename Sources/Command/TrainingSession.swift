@@ -22,6 +22,8 @@ struct TrainingSession {
   /// Where the run is kept.
   var run: Run?
   var saving: SavingOptions?
+  /// What lies beside the model where it is written.
+  var modelFiles: [(name: String, bytes: [UInt8])] = []
   /// What the run goes on from.
   var resumed: RunStep?
   /// Made by `prepare()`.
@@ -57,7 +59,8 @@ struct TrainingSession {
       steps: options.steps, firstStep: resumed?.progress.step ?? 0, shownInterval: shownInterval)
     let start = ContinuousClock.now
     let saver = saving.map {
-      TrainingSaver($0, origin: source.checkpoint, run: run, log: log, resumed: resumed)
+      TrainingSaver(
+        $0, origin: source.checkpoint, modelFiles: modelFiles, run: run, log: log, resumed: resumed)
     }
     do {
       try trainer.run(

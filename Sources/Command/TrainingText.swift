@@ -44,9 +44,6 @@ enum TrainingText {
   ///
   /// - Throws: `ValidationError`, which names the option to mend.
   static func check(_ options: TrainingOptions) throws(ValidationError) {
-    do { try options.check() } catch {
-      guard case .option(let name, let expected, let found) = error else { throw ValidationError("\(error)") }
-      throw ValidationError("\(Self.options[name] ?? name) should be \(expected), but is \(found)")
-    }
+    do { try options.check() } catch { throw ValidationError(namingOption(error, Self.options)) }
   }
 }

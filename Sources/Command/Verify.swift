@@ -41,9 +41,8 @@ struct Verify: ParsableCommand {
     let state = try DebugState(path: debugState, configuration: checkpoint.configuration)
     let context = try execution.context()
     let model = try Model(
-      configuration: checkpoint.configuration, activation: function.activation,
-      placement: try execution.placement(),
-      context: context)
+      configuration: try function.applied(to: checkpoint.configuration),
+      placement: try execution.placement(), context: context)
     try model.reserve(batchSize: state.batchSize, sequenceLength: state.sequenceLength, sampleLength: 0)
     checkpoint.load(into: model.parameters, context: context)
 

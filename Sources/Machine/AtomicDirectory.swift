@@ -2,7 +2,7 @@ import CLinux
 
 /// A directory that appears whole or not at all, with the files that are written into it.
 ///
-/// Files go to a temporary directory beside the destination; `commit()` syncs the directories, renames it and syncs
+/// Files go to a temporary directory beside the destination, which is what links lead to; `commit()` syncs the directories, renames it and syncs
 /// the one around it. Dropped without a commit, all of it is removed. A crash leaves at worst the temporary, whose
 /// name is the destination's with `.temporary-PID-N` after it (`isTemporary`), and which goes when the next file or
 /// directory is written beside it.
@@ -18,6 +18,7 @@ public struct AtomicDirectory: ~Copyable {
   /// - Throws: `FileError` when the temporary cannot be made.
   public init(path: String) throws(FileError) {
     if path.utf8.contains(0) { throw .notFound(path: path) }
+    let path = FileLink.destination(of: path)
     let made = try Temporary.make(for: path, in: Directory.parent(of: path)) {
       temporaryPath throws(FileError) in
       let error = unsafe clinux_make_directory(temporaryPath.cString)

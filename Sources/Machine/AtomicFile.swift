@@ -3,7 +3,7 @@ import CLinux
 /// A file that appears whole or not at all.
 ///
 /// Bytes go to a temporary file beside the destination; `commit()` syncs it to the disk, renames it and syncs the
-/// directory. Dropped without a commit, the temporary is removed and the destination is what it was. A crash leaves at
+/// directory. The destination is what links lead to, and they stay. Dropped without a commit, the temporary is removed and the destination is what it was. A crash leaves at
 /// worst the temporary, `NAME.temporary-PID-N`, which goes when the next file is written in the same directory.
 public struct AtomicFile: ~Copyable, Sendable {
   public let path: String
@@ -15,6 +15,7 @@ public struct AtomicFile: ~Copyable, Sendable {
   /// - Throws: `FileError.exists` when the destination is there and `overwrite` is false; any other `FileError`
   ///   when the temporary cannot be made.
   public init(path: String, overwrite: Bool = false) throws(FileError) {
+    let path = FileLink.destination(of: path)
     if let kind = FileStatus.kind(at: path) {
       if kind == .directory { throw .isDirectory(path: path) }
       if !overwrite { throw .exists(path: path) }

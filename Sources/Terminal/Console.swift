@@ -1,5 +1,6 @@
 import Foundation
 import Machine
+import Synchronization
 
 /// Standard output, for results, and standard error.
 package enum Console {
@@ -8,6 +9,8 @@ package enum Console {
   /// Whether it is one that takes a line back.
   private static let showsProgress =
     isTerminal && !["", "dumb"].contains(ProcessInfo.processInfo.environment["TERM"] ?? "")
+  /// Whether the last text on standard output was left without a line feed.
+  private static let hasOpenLine = Atomic(false)
   /// No error is longer: the longest path there is, and a sentence about it.
   private static let longestError = 6000
 
@@ -20,9 +23,14 @@ package enum Console {
     for (name, text) in fields { print(name.padded(to: width) + text.shown) }
   }
 
-  /// The same without a line feed: text that comes piece by piece.
+  /// The same without a line feed: text that comes piece by piece. An error or a warning behind it ends the line.
   package static func write(_ text: String) {
-    do { try StandardStream.output.write(text) } catch {
+    do {
+      try StandardStream.output.write(text)
+      if let last = text.utf8.last { hasOpenLine.store(last != 0x0A, ordering: .relaxed) }
+    } catch {
+      // The line cannot be ended either.
+      hasOpenLine.store(false, ordering: .relaxed)
       // Whose terminal is gone has still to save what it has.
       if StopSignal.received?.isHangUp == true { return }
       printError("\(error)")
@@ -43,8 +51,10 @@ package enum Console {
 
   private static func printSentence(_ kind: String, _ sentence: String) {
     var line = sentence.utf8.count <= longestError ? sentence : sentence.prefix(longestError) + "…"
-    line = line.split(whereSeparator: \.isNewline).joined(separator: " ").shown
+    line = line.shown
     if line.last != "." { line += "." }
+    // A sentence begins a line, also behind text that came piece by piece.
+    if hasOpenLine.load(ordering: .relaxed) { print() }
     printStatus("\(kind): \(line)\n")
   }
 

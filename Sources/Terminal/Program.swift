@@ -41,6 +41,8 @@ extension ParsableCommand {
 
   /// The parser's message as one sentence that says where to read on.
   private static func usageSentence(_ message: String) -> String {
+    // The parser says some things in several lines.
+    let message = message.split(whereSeparator: \.isNewline).joined(separator: " ")
     var sentence = message.replacing(". Did you mean", with: ", did you mean")
       .replacing(". Please provide one of", with: ": it is one of")
     if let word = ProcessStart.arguments.first, isNoSubcommand(word) {

@@ -62,8 +62,17 @@ package struct SizeOptions: ParsableArguments {
       return try Configuration(
         maximumSequenceLength: context, vocabularySize: vocabulary, layers: layers, heads: heads,
         channels: channels)
-    } catch { throw ValidationError("\(error)") }
+    } catch {
+      throw ValidationError(namingOption(error, Self.options))
+    }
   }
+
+  /// The options by the names that the library's errors have for them.
+  private static let options = [
+    "the maximum sequence length": "--context", "the vocabulary size": "--vocabulary",
+    "the number of layers": "--layers", "the number of heads": "--heads",
+    "the number of channels": "--channels",
+  ]
 }
 
 /// Refuses more than one way to name a model.

@@ -104,8 +104,12 @@ import Testing
       expectRefusal(try train(option, "-3"), exitCode: 64, option, "0", "-3")
     }
     expectRefusal(try train("--batch-size", "9223372036854775807"), exitCode: 64, "tokens")
+    expectRefusal(
+      try train("--batch-size", "100000000"),
+      "available: a smaller --batch-size or --sequence-length, or --recompute")
+    expectRefusal(
+      try train("--sequence-length", "17"), "--sequence-length should be at most", "16, but is 17")
     expectRefusal(try train("--sample-length", "65537"), exitCode: 64, "--sample-length", "in 1...65536")
-    expectRefusal(try train("--sequence-length", "17"), "context of 16", "17")
   }
 
   @Test func wrongUsage() throws {

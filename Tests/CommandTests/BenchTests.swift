@@ -167,8 +167,12 @@ import Testing
           && run.output.isEmpty)
       #expect(try Data(contentsOf: file) == Data("mine".utf8))
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["results.json"])
-      let again = try Bench.run(Bench.small + ["--suite", "peak", "--json", file.path, "--overwrite"])
+      // Where that is asked for, what a link leads to.
+      let link = folder.appending(path: "link.json").path
+      try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "results.json")
+      let again = try Bench.run(Bench.small + ["--suite", "peak", "--json", link, "--overwrite"])
       #expect(try again.status == 0 && Data(contentsOf: file) != Data("mine".utf8), "\(again.error)")
+      #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "results.json")
     }
   }
 
@@ -181,6 +185,20 @@ import Testing
   @Test func aTextThatIsNotThere() throws {
     let run = try Bench.run(["--suite", "tokenize", "--text", "/nope", "--tokenizer", "/none"])
     #expect(run.status == 1 && run.error == "error: Expected a file at /nope, found nothing.\n")
+    #expect(run.output.isEmpty, "before anything is measured")
+    try TemporaryDirectory.with { folder in
+      try Data("a text".utf8).write(to: folder.appending(path: "a\u{1B}[31m.txt"))
+      try Data(TestVocabulary.llm).write(to: folder.appending(path: "v.bin"))
+      let names = ["a\u{1B}[31m.txt", "v.bin", "none.bin"].map { folder.appending(path: $0).path }
+      let other = try Bench.run(["--suite", "tokenize", "--text", names[0], "--tokenizer", names[2]])
+      #expect(other.status == 1 && other.error.contains("none.bin, found nothing") && other.output.isEmpty)
+      let right = try Bench.run(
+        ["--quick", "--suite", "tokenize", "--text", names[0], "--tokenizer", names[1]])
+      #expect(right.status == 0, "\(right.error)")
+      #expect(
+        right.output.contains(#"a\x1B[31m.txt: 6 bytes"#) && !right.output.contains("\u{1B}"),
+        "\(right.output)")
+    }
   }
 
   @Test(arguments: [
@@ -190,7 +208,8 @@ import Testing
     (["--model", "gpt2-124M", "--layers", "2"], "--model and --layers"),
     (["--layers", "2", "--heads", "2"], "--channels, --vocabulary, --context"),
     (
-      ["--layers", "1", "--heads", "3", "--channels", "32", "--vocabulary", "9", "--context", "8"], "3 heads"
+      ["--layers", "1", "--heads", "3", "--channels", "32", "--vocabulary", "9", "--context", "8"],
+      "--channels should be a multiple of the 3 heads"
     ),
     (["--batch-size", "0"], "--batch-size"),
     (["--sequence-length", "-1"], "--sequence-length"),
@@ -207,6 +226,9 @@ import Testing
     (["--precision", "fp16"], "fp16"),
     (["--precision", "bf16", "--suite", "gemm,decode"], "decode"),
     (["--rounds", "3"], "--rounds"),
+    (["--suite", "tokenize", "--text", "a.txt"], "--tokenizer FILE"),
+    (["--suite", "peak", "--text", "a.txt", "--tokenizer", "v.bin"], "--suite tokenize"),
+    (["--tokenizer", "v.bin"], "--suite tokenize"),
     (["--batch-size", "four"], "four"),
   ])
   func refusesBadUsage(_ arguments: [String], mentions: String) throws {
@@ -217,13 +239,15 @@ import Testing
   }
 
   /// 10¹¹ rows of any size exceed every machine.
-  @Test(arguments: ["gemm", "operators", "step", "memory"])
+  @Test(arguments: ["gemm", "operators", "step", "evaluate", "decode", "memory", "peak,gemm"])
   func refusesMoreMemoryThanThereIs(_ suite: String) throws {
     let run = try Bench.run([
       "--quick", "--suite", suite, "--batch-size", "100000000", "--sequence-length", "1000",
     ])
     #expect(run.status == 1)
-    #expect(run.error.contains("bytes") && run.error.contains("available"), "\(run.error)")
+    #expect(
+      run.error.contains("bytes") && run.error.contains("available: a smaller --batch-size"), "\(run.error)")
+    #expect(run.output.isEmpty, "before anything is measured")
   }
 
   @Test func helpExplainsItself() throws {

@@ -65,7 +65,6 @@ import Testing
     }
   }
 
-  /// Nothing of the old model stays beside the new one; what is not a model's stays.
   /// What fails when the model is written already, a file that is too large to go along, leaves no half of a directory.
   @Test func aNewDirectoryIsWholeOrNotThere() throws {
     try TemporaryDirectory.with { directory in
@@ -85,15 +84,42 @@ import Testing
     }
   }
 
-  @Test func overwritingRemovesOldWeights() throws {
+  /// Nothing of the old model stays beside the new one, whose text it would make otherwise; what is not a model's stays.
+  @Test func overwritingRemovesTheOldModel() throws {
     try TemporaryDirectory.with { directory in
       let to = directory.appending(path: "to")
       try files.writeShards(to: to)
-      try HuggingFaceFiles.write("old", to: "pytorch_model.bin", in: to)
+      let companions = [
+        "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+        "added_tokens.json", "generation_config.json", "chat_template.jinja", "gpt2_tokenizer.bin",
+      ]
+      for name in ["pytorch_model.bin"] + companions { try HuggingFaceFiles.write("old", to: name, in: to) }
       try HuggingFaceFiles.write("kept", to: "README.md", in: to)
       let run = try convert(Self.tiny.model.path, "to", "--overwrite", in: directory)
       #expect(run.exitCode == 0, "\(run.errors)")
       #expect(try names(to) == ["README.md", "config.json", "model.safetensors"])
+      let line = try #require(run.lines.first { $0.hasPrefix("removed") }, "\(run.output)")
+      #expect(line.hasPrefix("removed 13 files, model.safetensors.index.json to "), "\(line)")
+      // Nothing to remove, nothing said.
+      let again = try convert(Self.tiny.model.path, "to", "--overwrite", in: directory)
+      #expect(again.exitCode == 0 && !again.output.contains("removed"), "\(again.output)")
+      // What the new model brings takes the place of the old one's, what it does not bring goes.
+      let from = directory.appending(path: "from")
+      try files.write(to: from)
+      try HuggingFaceFiles.write("new", to: "tokenizer.json", in: from)
+      for name in ["tokenizer.json", "vocab.json"] { try HuggingFaceFiles.write("old", to: name, in: to) }
+      let brought = try convert("from", "to", "--overwrite", in: directory)
+      #expect(
+        brought.output.contains("removed vocab.json, which belonged to the model that was there"),
+        "\(brought.output)")
+      #expect(try names(to) == ["README.md", "config.json", "model.safetensors", "tokenizer.json"])
+      #expect(try Data(contentsOf: to.appending(path: "tokenizer.json")) == Data("new".utf8))
+      // A tokenizer that waits for its model is of none that is replaced.
+      let waiting = directory.appending(path: "waiting")
+      try HuggingFaceFiles.write("mine", to: "tokenizer.json", in: waiting)
+      let first = try convert(Self.tiny.model.path, "waiting", "--overwrite", in: directory)
+      #expect(first.exitCode == 0 && !first.output.contains("removed"), "\(first.output)")
+      #expect(try names(waiting) == ["config.json", "model.safetensors", "tokenizer.json"])
       // Without being asked nothing changes, and the sentence says how to ask.
       try files.writeShards(to: directory.appending(path: "kept"))
       expectRefusal(try convert(Self.tiny.model.path, "kept", in: directory), "exists", "--overwrite")
@@ -144,6 +170,33 @@ import Testing
       #expect(try manager.destinationOfSymbolicLink(atPath: link) == "inner/private.bin")
       #expect(try Data(contentsOf: file) == Data(contentsOf: Self.tiny.model))
       #expect(try manager.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int == 0o600)
+    }
+  }
+
+  /// A link to what is not there yet stays one, and what it leads to is made: files, directories and a report.
+  @Test func linksToNothingStay() throws {
+    try TemporaryDirectory.with { directory in
+      let run = try Executable.shell(
+        #"""
+        set -e
+        mkdir inner
+        ln -s inner/next.bin a.bin; ln -s new.bin inner/next.bin; ln -s inner/hf hf
+        "$0" convert '\#(Self.tiny.huggingFace.path)' a.bin > /dev/null
+        "$0" convert '\#(Self.tiny.model.path)' hf > /dev/null
+        rm inner/new.bin
+        "$0" convert '\#(Self.tiny.huggingFace.path)' a.bin --overwrite > /dev/null
+        readlink a.bin inner/next.bin hf
+        """#, in: directory)
+      #expect(run.exitCode == 0, "\(run.errors)")
+      #expect(run.output == "inner/next.bin\nnew.bin\ninner/hf\n")
+      let inner = directory.appending(path: "inner")
+      #expect(try names(inner) == ["hf", "new.bin", "next.bin"])
+      #expect(try Data(contentsOf: inner.appending(path: "new.bin")) == Data(contentsOf: Self.tiny.model))
+      let link = directory.appending(path: "gone.bin").path
+      try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "gone/x.bin")
+      expectRefusal(
+        try convert(Self.tiny.huggingFace.path, "gone.bin", in: directory),
+        "a directory to make gone/x.bin in")
     }
   }
 }

@@ -111,6 +111,10 @@ import Testing
       #expect(run.exitCode == 0, "\(run.errors)")
       #expect(run.output.contains("data/x_val_000001.bin: shorter than a batch"), "\(run.output)")
       #expect(run.output.contains("all 12 batches, of 99 asked for"), "\(run.output)")
+      // Around the end, where the short file is, and through the data again.
+      let around = try set.train(
+        "--train-data", "data/x_val_000000.bin", "data/x_val_000001.bin", "--steps", "30")
+      #expect(around.exitCode == 0 && around.output.contains("\n30 steps"), "\(around.errors)")
       expectRefusal(
         try set.train("--train-data", "data/x_val_000001.bin"), "at least 9 tokens", "the file has 1")
       expectRefusal(

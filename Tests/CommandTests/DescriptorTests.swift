@@ -30,6 +30,24 @@ import Testing
     }
   }
 
+  /// No file becomes descriptor 0, whoever reads it then.
+  @Test func aClosedInputIsThere() throws {
+    try TemporaryDirectory.with { directory in
+      let run = try Executable.shell(
+        #"""
+        \#(Self.train) --steps 1000000 --log log.jsonl <&- > /dev/null &
+        for n in $(seq 200); do
+          [ "$(readlink /proc/$!/fd/0)" = /dev/null ] && [ -s log.jsonl ] && break
+          sleep 0.05
+        done
+        readlink /proc/$!/fd/0
+        kill $!
+        wait
+        """#, in: directory)
+      #expect(run.output == "/dev/null\n", "\(run.errors)")
+    }
+  }
+
   @Test func aPromptFromAClosedInput() throws {
     try TemporaryDirectory.with { directory in
       expectRefusal(

@@ -210,10 +210,10 @@ private struct AccuracyLine: Decodable {
     try refused(
       "--hellaswag", "none.bin", "--stride", "2", exitCode: 64, contains: "--stride beside --data")
     try refused(
-      "--data", "a.bin", "--sequence-length", "25", contains: "the window should be in 1...24", "25")
-    try refused("--data", "a.bin", "--stride", "0", contains: "the stride should be in 1...24, the window")
-    try refused("--data", "a.bin", "--stride", "25", contains: "the stride")
-    try refused("--data", "a.bin", "--batch-size", "0", contains: "the batch size")
+      "--data", "a.bin", "--sequence-length", "25", contains: "--sequence-length should be in 1...24", "25")
+    try refused("--data", "a.bin", "--stride", "0", contains: "--stride should be in 1...24, the window")
+    try refused("--data", "a.bin", "--stride", "25", contains: "--stride should")
+    try refused("--data", "a.bin", "--batch-size", "0", contains: "--batch-size should be at least 1")
     try refused("--data", "a.bin", "--checkpoint", "none", contains: "none")
     try refused("--data", "a.bin", "--tokenizer", "a.bin", contains: "a.bin")
     try refused("--data", "a.bin", "--batch-size", "1000000000", contains: "memory")

@@ -44,6 +44,17 @@ import Testing
       }
       try refused(#""$0" inspect $'no\xffne\e[31m'"#, #"no\xFFne\x1B[31m"#)
       try refused(#""$0" convert $'a\nb' c"#, #"a\nb"#)
+      // An error of each room, whose names are shown as they come.
+      let model = TrainCase.tiny.model.path
+      try refused(
+        #"printf x > $'t\n.bin'; "$0" evaluate --checkpoint '\#(model)' --data $'t\n.bin'"#, #"t\n.bin: "#)
+      try refused(
+        #"printf '\1\0\0\0' > $'t\n.bin'; "$0" evaluate --checkpoint '\#(model)' --data $'t\n.bin'"#,
+        #"t\n.bin: the file should have at least 2 tokens"#)
+      try refused(#""$0" train --checkpoint '\#(model)' --data $'d\n'"#, #"d\n: the data directory"#)
+      try refused(
+        #"touch $'l\n'; \#(Self.train) --train-data '\#(TrainCase.tiny.tokensInt32.path)' --log $'l\n'"#,
+        #"l\n: the log should be a new file"#)
       let usage = try Executable.shell(#""$0" train $'--\e[31m\xff'"#, in: directory)
       expectRefusal(usage, exitCode: 64, #"\x1B[31m\xFF"#)
       let named = try Executable.shell(

@@ -32,7 +32,8 @@ import Testing
     let long = String(repeating: "abc ", count: 20)
     try refused("--prompt", long, "--length", "10", contains: "the length", "prompt's", "--length")
     try refused(
-      "--prompt", long, "--length", "100", contains: "fewer than 24 tokens, the model's context", "slide")
+      "--prompt", long, "--length", "100", contains: "fewer than 24 tokens, the model's context",
+      "--past-context slide")
     try refused("--prompt", "-", "--length", "100", contains: "fewer than 24 tokens", input: Array(long.utf8))
     try refused(
       "--prompt", "a", contains: "a vocabulary", "--tokenizer FILE or --tokens IDS", tokenizer: false)
@@ -41,10 +42,13 @@ import Testing
 
   @Test func options() throws {
     for (option, value, fragment) in [
-      ("--temperature", "-0.1", "the temperature"), ("--temperature", "nan", "the temperature"),
-      ("--top-k", "-1", "top-k"), ("--top-p", "0", "top-p"), ("--top-p", "1.5", "top-p"),
-      ("--min-p", "2", "min-p"), ("--repetition-penalty", "0", "the repetition penalty"),
-      ("--length", "0", "the length"), ("--samples", "0", "--samples"), ("--samples", "2000", "1...1024"),
+      ("--temperature", "-0.1", "--temperature should"), ("--temperature", "nan", "--temperature should"),
+      ("--top-k", "-1", "--top-k should"), ("--top-p", "0", "--top-p should"),
+      ("--top-p", "1.5", "--top-p should"), ("--min-p", "2", "--min-p should"),
+      ("--repetition-penalty", "0", "--repetition-penalty should"),
+      ("--length", "0", "--length should be in 1...65536, but is 0"),
+      ("--length", "65537", "--length should be in 1...65536, but is 65537"), ("--samples", "0", "--samples"),
+      ("--samples", "2000", "1...1024"),
       ("--stop", "", "--stop"), ("--past-context", "wrap", "stop"), ("--temperature", "hot", "hot"),
       ("--seed", "-1", "-1"),
     ] {
@@ -75,8 +79,12 @@ import Testing
       var bytes = [UInt8](try Data(contentsOf: url))
       bytes.replaceSubrange(bytes.count - 4..<bytes.count, with: [0, 0, 0xC0, 0x7F])
       try Data(bytes).write(to: url)
-      let run = try Executable.run(["generate", "--prompt", "hello", "--json"], in: directory)
-      expectRefusal(run, "the logits after 1 token should be finite, but are not", "damaged")
+      for format in [["--json"], []] {
+        let run = try Executable.run(["generate", "--prompt", "hello"] + format, in: directory)
+        expectRefusal(run, "the logits after 1 token should be finite, but are not", "damaged")
+        // The sentence begins a line of its own also where both streams are one terminal.
+        #expect(run.output == (format.isEmpty ? "hello\n" : ""), "\(run.output)")
+      }
       // What is no number has no sign.
       bytes.replaceSubrange(bytes.count - 4..<bytes.count, with: [0, 0, 0xC0, 0xFF])
       try Data(bytes).write(to: url)

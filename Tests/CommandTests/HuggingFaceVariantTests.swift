@@ -97,15 +97,28 @@ import Testing
       files.configuration.replace("1e-05", with: digits)
       try files.write(to: directory.appending(path: "hf"))
       try Data(tokens.flatMap { bytes($0) }).write(to: directory.appending(path: "tokens.bin"))
-      func loss(_ checkpoint: String) throws -> Double {
+      func loss(_ checkpoint: String, _ options: [String] = []) throws -> Double {
         let run = try Executable.run(
-          ["evaluate", "--checkpoint", checkpoint, "--data", "tokens.bin", "--json"], in: directory)
+          ["evaluate", "--checkpoint", checkpoint, "--data", "tokens.bin", "--json"] + options,
+          in: directory)
         let json = try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any]
         return try #require(json?["loss"] as? Double, "\(run.errors)")
       }
       #expect(try abs(loss("hf") - expected[0]) <= allowed)
       #expect(try Executable.run(["convert", "hf", "again"], in: directory).exitCode == 0)
       #expect(try loss("again") == loss("hf"))
+      // llm.c's file of the same parameters does not say it; options do.
+      let options = [
+        "--activation", isErf ? "gelu-erf" : "gelu", "--layer-norm-epsilon", "\(epsilon)",
+      ]
+      #expect(try loss(Self.tiny.model.path, options) == loss("hf"))
+      let converted = try Executable.run(
+        ["convert", Self.tiny.model.path, "told"] + options, in: directory)
+      #expect(try converted.exitCode == 0 && loss("told") == loss("hf"), "\(converted.errors)")
+      let texts = try [["hf"], [Self.tiny.model.path] + options].map {
+        try Executable.run(["generate", "--length", "12", "--checkpoint"] + $0, in: directory).output
+      }
+      #expect(texts[0] == texts[1] && texts[0].split(separator: " ").count == 12, "\(texts)")
       let trained = try Executable.run(
         [
           "train", "--checkpoint", "hf", "--train-data", "tokens.bin", "--batch-size", "1",
@@ -141,6 +154,14 @@ import Testing
           try Executable.run(arguments + ["--layer-norm-epsilon", epsilon], in: directory), exitCode: 64,
           "--layer-norm-epsilon", "above 0")
       }
+      let verify = [
+        "verify", "--checkpoint", Self.tiny.model.path, "--debug-state", Self.tiny.debugState.path,
+      ]
+      #expect(try Executable.run(verify, in: directory).exitCode == 0)
+      expectRefusal(
+        try Executable.run(verify + ["--layer-norm-epsilon", "0.5"], in: directory), "off: logits")
+      expectRefusal(
+        try Executable.run(verify + ["--layer-norm-epsilon", "0"], in: directory), exitCode: 64, "above 0")
     }
   }
 }

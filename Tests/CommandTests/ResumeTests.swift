@@ -111,6 +111,47 @@ import Testing
     }
   }
 
+  /// A run replaces the model that it wrote itself, and nothing else that is in its place.
+  @Test(arguments: ["final.bin", "final"])
+  func theOutputIsWrittenAnew(_ output: String) throws {
+    try TemporaryDirectory.with { directory in
+      func arguments(steps: Int) -> [String] {
+        TrainCase.savedArguments(steps: steps, saveEvery: 1) + [
+          "--schedule", "constant", "--keep", "1", "--output", output,
+        ]
+      }
+      func model() throws -> Data {
+        try Data(
+          contentsOf: directory.appending(path: output == "final" ? "final/model.safetensors" : output))
+      }
+      func run(_ arguments: [String]) throws -> Run { try Executable.run(arguments, in: directory) }
+      let first = try run(arguments(steps: 5))
+      #expect(first.exitCode == 0, "\(first.errors)")
+      let written = try model()
+      // The same words again, and with nothing left to do.
+      let same = try run(arguments(steps: 5) + ["--resume"])
+      #expect(same.exitCode == 0 && same.output.contains("model written to \(output)"), "\(same.errors)")
+      #expect(try model() == written && !same.output.contains("removed"))
+      // Further, with the output from the saved options; the step that it goes on from is not kept.
+      let further = try run(["train", "--save", "run", "--resume", "--steps", "9"])
+      #expect(further.exitCode == 0, "\(further.errors)")
+      let trained = try model()
+      #expect(trained != written)
+      let whole = try TemporaryDirectory.with { other in
+        let run = try Executable.run(arguments(steps: 9), in: other)
+        #expect(run.exitCode == 0, "\(run.errors)")
+        return try Data(
+          contentsOf: other.appending(path: output == "final" ? "final/model.safetensors" : output))
+      }
+      #expect(trained == whole)
+      // What others put there is theirs.
+      let file = directory.appending(path: output == "final" ? "final/model.safetensors" : output)
+      try (trained + [0]).write(to: file)
+      expectRefusal(try run(["train", "--save", "run", "--resume", "--steps", "12"]), "exists already")
+      #expect(try model() == trained + [0])
+    }
+  }
+
   /// Options given anew are judged beside those that were saved.
   @Test func theLowestRateGoesWithTheSavedSchedule() throws {
     try TemporaryDirectory.with { directory in

@@ -132,6 +132,9 @@ int clinux_is_same_file(const char *path, const char *other);
 /// The path without symbolic links that `path`, which is there, leads to.
 int clinux_resolve(const char *path, char *resolved, size_t capacity);
 
+/// What the symbolic link at `path` says, terminated.
+int clinux_read_link(const char *path, char *target, size_t capacity);
+
 /// Gives an open file the permissions of the file at `path`.
 int clinux_take_mode(int descriptor, const char *path);
 

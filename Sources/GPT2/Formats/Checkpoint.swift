@@ -109,18 +109,22 @@ extension Checkpoint {
   ///   - path: of the file, or of the directory, which is made where it is missing.
   ///   - origin: the checkpoint that the model began with: of a Hugging Face directory, what its `config.json` says
   ///     beyond the model's sizes stays.
-  ///   - carriesFiles: whether what lies beside the origin's model is copied, such as a tokenizer.
-  ///   - overwrite: replaces a file, or the model in a directory; what links lead to, not the links.
+  ///   - files: what lies beside the model in a directory, such as the origin's `companionFiles()`.
+  ///   - overwrite: replaces a file, or the model in a directory, of which nothing stays: also its tokenizer goes where
+  ///     `files` have none.
   ///   - context: whose threads round and transpose, a chunk of a few MiB at a time; one writes.
+  /// - Returns: the names in a directory that were removed as another model's.
   /// - Throws: `FormatError`; what is at `path` is then as it was, unless the system fails between the renames of a
   ///   directory's two files.
+  @discardableResult
   public static func write(
     _ parameters: ParameterTensors, to path: String, as format: CheckpointFormat = .llmVersion3,
-    origin: Checkpoint? = nil, carriesFiles: Bool = false, overwrite: Bool = false, context: ExecutionContext
-  ) throws(FormatError) {
+    origin: Checkpoint? = nil, files: [(name: String, bytes: [UInt8])] = [], overwrite: Bool = false,
+    context: ExecutionContext
+  ) throws(FormatError) -> [String] {
     try write(
       .tensors(parameters), configuration: parameters.configuration, to: path, as: format, origin: origin,
-      carriesFiles: carriesFiles, overwrite: overwrite, context: context)
+      files: files, overwrite: overwrite, context: context)
   }
 
   /// Writes this checkpoint in another format, part by part; otherwise as `write(_:to:as:overwrite:context:)`.
@@ -128,19 +132,22 @@ extension Checkpoint {
   /// The bits of float32 stay the same; bfloat16 and float16 are rounded to nearest even. From one Hugging Face directory
   /// to another what lies beside the model is copied, such as a tokenizer.
   ///
-  /// - Parameter activation: in place of the checkpoint's.
+  /// - Parameter configuration: in place of the checkpoint's: of the same sizes, with another activation or epsilon.
   /// - Throws: `FormatError`, also where the target is what is read.
+  @discardableResult
   public func write(
-    to path: String, as format: CheckpointFormat, activation: Activation? = nil, overwrite: Bool = false,
-    context: ExecutionContext
-  ) throws(FormatError) {
+    to path: String, as format: CheckpointFormat, configuration: Configuration? = nil,
+    overwrite: Bool = false, context: ExecutionContext
+  ) throws(FormatError) -> [String] {
     try refuseItself(path, as: format)
-    let configuration = configuration.with(activation: activation)
+    let configuration = configuration ?? self.configuration
+    precondition(configuration.hasShapes(of: self.configuration), "a configuration of another model")
     let largest = configuration.parameterParts.reduce(0) { max($0, $1.count(configuration)) }
     let scratch = try makeTensor(largest, what: "the largest tensor")
-    try Self.write(
+    return try Self.write(
       .checkpoint(self, scratch: scratch, context: context), configuration: configuration, to: path,
-      as: format, origin: self, carriesFiles: true, overwrite: overwrite, context: context)
+      as: format, origin: self, files: format.llmVersion == nil ? try companionFiles() : [],
+      overwrite: overwrite, context: context)
   }
 
   /// A model must not be replaced while it is read, whatever links lead to it.
@@ -157,19 +164,20 @@ extension Checkpoint {
 
   private static func write(
     _ source: ParameterSource, configuration: Configuration, to path: String, as format: CheckpointFormat,
-    origin: Checkpoint?, carriesFiles: Bool, overwrite: Bool, context: ExecutionContext
-  ) throws(FormatError) {
+    origin: Checkpoint?, files: [(name: String, bytes: [UInt8])], overwrite: Bool, context: ExecutionContext
+  ) throws(FormatError) -> [String] {
     switch format {
     case .llmVersion1, .llmVersion3, .llmVersion5:
       try LLMCheckpoint.write(
         source, configuration, to: path, as: format, overwrite: overwrite, context: context)
+      return []
     case .nanoGPT:
       throw .mismatch(
         path: path, field: "the format to write", expected: "an llm.c file or a Hugging Face directory",
         found: "nanoGPT's checkpoint, which is read alone")
     case .huggingFace(let precision):
-      try HuggingFaceCheckpoint.write(
-        source, configuration, to: path, precision: precision, origin: origin, carriesFiles: carriesFiles,
+      return try HuggingFaceCheckpoint.write(
+        source, configuration, to: path, precision: precision, origin: origin, files: files,
         overwrite: overwrite, context: context)
     }
   }

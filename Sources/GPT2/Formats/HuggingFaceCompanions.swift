@@ -9,41 +9,22 @@ extension HuggingFaceCheckpoint {
   ]
   static let companionNames = ["generation_config.json"] + tokenizerNames
 
-  /// Which of the companions are in `directory`.
-  static func companions(in directory: String) throws(FormatError) -> [String] {
-    let names = Set(try writing { () throws(FileError) in try Directory.names(in: directory) })
-    return companionNames.filter { names.contains($0) && !Directory.exists(at: directory + "/" + $0) }
-  }
-
-  /// Copies a companion, the file that a link leads to.
-  static func copy(
-    _ name: String, from source: String, to directory: String, overwrite: Bool
-  ) throws(FormatError) {
-    let reader = try writing { () throws(FileError) in try FileReader(path: source + "/" + name) }
-    // They are read whole by those who use them.
-    try checkReadWhole(reader.version.byteCount, path: reader.path)
-    try writing { () throws(FileError) in
-      var file = try AtomicFile(
-        path: FileLink.destination(of: directory + "/" + name), overwrite: overwrite)
-      var bytes: [UInt8] = []
-      while try reader.read(appendingTo: &bytes, limit: 1 << 20) > 0 {
-        try file.write(bytes)
-        bytes.removeAll(keepingCapacity: true)
-      }
-      try file.commit()
-    }
-  }
-
-  /// The files of another model's weights in `directory`: what a `model.safetensors` there takes the place of.
-  static func replaced(in directory: String) -> [String] {
-    var names = [indexName, pytorchIndexName].flatMap { index in
+  /// What is in `directory` of another model than the one that is written there: its weights, in place of which
+  /// `model.safetensors` comes, and the companions that the new one does not bring.
+  ///
+  /// - Parameter brought: the names of the new one's companions.
+  static func replaced(in directory: String, by brought: [String]) throws(FormatError) -> [String] {
+    let present = Set(try writing { () throws(FileError) in try Directory.names(in: directory) })
+    let weights = [indexName, pytorchIndexName].flatMap { index in
       [index] + ((try? TensorIndex(directory: directory, name: index))?.fileNames ?? [])
-    }
-    names.append(pytorchName)
-    return names.filter { name in
+    }.filter { name in
       name != fileName && [".json", ".safetensors", ".bin"].contains { name.hasSuffix($0) }
-        && !Directory.exists(at: directory + "/" + name)
     }
+    let models = weights + [pytorchName, fileName, HuggingFaceConfiguration.fileName]
+    // Without a model they are nobody's yet.
+    guard models.contains(where: present.contains) else { return [] }
+    let names = weights + [pytorchName] + companionNames.filter { !brought.contains($0) }
+    return names.filter { present.contains($0) && !Directory.exists(at: directory + "/" + $0) }
   }
 }
 
@@ -51,14 +32,15 @@ extension Checkpoint {
   /// The files by which Hugging Face's programs and this one make text of a model's tokens, where they lie beside it.
   public static let tokenizerFileNames = HuggingFaceCheckpoint.tokenizerNames
 
-  /// What lies beside a Hugging Face directory's model and is no tokenizer's, such as generation_config.json.
+  /// What lies beside a Hugging Face directory's model and goes with it: its tokenizer, generation_config.json.
   ///
   /// - Throws: `FormatError`.
-  public func otherFiles() throws(FormatError) -> [(name: String, bytes: [UInt8])] {
+  public func companionFiles() throws(FormatError) -> [(name: String, bytes: [UInt8])] {
     guard source != nil else { return [] }
+    let present = Set(try writing { () throws(FileError) in try Directory.names(in: path) })
     var files: [(String, [UInt8])] = []
-    for name in try HuggingFaceCheckpoint.companions(in: path)
-    where !HuggingFaceCheckpoint.tokenizerNames.contains(name) {
+    for name in HuggingFaceCheckpoint.companionNames
+    where present.contains(name) && !Directory.exists(at: path + "/" + name) {
       files.append((name, try contents(path + "/" + name)))
     }
     return files

@@ -9,13 +9,14 @@ extension HuggingFaceCheckpoint {
   ///
   /// - Parameters:
   ///   - origin: what the model was read from.
-  ///   - carriesFiles: whether the files beside the origin go with it.
+  ///   - files: what lies beside it.
+  /// - Returns: the names of what was removed as another model's.
   /// - Throws: `FormatError`. A directory that is new appears whole or not at all; in one that is there nothing is touched
   ///   before the first file is renamed.
   static func write(
     _ source: ParameterSource, _ configuration: Configuration, to directory: String, precision: Precision,
-    origin: Checkpoint?, carriesFiles: Bool, overwrite: Bool, context: ExecutionContext
-  ) throws(FormatError) {
+    origin: Checkpoint?, files: [(name: String, bytes: [UInt8])], overwrite: Bool, context: ExecutionContext
+  ) throws(FormatError) -> [String] {
     if let kind = FileStatus.kind(at: directory) {
       guard kind == .directory else {
         throw .mismatch(
@@ -24,41 +25,39 @@ extension HuggingFaceCheckpoint {
       }
       return try writeFiles(
         source, configuration, in: directory, called: directory, precision: precision, origin: origin,
-        carriesFiles: carriesFiles, overwrite: overwrite, context: context)
+        files: files, overwrite: overwrite, context: context)
     }
     var path = directory
     while path.utf8.count > 1, path.utf8.last == UInt8(ascii: "/") { path.removeLast() }
     let whole = try writing { () throws(FileError) in try AtomicDirectory(path: path) }
-    try writeFiles(
+    _ = try writeFiles(
       source, configuration, in: whole.temporaryPath, called: directory, precision: precision, origin: origin,
-      carriesFiles: carriesFiles, overwrite: false, context: context)
+      files: files, overwrite: false, context: context)
     do throws(FileError) { try whole.commit() } catch { throw .file(error) }
+    return []
   }
 
   /// - Parameter name: what errors call the directory.
+  /// - Returns: the names of what was removed.
   private static func writeFiles(
     _ source: ParameterSource, _ configuration: Configuration, in directory: String, called name: String,
-    precision: Precision, origin: Checkpoint?, carriesFiles: Bool, overwrite: Bool, context: ExecutionContext
-  ) throws(FormatError) {
-    let companions =
-      if carriesFiles, let origin, origin.source != nil {
-        try Self.companions(in: origin.path)
-      } else { [String]() }
+    precision: Precision, origin: Checkpoint?, files: [(name: String, bytes: [UInt8])], overwrite: Bool,
+    context: ExecutionContext
+  ) throws(FormatError) -> [String] {
     var writer = NumberWriter(as: precision, context: context)
     let rows = try roomForRows(configuration)
     var tensors = try writing { () throws(FileError) in
-      try AtomicFile(path: FileLink.destination(of: directory + "/" + fileName), overwrite: overwrite)
+      try AtomicFile(path: directory + "/" + fileName, overwrite: overwrite)
     }
     var text = try writing { () throws(FileError) in
       try AtomicFile(
-        path: FileLink.destination(of: directory + "/" + HuggingFaceConfiguration.fileName),
-        overwrite: overwrite)
+        path: directory + "/" + HuggingFaceConfiguration.fileName, overwrite: overwrite)
     }
     // Refused now, and not when the model is there.
     try writing { () throws(FileError) in
-      for name in companions { _ = try AtomicFile(path: directory + "/" + name, overwrite: overwrite) }
+      for (name, _) in files { _ = try AtomicFile(path: directory + "/" + name, overwrite: overwrite) }
     }
-    let replaced = overwrite ? Self.replaced(in: directory) : []
+    let replaced = overwrite ? try Self.replaced(in: directory, by: files.map(\.name)) : []
     try writing { () throws(FileError) in
       try tensors.write(header(configuration, precision: precision))
       try text.write(
@@ -78,12 +77,15 @@ extension HuggingFaceCheckpoint {
       try tensors.commit()
       try text.commit()
     } catch { throw .file(error) }
-    if let origin {
-      for name in companions { try copy(name, from: origin.path, to: directory, overwrite: overwrite) }
-    }
     try writing { () throws(FileError) in
+      for (name, bytes) in files {
+        var file = try AtomicFile(path: directory + "/" + name, overwrite: overwrite)
+        try file.write(bytes)
+        try file.commit()
+      }
       for name in replaced { try Directory.removeTree(at: directory + "/" + name) }
     }
+    return replaced
   }
 
   /// Room for as many rows of a transposed matrix as are written at a time.

@@ -69,7 +69,7 @@ extension LLMCheckpoint {
       : Configuration.paddedVocabulary(for: configuration.paddedVocabularySize)
     var writer = NumberWriter(as: format.precision, context: context)
     try writing { () throws(FileError) in
-      var file = try AtomicFile(path: FileLink.destination(of: path), overwrite: overwrite)
+      var file = try AtomicFile(path: path, overwrite: overwrite)
       try file.write(header(configuration, rows: rows, format))
       for part in configuration.parameterParts {
         let tensor = source.tensor(part)

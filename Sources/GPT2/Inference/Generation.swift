@@ -5,7 +5,7 @@ import Tokens
 /// How sequences are continued.
 public struct GenerationOptions: Sendable {
   public var sampling = SamplingOptions()
-  /// Tokens of a sequence, its prompt included.
+  /// Tokens of a sequence, its prompt included; at most `longestLength`.
   public var length = 64
   public var pastContext = PastContext.stop
   /// Ends a sequence when it is picked; nil: nothing does.
@@ -16,6 +16,9 @@ public struct GenerationOptions: Sendable {
   public var seed: UInt64 = 1337
 
   public init() {}
+
+  /// Beyond the context each token takes a whole pass: more of them would take days.
+  public static let longestLength = 1 << 16
 
   /// What happens where a sequence has as many tokens as the model's context.
   public enum PastContext: String, CaseIterable, Sendable {
@@ -28,8 +31,8 @@ public struct GenerationOptions: Sendable {
   /// - Throws: `GenerationError.option`.
   public func check() throws(GenerationError) {
     try sampling.check()
-    guard length > 0 else {
-      throw .option(name: "the length", expected: "at least 1 token", found: "\(length)")
+    guard (1...Self.longestLength).contains(length) else {
+      throw .option(name: "the length", expected: "in 1...\(Self.longestLength)", found: "\(length)")
     }
   }
 }

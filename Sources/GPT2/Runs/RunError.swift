@@ -23,13 +23,13 @@ public enum RunError: Error, CustomStringConvertible {
       "\(path): the run directory should be written by one process, but "
         + (process.map { "process \($0) writes to it" } ?? "another process writes to it") + "."
     case .exists(let path, let step):
-      "\(path): the run directory should be new, but holds a run at step \(step): resume it or name another."
+      "\(path): the run directory should be new, but holds a run at step \(step): --resume goes on with it; else name another."
     case .damaged(let path, let damages):
       "\(path): one of the kept steps should be whole, but none is: "
         + damages.map { $0.description.prefix { $0 != "\n" } }.map { $0.hasSuffix(".") ? $0.dropLast() : $0 }
         .joined(separator: "; ") + "."
     case .contradiction(let path, let option, let saved, let found):
-      "\(path): \(option) should stay \(saved), with which the run was saved, but is \(found)."
+      "\(path): \(option) should stay \(saved), with which the run was saved, but is \(found): leave it as it was."
     case .data(let error): error.description
     case .model(let error): error.description
     }

@@ -13,7 +13,7 @@ public struct TrainingOptions: Sendable {
   public var validationBatches = 10
   /// Steps from one sample to the next; 0: never.
   public var sampleInterval = 20
-  /// Tokens of a sample, its start included.
+  /// Tokens of a sample, its start included; at most `GenerationOptions.longestLength`.
   public var sampleLength = 64
   /// What samples start from, in turn; where there are none, from the end of text.
   public var samplePrompts: [[Int32]] = []
@@ -27,9 +27,6 @@ public struct TrainingOptions: Sendable {
 
   public init() {}
 
-  /// Beyond the context each token of a sample takes a whole pass: more of them would hold training up for days.
-  public static let longestSampleLength = 1 << 16
-
   /// Tokens of the longest sample; 0 where there are none.
   public var longestSample: Int { sampleInterval > 0 ? max(sampleLength, 0) : 0 }
 
@@ -42,7 +39,7 @@ public struct TrainingOptions: Sendable {
     try Self.check("the validation interval", validationInterval, in: 0...Int.max)
     try Self.check("the number of validation batches", validationBatches, in: 1...Int.max)
     try Self.check("the sample interval", sampleInterval, in: 0...Int.max)
-    try Self.check("the sample length", sampleLength, in: 1...Self.longestSampleLength)
+    try Self.check("the sample length", sampleLength, in: 1...GenerationOptions.longestLength)
     try Self.check("the number of warm-up steps", schedule.warmupSteps, in: 0...Int.max)
     do { try optimizer.check() } catch {
       throw .option(name: error.name, expected: error.expected, found: error.found)
