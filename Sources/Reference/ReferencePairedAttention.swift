@@ -23,7 +23,8 @@ public enum ReferencePairedAttention {
 
     /// Keys of the block at `key` that the query sees, and that its group takes.
     func keys(_ key: Int) -> (seen: Int, taken: Int) {
-      key == block ? (index + 1, min(count, (index / groupLength + 1) * groupLength)) : (blockLength, blockLength)
+      key == block
+        ? (index + 1, min(count, (index / groupLength + 1) * groupLength)) : (blockLength, blockLength)
     }
   }
 
