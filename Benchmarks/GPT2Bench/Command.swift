@@ -37,7 +37,7 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Suites to run, with commas between: \(SuiteName.list). (default: all but tokenize, in bf16 peak,gemm,step,evaluate)",
+      "Suites to run, with commas between: \(SuiteName.list). (default: all but tokenize, in bf16 peak,gemm,operators,step,evaluate)",
       valueName: "names"
     ))
   var suite: String?
@@ -143,7 +143,8 @@ extension OperandPrecision {
   var arithmetic: Limits.Arithmetic { self == .fp32 ? .float32 : .bfloat16 }
   /// The suites that it has, those that run without being named.
   var suites: [SuiteName] {
-    self == .fp32 ? SuiteName.allCases.filter { $0 != .tokenize } : [.peak, .gemm, .step, .evaluate]
+    self == .fp32
+      ? SuiteName.allCases.filter { $0 != .tokenize } : [.peak, .gemm, .operators, .step, .evaluate]
   }
 }
 

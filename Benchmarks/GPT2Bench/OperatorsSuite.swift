@@ -53,14 +53,11 @@ struct OperatorTensors {
     for tensor in arena.tensors { session.randomize(tensor) }
     // A second moment is a mean of squares.
     Residual.zero(self["secondMoment"], context: session.context)
-    let attention = AttentionShape(
-      batchSize: session.settings.batchSize, sequenceLength: session.settings.sequenceLength,
-      heads: configuration.heads, channels: channels)
     try session.context.reserve(
       sequenceLength: session.settings.sequenceLength,
       sharedCount: max(
         LayerNorm.sharedScratchCount(rows: rows, channels: channels),
-        Attention.sharedScratchCount(shape: attention)))
+        Attention.sharedScratchCount(shape: session.attentionShape)))
   }
 
   subscript(_ name: String) -> Tensor {
@@ -74,9 +71,10 @@ struct OperatorTensors {
 extension Session {
   func operatorsSection() throws -> Section {
     let tensors = try OperatorTensors(self)
-    let cases =
+    let single =
       normCases(tensors) + activationCases(tensors) + attentionCases(tensors) + (try lossCases(tensors))
       + (try encoderCases(tensors)) + streamCases(tensors)
+    let cases = settings.precision == .fp32 ? single : try pairedCases(single, tensors)
     let timings = rotate("operators", cases.map(\.run))
     let rows = zip(cases, timings).map { operatorCase, timing in
       Console.showProgress("plain loops: \(operatorCase.name)")
@@ -91,7 +89,19 @@ extension Session {
       notes: [
         "× plain: the time of the readable reference in float on one thread, measured at a reduced size and scaled "
           + "to this one, over ours"
-      ])
+      ] + (settings.precision == .bf16 ? [peak.pairedNote].compactMap(\.self) : []))
+  }
+
+  var attentionShape: AttentionShape {
+    AttentionShape(
+      batchSize: settings.batchSize, sequenceLength: settings.sequenceLength, heads: configuration.heads,
+      channels: configuration.channels)
+  }
+
+  /// C multiply-adds for each of T(T+1)/2 pairs of a query and a key: one of attention's products.
+  var attentionProduct: Double {
+    let (batch, sequence) = (Double(settings.batchSize), Double(settings.sequenceLength))
+    return batch * Double(configuration.channels) * sequence * (sequence + 1)
   }
 
   private var channels: Int { configuration.channels }
@@ -153,14 +163,8 @@ extension Session {
   }
 
   private func attentionCases(_ tensors: OperatorTensors) -> [OperatorCase] {
-    let shape = AttentionShape(
-      batchSize: settings.batchSize, sequenceLength: settings.sequenceLength, heads: configuration.heads,
-      channels: channels)
-    let context = context
-    // C multiply-adds for each of two products of T(T+1)/2 pairs; five products in the backward pass, which computes
-    // the scores again. Softmax is not counted.
-    let (batch, sequence) = (Double(settings.batchSize), Double(settings.sequenceLength))
-    let product = batch * Double(channels) * sequence * (sequence + 1)
+    // Two products; five in the backward pass, which computes the scores again. Softmax is not counted.
+    let (context, shape, product) = (context, attentionShape, attentionProduct)
     let elements = Double(rows * channels)
     let plain = PlainAttention(shape)
     return [

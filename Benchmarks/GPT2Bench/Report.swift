@@ -11,8 +11,8 @@ enum Cost {
   case arithmetic(Double, Limits.Arithmetic = .float32)
   /// Bytes that must come from or go to memory at least once.
   case traffic(Double)
-  /// FLOP and bytes: the one that takes longer at the machine's peak counts.
-  case either(flop: Double, bytes: Double)
+  /// FLOP, of what, and bytes: the one that takes longer at the machine's peak counts.
+  case either(flop: Double, bytes: Double, of: Limits.Arithmetic = .float32)
 }
 
 struct Row {
@@ -58,9 +58,9 @@ struct Rate {
     case .none: return nil
     case .arithmetic(let count, let kind): (value, arithmetic, fraction) = flop(count, kind)
     case .traffic(let count): (value, arithmetic, fraction) = bytes(count)
-    case .either(let operations, let traffic):
-      let arithmeticBounds = operations / peak.gigaflops() > traffic / peak.gigabytes
-      (value, arithmetic, fraction) = arithmeticBounds ? flop(operations, .float32) : bytes(traffic)
+    case .either(let operations, let traffic, let kind):
+      let arithmeticBounds = operations / peak.gigaflops(kind) > traffic / peak.gigabytes
+      (value, arithmetic, fraction) = arithmeticBounds ? flop(operations, kind) : bytes(traffic)
     }
   }
 

@@ -80,7 +80,7 @@ extension Cost {
   fileprivate var bytes: Double {
     switch self {
     case .none, .arithmetic: 0
-    case .traffic(let bytes), .either(_, let bytes): bytes
+    case .traffic(let bytes), .either(_, let bytes, _): bytes
     }
   }
 }

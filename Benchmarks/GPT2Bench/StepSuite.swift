@@ -44,7 +44,7 @@ extension Session {
   private var precisionNotes: [String] {
     guard settings.precision == .bf16 else { return [] }
     return [
-      "attention's products are fp32 also in bf16; fractions are of the bf16 peak",
+      "fractions are of the bf16 peak",
       "forward by itself also lays out the weights that update has changed",
     ] + [peak.pairedNote].compactMap(\.self)
   }

@@ -25,15 +25,29 @@ static void bf16_round(const float *x, long n, uint16_t *y) {
     else _mm256_mask_storeu_epi16(y + i, v_tail(left), halves);
   }
 }
+INLINE void v_store_rounded(uint16_t *p, vf x) { _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh(x)); }
+INLINE vi v_rounded_pairs(vf even, vf odd) {
+  // Of the instruction's result the lower half is even's.
+  static const uint16_t order[2 * LANES] = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23,
+                                            8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  return _mm512_permutexvar_epi16(vi_load(order), (__m512i)_mm512_cvtne2ps_pbh(odd, even));
+}
 
 #include "templates/exponential.h"
 #include "templates/rows.h"
 #include "templates/gelu.h"
 #include "templates/gemm_epilogue.h"
 #include "templates/gemm_prefetch.h"
+#include "templates/gemm_pack.h"
 #include "templates/gemm_store.h"
 #include "templates/bf16_table.h"
+#include "templates/bf16_rows.h"
+#include "templates/attention_tile.h"
+#include "templates/attention.h"
+#include "templates/attention_forward.h"
+#include "templates/bf16_attention_table.h"
 
 const ck_bf16 ck_bf16_table_avx512_bf16 = BF16_TABLE("avx512_bf16");
+const ck_bf16_attention ck_bf16_attention_table_avx512_bf16 = BF16_ATTENTION_TABLE;
 #pragma clang attribute pop
 #endif

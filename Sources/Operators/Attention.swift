@@ -18,7 +18,7 @@ public struct AttentionShape: Sendable {
   }
 
   /// Whether the operands of a pass have these sizes.
-  fileprivate func check(qkv: Matrix, out: Matrix, logSumExp: Tensor) {
+  func check(qkv: Matrix, out: Matrix, logSumExp: Tensor) {
     let rows = batchSize * sequenceLength
     precondition(
       qkv.rows == rows && qkv.columns == 3 * channels && qkv.columnStride == 1,
@@ -29,7 +29,7 @@ public struct AttentionShape: Sendable {
     precondition(logSumExp.count == rows * heads, "log Σ exp has \(rows * heads) elements")
   }
 
-  fileprivate func head(_ index: Int) -> AttentionHead {
+  func head(_ index: Int) -> AttentionHead {
     AttentionHead(shape: self, batch: index / heads, head: index % heads)
   }
 }
@@ -67,20 +67,12 @@ public enum Attention {
     context: ExecutionContext
   ) {
     shape.check(qkv: qkv, out: out, logSumExp: logSumExp)
-    if let kept {
-      let count = logSumExp.count * shape.sequenceLength
-      precondition(kept.scores.count == count && kept.weights.count == count, "\(count) scores and weights")
-    }
-    let heads = shape.batchSize * shape.heads
-    let size = Kernels.attentionQueries
-    let blocks = (shape.sequenceLength + size - 1) / size
+    shape.check(kept)
     context.perform(
-      Work(count: heads * blocks) { task, worker in
-        // The longest blocks first: what is left at the end is short, and nobody waits for it long.
-        let first = (blocks - 1 - task / heads) * size
+      shape.forwardWork { head, queries, worker in
         context.kernels.attentionForward(
-          qkv, head: shape.head(task % heads), queries: first..<min(shape.sequenceLength, first + size),
-          out: out, logSumExp: logSumExp, kept: kept, scratch: context.scratch(worker))
+          qkv, head: head, queries: queries, out: out, logSumExp: logSumExp, kept: kept,
+          scratch: context.scratch(worker))
       })
   }
 
@@ -106,28 +98,37 @@ public enum Attention {
     shape.check(qkv: qkv, out: out, logSumExp: logSumExp)
     shape.check(qkv: dqkv, out: dout, logSumExp: logSumExp)
     precondition(dout.hasLayout(of: out), "an output and its gradient are laid out alike")
-    let heads = shape.batchSize * shape.heads
-    let chunks = AttentionChunks(shape)
     let partials = context.shared(0..<sharedScratchCount(shape: shape))
+    let chunks = AttentionChunks(shape)
     context.perform(
-      Work(count: heads * chunks.count) { task, worker in
-        // The first keys have the most queries: the longest tasks come first.
-        let (head, chunk) = (task % heads, task / heads)
+      chunks.work(partials) { head, keys, partial, worker in
         context.kernels.attentionBackward(
-          dout, qkv: qkv, out: out, logSumExp: logSumExp, head: shape.head(head), keys: chunks.keys(chunk),
-          dqkv: dqkv, partial: chunk == 0 ? nil : partials.slice(chunks.partial(chunk, head: head)),
-          scratch: context.scratch(worker))
+          dout, qkv: qkv, out: out, logSumExp: logSumExp, head: head, keys: keys, dqkv: dqkv,
+          partial: partial, scratch: context.scratch(worker))
       })
     if chunks.count == 1 { return }
-    context.perform(
-      Work(count: heads * (chunks.count - 1)) { task, _ in
-        let (head, queries) = (task % heads, chunks.keys(task / heads + 1))
-        for chunk in 1...task / heads + 1 {
-          context.kernels.attentionAdd(
-            partials.slice(chunks.partial(chunk, head: head)), first: chunks.keys(chunk).lowerBound,
-            head: shape.head(head), queries: queries, dqkv: dqkv)
-        }
-      })
+    context.perform(chunks.sums(partials, dqkv: dqkv, context: context))
+  }
+}
+
+extension AttentionShape {
+  func check(_ kept: AttentionWeights?) {
+    guard let kept else { return }
+    let count = batchSize * heads * sequenceLength * sequenceLength
+    precondition(kept.scores.count == count && kept.weights.count == count, "\(count) scores and weights")
+  }
+
+  /// The tasks of a forward pass: some queries of one head each.
+  func forwardWork(
+    _ body: @escaping (_ head: AttentionHead, _ queries: Range<Int>, _ worker: Int) -> Void
+  ) -> Work {
+    let (count, size) = (batchSize * heads, Kernels.attentionQueries)
+    let blocks = (sequenceLength + size - 1) / size
+    return Work(count: count * blocks) { task, worker in
+      // The longest blocks first: what is left at the end is short, and nobody waits for it long.
+      let first = (blocks - 1 - task / count) * size
+      body(head(task % count), first..<min(sequenceLength, first + size), worker)
+    }
   }
 }
 
@@ -164,5 +165,38 @@ package struct AttentionChunks {
   /// Where a chunk's contribution to dq lies among those of all heads: (T − its first key, hs).
   package func partial(_ chunk: Int, head: Int) -> Range<Int> {
     head * partialCount + partialOffset(chunk)..<head * partialCount + partialOffset(chunk + 1)
+  }
+
+  /// The tasks of a backward pass: some keys of one head each, and where what they add to dq goes; nil: in place.
+  func work(
+    _ partials: Tensor,
+    _ body: @escaping (_ head: AttentionHead, _ keys: Range<Int>, _ partial: Tensor?, _ worker: Int) -> Void
+  ) -> Work {
+    let heads = shape.batchSize * shape.heads
+    return Work(count: heads * count) { task, worker in
+      // The first keys have the most queries: the longest tasks come first.
+      let (head, chunk) = (task % heads, task / heads)
+      body(
+        shape.head(head), keys(chunk), chunk == 0 ? nil : partials.slice(partial(chunk, head: head)), worker)
+    }
+  }
+
+  /// The tasks that add to dq, in the order of the keys, what all chunks but the first left.
+  ///
+  /// - Parameter complete: called with what a task has completed.
+  func sums(
+    _ partials: Tensor, dqkv: Matrix, context: ExecutionContext,
+    complete: @escaping (_ head: AttentionHead, _ queries: Range<Int>) -> Void = { _, _ in }
+  ) -> Work {
+    let heads = shape.batchSize * shape.heads
+    return Work(count: heads * (count - 1)) { task, _ in
+      let (head, queries) = (task % heads, keys(task / heads + 1))
+      for chunk in 1...task / heads + 1 {
+        context.kernels.attentionAdd(
+          partials.slice(partial(chunk, head: head)), first: keys(chunk).lowerBound,
+          head: shape.head(head), queries: queries, dqkv: dqkv)
+      }
+      complete(shape.head(head), queries)
+    }
   }
 }

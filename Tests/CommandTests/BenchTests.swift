@@ -98,7 +98,27 @@ import Testing
       let rate = try Bench.number(result, "gflops")
       #expect(abs((try Bench.number(result, "fraction_of_peak")) * peak / rate - 1) < 1e-9)
     }
-    #expect(output.contains("attention's products are fp32"))
+    #expect(output.contains("fractions are of the bf16 peak"))
+  }
+
+  /// Products of bfloat16 are measured by their own peak, sums by that of float32, and what streams by memory.
+  @Test func operatorsOfBFloat16() throws {
+    func operators(_ precision: String) throws -> (rows: [[String: Any]], machine: [String: Any]) {
+      let (report, _) = try Bench.report(Bench.small + ["--precision", precision, "--suite", "operators"])
+      return (
+        try #require(report["results"] as? [[String: Any]]),
+        try #require(report["machine"] as? [String: Any])
+      )
+    }
+    let (single, paired) = (try operators("fp32").rows, try operators("bf16"))
+    #expect(paired.rows.compactMap { $0["name"] as? String } == single.compactMap { $0["name"] as? String })
+    let peak = try Bench.number(paired.machine, "peak_gflops")
+    let attention = paired.rows.filter { ($0["name"] as? String)?.hasPrefix("attention") == true }
+    #expect(attention.count == 2)
+    for row in attention {
+      guard let rate = row["gflops"] as? Double else { continue }
+      #expect(abs((try Bench.number(row, "fraction_of_peak")) * peak / rate - 1) < 1e-9)
+    }
   }
 
   /// Of one sequence and of the batch: a rate, and the share of what the bytes of a step allow.

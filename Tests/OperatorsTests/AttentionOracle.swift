@@ -18,8 +18,14 @@ import Reference
 ///
 /// For those who look, p = exp(s − max)·(1/Σ) in one pass over the row: the sum in lanes, its reciprocal and the
 /// product round.
+///
+/// Where products multiply bfloat16, operands that are computed (weights, out, dS, dqkv) are rounded once more, by up to
+/// 2⁻⁸ of themselves; an odd last product has a partner of zeros, one more rounding; a link of two products takes its
+/// sum and both results for 0 where they are below 2⁻¹²⁶.
 struct AttentionOracle {
   let size: AttentionSize
+  /// The relative error of an operand that is computed: 0 in float32.
+  let operandError: Double
   let qkv: [Double]
   let kept: ReferenceAttention.Output<Double>
   /// (B, NH, T)
@@ -29,8 +35,9 @@ struct AttentionOracle {
   /// (B, T, C)
   private(set) var outBound: [Double]
 
-  init(_ size: AttentionSize, _ values: [Float]) {
+  init(_ size: AttentionSize, _ values: [Float], operandError: Double = 0) {
     self.size = size
+    self.operandError = operandError
     qkv = doubles(values)
     kept = ReferenceAttention.forward(
       qkv, batchSize: size.batchSize, sequenceLength: size.sequenceLength, channels: size.channels,
@@ -79,8 +86,22 @@ struct AttentionOracle {
       let key = vector(row, s, part: 1)
       var sum = 0.0
       for i in 0..<size.headSize { sum += abs(qkv[query + i] * qkv[key + i]) }
-      scoreBound[row.scores + s] = rounded(productRoundings(size.headSize) + 4) * sum * scale
+      scoreBound[row.scores + s] =
+        rounded(productRoundings(size.headSize) + 4 + padding) * sum * scale + flushed(size.headSize)
     }
+  }
+
+  /// Roundings of a term that meets an odd last product's partner.
+  private var padding: Int { operandError == 0 ? 0 : 1 }
+
+  /// What a sum of so many products is off by where links take small numbers for 0.
+  private func flushed(_ products: Int) -> Double {
+    operandError == 0 ? 0 : Double(products + 1) * 2 * powerUnderflow
+  }
+
+  /// A bound after one more rounding to an operand.
+  private func ofOperand(_ bound: Double, _ exact: Double) -> Double {
+    operandError == 0 ? bound : bound + operandError * (abs(exact) + bound) + powerUnderflow
   }
 
   private mutating func boundSoftmax(_ row: Row) {
@@ -108,19 +129,23 @@ struct AttentionOracle {
     logSumExpBound[row.index] = error + epsilon * (abs(logSumExp[row.index]) + error)
 
     let mix = exp(2 * ofScores + ofShift) * power * (1 + relative) * (1 + rounded(2)) - 1
-    boundOutput(row, weight: mix, flushed: 2 * powerUnderflow, rescalings: rescalings)
+    let operand = (1 + mix) * (1 + operandError) - 1
+    boundOutput(row, weight: operand, flushed: 2 * powerUnderflow, rescalings: rescalings)
   }
 
   /// - Parameters:
   ///   - weight: the relative error of a weight; flushed: an absolute one.
   private mutating func boundOutput(_ row: Row, weight: Double, flushed: Double, rescalings: Int) {
-    let ofSum = rounded(min(row.position + 1, attentionBlock) + rescalings)
+    let ofSum = rounded(min(row.position + 1, attentionBlock) + rescalings + padding)
     for s in 0...row.position {
       let value = vector(row, s, part: 2)
       let exact = kept.attention[row.scores + s]
       let error = (exact * weight + flushed) * (1 + ofSum) + exact * ofSum
       // A product with a value may underflow as well.
       for i in 0..<size.headSize { outBound[row.output + i] += abs(qkv[value + i]) * error + underflow }
+    }
+    for i in row.output..<row.output + size.headSize {
+      outBound[i] = ofOperand(outBound[i] + self.flushed(row.position + 1), kept.output[i])
     }
   }
 }
@@ -136,37 +161,43 @@ extension AttentionOracle {
   ///     dq  = Σ ds·k                   chains over 128 keys each, added in order to those of at most four tasks,
   ///                                    which are added in order
   ///     dk, dv = Σ ds·q, Σ p·dout      chains over 128 queries each, added in order
-  func gradientBound(_ dout: [Float]) -> [Double] {
+  ///
+  /// - Parameter expected: the exact dqkv.
+  func gradientBound(_ dout: [Float], _ expected: [Double]) -> [Double] {
     var bound = [Double](repeating: 0, count: qkv.count)
     let gradient = doubles(dout)
     var oracle = self
     oracle.forEachRow { oracle, row in oracle.boundGradients(row, gradient, &bound) }
-    return bound
+    return zip(bound, expected).map { ofOperand($0 + flushed(size.sequenceLength), $1) }
   }
 
   private func boundGradients(_ row: Row, _ dout: [Double], _ bound: inout [Double]) {
     let scale = 1 / Double(size.headSize).squareRoot()
     let query = vector(row, row.position, part: 0)
     let (block, keys) = (attentionBlock, row.position + 1)
-    let ofKeys = rounded(min(keys, block) + (keys + block - 1) / block + 3)
-    let ofQueries = rounded(block + (size.sequenceLength + block - 1) / block)
+    let ofKeys = rounded(min(keys, block) + (keys + block - 1) / block + 3 + padding)
+    let ofQueries = rounded(block + (size.sequenceLength + block - 1) / block + padding)
     let outDot = dot(dout, row.output, kept.output, row.output)
-    let outDotError = rounded(laneRoundings(size.headSize) + 2) * outDot.magnitude
+    let outDotError =
+      ((1 + rounded(laneRoundings(size.headSize) + 2)) * (1 + operandError) - 1) * outDot.magnitude
     for s in 0...row.position {
       let (key, value) = (vector(row, s, part: 1), vector(row, s, part: 2))
       let weight = kept.attention[row.scores + s]
       let weightError = weight * weightFactor(row, s) + powerUnderflow
+      let valueError = ofOperand(weightError, weight)
       let product = dot(dout, row.output, qkv, value)
       let difference = abs(product.value - outDot.value)
-      let differenceError = rounded(productRoundings(size.headSize)) * product.magnitude + outDotError
+      let differenceError =
+        rounded(productRoundings(size.headSize) + padding) * product.magnitude
+        + flushed(size.headSize) + outDotError
       let score = scale * weight * difference
       let reached = scale * (weight + weightError) * (difference + differenceError) * (1 + rounded(4))
-      let scoreError = reached - score
+      let scoreError = ofOperand(reached - score, score)
       for i in 0..<size.headSize {
         bound[query + i] += abs(qkv[key + i]) * (scoreError * (1 + ofKeys) + score * ofKeys)
         bound[key + i] += abs(qkv[query + i]) * (scoreError * (1 + ofQueries) + score * ofQueries)
         bound[value + i] +=
-          abs(dout[row.output + i]) * (weightError * (1 + ofQueries) + weight * ofQueries)
+          abs(dout[row.output + i]) * (valueError * (1 + ofQueries) + weight * ofQueries)
       }
     }
   }

@@ -110,7 +110,7 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
     let expected = ReferenceAttention.backward(
       doubles(dout), qkv: doubles(qkv), attention: exact.kept.attention, batchSize: size.batchSize,
       sequenceLength: size.sequenceLength, channels: size.channels, heads: size.heads)
-    let bounds = exact.gradientBound(dout)
+    let bounds = exact.gradientBound(dout, expected)
     for (set, outputs) in results {
       expect(outputs["dqkv"], near: expected, within: bounds, "dqkv on \(set)")
     }

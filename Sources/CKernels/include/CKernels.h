@@ -111,6 +111,34 @@ typedef struct {
   long first, count, head_size, t;   // keys; both multiples of CK_ATTENTION_BLOCK, unless these are the last
 } ck_attention_backward;
 
+// The same over bfloat16, in the order of sums of `ck_bf16`'s kernels, softmax in float.
+typedef struct {
+  const uint16_t *q, *k, *v;         // first element of this head in row t = 0 of its sequence
+  long ld;                           // stride between positions of q, k and v
+  float *sums; long ld_sums;         // (T, hs): where out is added up
+  uint16_t *out; long ld_out;        // (T, hs)
+  float *log_sum_exp;                // as in ck_attention_forward, all that follows also
+  float *preatt, *att;
+  long first, rows, head_size, t;
+} ck_bf16_attention_forward;
+
+typedef struct {
+  const uint16_t *q, *k, *v; long ld;
+  const uint16_t *out, *dout; long ld_out;
+  const float *log_sum_exp;
+  float *dk, *dv; long ld_sums;      // (T, hs): where rows first..<first+count are added up
+  float *dq; long ld_dq;             // overwritten as in ck_attention_backward, unless T is 1
+  // (T, hs), overwritten: rows first..<first+count, of dq those from `first` on, whose first element this is; of dq
+  // NULL where the keys before `first` add to it, too.
+  uint16_t *rounded_dq, *rounded_dk, *rounded_dv; long ld_rounded;
+  long first, count, head_size, t;   // keys, as in ck_attention_backward
+} ck_bf16_attention_backward;
+
+typedef struct {
+  void (*forward)(const ck_bf16_attention_forward *, float *scratch);
+  void (*backward)(const ck_bf16_attention_backward *, float *scratch);
+} ck_bf16_attention;
+
 // One query of one head over the keys and values of a cache, whose first `count` positions end with its own.
 typedef struct {
   const float *q;                    // (hs)
@@ -138,6 +166,7 @@ typedef struct ck_kernels {
   int mr, nr;
 
   const ck_bf16 *bf16;
+  const ck_bf16_attention *bf16_attention;
 
   // Floats of scratch for `gemm` (any size), and for attention over T positions.
   long gemm_scratch;
@@ -225,3 +254,4 @@ double ck_int8_peak(long iterations);
 
 // Products of bfloat16 by AVX512_BF16's instruction, beside AVX-512's table, or NULL.
 const ck_bf16 *ck_bf16_avx512_bf16(void);
+const ck_bf16_attention *ck_bf16_attention_avx512_bf16(void);

@@ -11,18 +11,19 @@
 #define ATTENTION_PANEL (CK_ATTENTION_BLOCK * CK_ATTENTION_DEPTH)
 #define ATTENTION_SCRATCH (2 * ATTENTION_SCORES + 5 * ATTENTION_PANEL)
 
-// The backward pass keeps a number for each of its queries as well, in whole vectors.
-static long attention_scratch(long t) {
-  long count = ATTENTION_SCRATCH + (t + LANES - 1) / LANES * LANES;
-  return count > GEMM_SCRATCH ? count : GEMM_SCRATCH;
-}
-
 INLINE float attention_scale(long head_size) { return 1.0f / __builtin_sqrtf((float)head_size); }
 
 // Scores are kept as powers of two: 2^(s·log₂e/√hs) = exp(s/√hs).
 INLINE float attention_binary_scale(long head_size) { return attention_scale(head_size) * LOG2_E; }
 
 INLINE long attention_least(long a, long b) { return a < b ? a : b; }
+
+ATTENTION_INSTANCES(attention_floats, 0)
+
+static void attention_multiply(const attention_product *g) { attention_multiply_by(1, attention_floats, g); }
+
+// What a product's C is multiplied by where it is added to.
+static const float attention_ones[CK_ATTENTION_BLOCK] = {[0 ... CK_ATTENTION_BLOCK - 1] = 1.0f};
 
 // panel[d][r] = x[r][d], 0 for r beyond the rows up to a whole vector.
 static void attention_pack_transposed(const float *x, long ld, long rows, long columns, float *panel) {
@@ -60,7 +61,6 @@ static attention_view attention_pack(const float *x, long ld, long rows, long co
 static void attention_scores(const float *x, long ldx, long queries, const float *y, long ldy, long keys,
                              long head_size, int fresh, attention_part part, float *packed, float *copy,
                              float *scores) {
-  static const float ones[CK_ATTENTION_BLOCK] = {[0 ... CK_ATTENTION_BLOCK - 1] = 1.0f};
   for (long d = 0; d < head_size; d += CK_ATTENTION_DEPTH) {
     long depth = attention_least(CK_ATTENTION_DEPTH, head_size - d);
     if (fresh || head_size > CK_ATTENTION_DEPTH) attention_pack_transposed(y + d, ldy, keys, depth, packed);
@@ -68,7 +68,7 @@ static void attention_scores(const float *x, long ldx, long queries, const float
     if (rows_share_sets(ldx)) rows = attention_pack(x + d, ldx, queries, depth, copy);
     attention_product g = {.a = rows.rows, .a_row = rows.ld, .a_k = 1, .b = packed, .ldb = CK_ATTENTION_BLOCK,
                            .c = scores, .ldc = CK_ATTENTION_BLOCK, .m = queries, .n = keys, .k = depth,
-                           .keep = d > 0 ? ones : 0, .part = part};
+                           .keep = d > 0 ? attention_ones : 0, .part = part};
     attention_multiply(&g);
   }
 }

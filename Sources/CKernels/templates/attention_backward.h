@@ -11,6 +11,12 @@
 //
 // Registers of the softmax: 4 vectors of scores and 4 of dP side by side to hide the latency of exp.
 
+// The backward pass keeps a number for each of its queries as well, in whole vectors.
+static long attention_scratch(long t) {
+  long count = ATTENTION_SCRATCH + (t + LANES - 1) / LANES * LANES;
+  return count > GEMM_SCRATCH ? count : GEMM_SCRATCH;
+}
+
 typedef struct {
   float *weights, *dscores;                       // blocks
   float *keys, *values, *key_rows, *queries, *douts;  // panels: Kᵀ, Vᵀ, K, Q, dO
@@ -60,12 +66,11 @@ static void attention_dscores(const ck_attention_backward *p, long query, long r
 // The three gradients that a block of P and dS gives, for the head's channels d..<d+width.
 static void attention_gradients(const ck_attention_backward *p, long query, long rows, long key, long keys, long d,
                                 long width, int fresh, const attention_backward_scratch *s) {
-  static const float ones[CK_ATTENTION_BLOCK] = {[0 ... CK_ATTENTION_BLOCK - 1] = 1.0f};
   int diagonal = query == key;
   attention_view douts = attention_pack(p->dout + query * p->ld_out + d, p->ld_out, rows, width, s->douts);
   attention_product dv = {.a = s->weights, .a_row = 1, .a_k = CK_ATTENTION_BLOCK, .b = douts.rows, .ldb = douts.ld,
                           .c = p->dv + key * p->ld_grad + d, .ldc = p->ld_grad, .m = keys, .n = width, .k = rows,
-                          .keep = diagonal ? 0 : ones, .part = diagonal ? DEPTH_FROM_START : WHOLE_BLOCK};
+                          .keep = diagonal ? 0 : attention_ones, .part = diagonal ? DEPTH_FROM_START : WHOLE_BLOCK};
   attention_multiply(&dv);
   attention_view queries = attention_pack(p->q + query * p->ld + d, p->ld, rows, width, s->queries);
   attention_product dk = dv;
@@ -78,7 +83,7 @@ static void attention_gradients(const ck_attention_backward *p, long query, long
     key_rows = attention_pack(p->k + key * p->ld + d, p->ld, keys, width, s->key_rows);
   attention_product dq = {.a = s->dscores, .a_row = CK_ATTENTION_BLOCK, .a_k = 1, .b = key_rows.rows,
                           .ldb = key_rows.ld, .c = p->dq + (query - p->first) * p->ld_dq + d, .ldc = p->ld_dq,
-                          .m = rows, .n = width, .k = keys, .keep = key == p->first ? 0 : ones,
+                          .m = rows, .n = width, .k = keys, .keep = key == p->first ? 0 : attention_ones,
                           .part = diagonal ? DEPTH_BEFORE_END : WHOLE_BLOCK};
   attention_multiply(&dq);
 }

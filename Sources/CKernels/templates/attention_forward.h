@@ -80,18 +80,28 @@ static void attention_softmax(float *scores, long rows, long keys, int diagonal,
 }
 
 // For those who look: the block's scores, and after the last block the row's softmax over them.
-static void attention_keep(const ck_attention_forward *p, long query, long key, long rows, long keys, float scale,
-                           const float *scores) {
+static void attention_keep(float *preatt_of_head, float *att_of_head, long t, long query, long key, long rows,
+                           long keys, float scale, const float *scores) {
   for (long r = 0; r < rows; r++) {
     long position = query + r, valid = attention_least(keys, position + 1 - key);
-    float *preatt = p->preatt + position * p->t, *att = p->att + position * p->t;
+    float *preatt = preatt_of_head + position * t, *att = att_of_head + position * t;
     __builtin_memcpy(preatt + key, scores + r * CK_ATTENTION_BLOCK, (unsigned long)valid * sizeof *scores);
     row_scale(preatt + key, valid, scale);
     if (key != query) continue;
-    row_zero(preatt + position + 1, p->t - position - 1);
-    row_zero(att + position + 1, p->t - position - 1);
+    row_zero(preatt + position + 1, t - position - 1);
+    row_zero(att + position + 1, t - position - 1);
     float sum = row_exp_sum(preatt, position + 1, row_max(preatt, position + 1), att);
     row_scale(att, position + 1, 1.0f / sum);
+  }
+}
+
+// What the last block of keys leaves: 1/Σ and log Σ exp of each row.
+static void attention_finish_sums(long rows, const float *max, const float *lanes, float *inverse,
+                                  float *log_sum_exp) {
+  for (long r = 0; r < rows; r++) {
+    float sum = v_sum(v_load(lanes + r * LANES));
+    inverse[r] = 1.0f / sum;
+    log_sum_exp[r] = (float)((double)max[r] * 0.693147180559945309417 + (double)scalar_log(sum));
   }
 }
 
@@ -103,14 +113,9 @@ static void attention_forward_block(const ck_attention_forward *p, long query, l
   float *lanes = s->lanes + (query - p->first) * LANES;
   attention_scores(p->q + query * p->ld, p->ld, rows, p->k + key * p->ld, p->ld, keys, hs, fresh,
                    diagonal ? COLUMNS_BEFORE_END : WHOLE_BLOCK, s->keys, s->queries, s->scores);
-  if (p->preatt) attention_keep(p, query, key, rows, keys, attention_scale(hs), s->scores);
+  if (p->preatt) attention_keep(p->preatt, p->att, p->t, query, key, rows, keys, attention_scale(hs), s->scores);
   attention_softmax(s->scores, rows, keys, diagonal, first, scale, max, lanes, s);
-  if (diagonal)
-    for (long r = 0; r < rows; r++) {
-      float sum = v_sum(v_load(lanes + r * LANES));
-      s->inverse[r] = 1.0f / sum;
-      p->log_sum_exp[query + r] = (float)((double)max[r] * 0.693147180559945309417 + (double)scalar_log(sum));
-    }
+  if (diagonal) attention_finish_sums(rows, max, lanes, s->inverse, p->log_sum_exp + query);
   for (long d = 0; d < hs; d += CK_ATTENTION_DEPTH) {
     long width = attention_least(CK_ATTENTION_DEPTH, hs - d);
     attention_view values = {s->values, (width + LANES - 1) / LANES * LANES};

@@ -1,13 +1,15 @@
 // C = (keep·C + A·B)·factor for one block of attention: at most CK_ATTENTION_BLOCK rows, operands that lie in
-// L1 or L2.
+// L1 or L2: floats, or pairs of bfloat16 along k, each in a float's place, which v_dot adds (bf16_dot.h).
 //
 // Register budget of a tile: acc ATTENTION_MR·ATTENTION_NV vectors, B ATTENTION_NV, A 1 (see the vector header).
 // Assumptions: rows of B are whole vectors (the caller pads them), those of C need not be; A is read in place, along
 // its rows (a_k = 1) or down its columns (a_row = 1); C is not A or B. An element is one chain of fused multiply-adds
-// over ascending k from zero. Under the causal mask a group of CK_ATTENTION_GROUP rows leaves out what is masked for
-// all of them; the group, unlike the tile, is the same on every instruction set, and so are the bits.
+// over ascending k from zero; of pairs, an odd last product has a partner of zeros. Under the causal mask a group of
+// CK_ATTENTION_GROUP rows leaves out what is masked for all of them; the group, unlike the tile, is the same on every
+// instruction set, and so are the bits.
 
 _Static_assert(CK_ATTENTION_GROUP % ATTENTION_MR == 0, "a group of rows is a whole number of tiles");
+_Static_assert(CK_ATTENTION_GROUP % 2 == 0, "a group of rows begins with a pair");
 
 #define ATTENTION_NR (ATTENTION_NV * LANES)
 #define ATTENTION_POINTERS ((ATTENTION_MR + ROWS_PER_POINTER - 1) / ROWS_PER_POINTER)
@@ -21,10 +23,10 @@ typedef enum {
 } attention_part;
 
 typedef struct {
-  const float *a; long a_row, a_k;
+  const float *a; long a_row, a_k;  // a_k and ldb lead to the next product, or pair of them
   const float *b; long ldb;
   float *c; long ldc;
-  long m, n, k;
+  long m, n, k;         // k counts products, also of pairs
   const float *keep;    // (M); NULL: C is never read
   const float *factor;  // (M); NULL: ones
   attention_part part;
@@ -53,20 +55,22 @@ INLINE void attention_store(int rows, int vectors, const attention_product *g, l
   else attention_store_part(rows, vectors, 0, g, row, column, acc);
 }
 
-INLINE void attention_tile(int rows, int vectors, int down, const attention_product *g, long k, long row, long column,
-                           const float *a, const float *b) {
+INLINE void attention_tile(int rows, int vectors, int down, int paired, const attention_product *g, long steps, long row,
+                           long column, const float *a, const float *b) {
   vf acc[ATTENTION_MR][ATTENTION_NV];
   UNROLL for (int i = 0; i < rows; i++)
     UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = v_zero();
   long a_row = g->a_row, a_k = g->a_k, ldb = g->ldb;
   const float *p[ATTENTION_POINTERS];
   UNROLL for (int i = 0; i < ATTENTION_POINTERS; i++) p[i] = a + i * ROWS_PER_POINTER * a_row;
-  for (long t = 0; t < k; t++) {
+  for (long t = 0; t < steps; t++) {
     vf vector[ATTENTION_NV];
     UNROLL for (int j = 0; j < vectors; j++) vector[j] = v_load(b + j * LANES);
     UNROLL for (int i = 0; i < rows; i++) {
       vf element = v_set1(down ? a[i] : p[i / ROWS_PER_POINTER][(i % ROWS_PER_POINTER) * a_row]);
-      UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = v_fma(element, vector[j], acc[i][j]);
+      UNROLL for (int j = 0; j < vectors; j++)
+        acc[i][j] = paired ? v_dot(acc[i][j], v_bits(element), v_bits(vector[j]))
+                           : v_fma(element, vector[j], acc[i][j]);
     }
     b += ldb;
     if (down) a += a_k;
@@ -77,10 +81,10 @@ INLINE void attention_tile(int rows, int vectors, int down, const attention_prod
 
 // The number of rows must be a constant for the accumulators to stay in registers: one instance a count.
 #define ATTENTION_CASE(r) \
-  case r: attention_tile(r <= ATTENTION_MR ? r : ATTENTION_MR, vectors, down, g, k, row, column, a, b); break;
+  case r: attention_tile(r <= ATTENTION_MR ? r : ATTENTION_MR, vectors, down, paired, g, steps, row, column, a, b); break;
 
-INLINE void attention_tile_any(int rows, int vectors, int down, const attention_product *g, long k, long row,
-                               long column, const float *a, const float *b) {
+INLINE void attention_tile_any(int rows, int vectors, int down, int paired, const attention_product *g, long steps,
+                               long row, long column, const float *a, const float *b) {
   switch (rows) {
     ATTENTION_CASE(1) ATTENTION_CASE(2) ATTENTION_CASE(3) ATTENTION_CASE(4)
 #if ATTENTION_MR > 4
@@ -92,39 +96,48 @@ INLINE void attention_tile_any(int rows, int vectors, int down, const attention_
   }
 }
 
-#define ATTENTION_INSTANCE(name, vectors, down)                                                                     \
-  static __attribute__((noinline)) void name(int rows, const attention_product *g, long k, long row, long column,   \
-                                             const float *a, const float *b) {                                      \
-    attention_tile_any(rows, vectors, down, g, k, row, column, a, b);                                               \
+typedef void attention_tiles(int rows, const attention_product *g, long steps, long row, long column, const float *a,
+                             const float *b);
+
+#define ATTENTION_INSTANCE(name, vectors, down, paired)                                                             \
+  static __attribute__((noinline)) void name(int rows, const attention_product *g, long steps, long row,            \
+                                             long column, const float *a, const float *b) {                         \
+    attention_tile_any(rows, vectors, down, paired, g, steps, row, column, a, b);                                   \
   }
 
-ATTENTION_INSTANCE(attention_tile_across, ATTENTION_NV, 0)
-ATTENTION_INSTANCE(attention_tile_down, ATTENTION_NV, 1)
+// Tiles of one vector and of all, for A along its rows and down its columns.
 #if ATTENTION_NV > 1
-ATTENTION_INSTANCE(attention_vector_across, 1, 0)
-ATTENTION_INSTANCE(attention_vector_down, 1, 1)
+#define ATTENTION_WIDTHS(name, down, paired)                      \
+  ATTENTION_INSTANCE(name##_vector, 1, down, paired)              \
+  ATTENTION_INSTANCE(name##_whole, ATTENTION_NV, down, paired)
 #else
-#define attention_vector_across attention_tile_across
-#define attention_vector_down attention_tile_down
+#define ATTENTION_WIDTHS(name, down, paired)          \
+  ATTENTION_INSTANCE(name##_whole, 1, down, paired)   \
+  static attention_tiles *const name##_vector = name##_whole;
 #endif
 
-static void attention_multiply(const attention_product *g) {
+#define ATTENTION_INSTANCES(name, paired)                                             \
+  ATTENTION_WIDTHS(name##_across, 0, paired)                                          \
+  ATTENTION_WIDTHS(name##_down, 1, paired)                                            \
+  static attention_tiles *name(int down, int narrow) {                                \
+    if (down) return narrow ? name##_down_vector : name##_down_whole;                 \
+    return narrow ? name##_across_vector : name##_across_whole;                       \
+  }
+
+// A step of a tile adds so many products: one, or a pair.
+INLINE void attention_multiply_by(long unit, attention_tiles *(*tiles)(int, int), const attention_product *g) {
   for (long column = 0; column < g->n; column += ATTENTION_NR)
     for (long group = 0; group < g->m; group += CK_ATTENTION_GROUP) {
       long end = g->m - group < CK_ATTENTION_GROUP ? g->m : group + CK_ATTENTION_GROUP;
       long n = g->part == COLUMNS_BEFORE_END && end < g->n ? end : g->n;
       if (column >= n) continue;
-      long first = g->part == DEPTH_FROM_START ? group : 0;
-      long last = g->part == DEPTH_BEFORE_END && end < g->k ? end : g->k;
-      int narrow = n - column <= LANES;
+      long first = g->part == DEPTH_FROM_START ? group / unit : 0;
+      long last = g->part == DEPTH_BEFORE_END && end < g->k ? end : g->k, steps = (last + unit - 1) / unit - first;
+      attention_tiles *tile = tiles(g->a_k != 1, n - column <= LANES);
       const float *b = g->b + first * g->ldb + column;
       for (long row = group; row < end; row += ATTENTION_MR) {
         int rows = (int)(end - row < ATTENTION_MR ? end - row : ATTENTION_MR);
-        const float *a = g->a + row * g->a_row + first * g->a_k;
-        if (g->a_k == 1)
-          (narrow ? attention_vector_across : attention_tile_across)(rows, g, last - first, row, column, a, b);
-        else
-          (narrow ? attention_vector_down : attention_tile_down)(rows, g, last - first, row, column, a, b);
+        tile(rows, g, steps, row, column, g->a + row * g->a_row + first * g->a_k, b);
       }
     }
 }

@@ -62,6 +62,23 @@ static void bf16_round(const float *restrict x, long n, uint16_t *restrict y) {
     y[i] = (uint16_t)(magnitude > 0x7f800000u ? bits >> 16 | 0x40u : number);
   }
 }
+
+// A vector of numbers as operands one after another.
+INLINE void v_store_rounded(uint16_t *p, vf x) {
+  float numbers[LANES];
+  uint16_t operands[LANES];
+  v_store(numbers, x);
+  bf16_round(numbers, LANES, operands);
+  __builtin_memcpy(p, operands, sizeof operands);
+}
+
+// Two vectors as pairs.
+INLINE vi v_rounded_pairs(vf even, vf odd) {
+  uint16_t rows[2][LANES];
+  v_store_rounded(rows[0], even);
+  v_store_rounded(rows[1], odd);
+  return vi_pairs(rows[0], rows[1]);
+}
 #endif
 
 // Rows of numbers first, transposed where they lie along k, then pairs of them.

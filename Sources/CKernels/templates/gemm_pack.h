@@ -72,6 +72,9 @@ typedef struct {
 #define PACKED_A_STRIDE (MR * CK_KC)
 #define PACKED_A_SIZE (A_GROUP * PACKED_A_STRIDE)
 
+// Three rows share a pointer in a tile: x86 addresses p, p+s and p+2s without further registers.
+#define ROWS_PER_POINTER 3
+
 // Rows a multiple of 4 KB apart share one set of L1 (64 sets of 64 bytes), which has 8 ways.
 INLINE int rows_share_sets(long stride) { return stride % 1024 == 0; }
 

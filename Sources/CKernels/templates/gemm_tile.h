@@ -5,8 +5,6 @@
 // fused multiply-adds over ascending k that starts at zero, so the bits depend on neither the shape of the tile nor the
 // number of rows in it.
 
-// Three rows share a pointer: x86 addresses p, p+s and p+2s without further registers.
-#define ROWS_PER_POINTER 3
 #define POINTERS ((MR + ROWS_PER_POINTER - 1) / ROWS_PER_POINTER)
 
 // A group of panels of A times every panel of B.

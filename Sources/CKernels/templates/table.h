@@ -24,6 +24,7 @@
 #include "attention_forward.h"
 #include "attention_backward.h"
 #include "attention_decode.h"
+#include "bf16_attention_table.h"
 #include "layer_norm.h"
 #include "encoder.h"
 #include "cross_entropy.h"
@@ -39,12 +40,14 @@
 #define ISA_TEXT &TABLE_NAME(ISA_NAME())[1]  // without the underscore
 
 static const ck_bf16 bf16_table = BF16_TABLE(ISA_TEXT);
+static const ck_bf16_attention bf16_attention_table = BF16_ATTENTION_TABLE;
 
 const ck_kernels ISA_NAME(ck_table) = {
     .name = ISA_TEXT,
     .mr = MR,
     .nr = NR,
     .bf16 = &bf16_table,
+    .bf16_attention = &bf16_attention_table,
     .gemm_scratch = GEMM_SCRATCH,
     .attention_scratch = attention_scratch,
     .gemm = gemm,

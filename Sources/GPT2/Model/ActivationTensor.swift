@@ -16,7 +16,6 @@ import Operators
 /// | logits | (B, T, Vp) | columns V..<Vp stay 0; a backward pass leaves their gradient here instead; where they are not kept, (384, Vp): a block of rows at a time |
 /// | losses, logits_lse | (B, T) | |
 /// | preatt, att | (L, B, NH, T, T) | scores and weights, only where they are asked for |
-/// | atty_operand | (B, T, C) | atty as its product takes it, only with products of bfloat16 |
 ///
 /// Where a layer's tensor is not kept, L is 1. With products of bfloat16 ln1, ln2, lnf and fch_gelu are bfloat16.
 public enum ActivationTensor: String, CaseIterable, Sendable {
@@ -39,13 +38,12 @@ public enum ActivationTensor: String, CaseIterable, Sendable {
   case logits, losses
   case logitsLSE = "logits_lse"
   case preatt, att
-  case attyOperand = "atty_operand"
 
   public var name: String { rawValue }
 
   var isLayered: Bool {
     switch self {
-    case .encoded, .lnf, .lnfMean, .lnfRstd, .logits, .losses, .logitsLSE, .attyOperand: false
+    case .encoded, .lnf, .lnfMean, .lnfRstd, .logits, .losses, .logitsLSE: false
     default: true
     }
   }
@@ -53,7 +51,7 @@ public enum ActivationTensor: String, CaseIterable, Sendable {
   /// - Parameter precision: what products multiply.
   func elementType(_ precision: OperandPrecision) -> ElementType {
     switch self {
-    case .ln1, .ln2, .lnf, .fchGELU, .attyOperand: precision == .bf16 ? .bfloat16 : .float32
+    case .ln1, .qkv, .atty, .ln2, .fchGELU, .lnf: precision == .bf16 ? .bfloat16 : .float32
     default: .float32
     }
   }
@@ -64,7 +62,7 @@ public enum ActivationTensor: String, CaseIterable, Sendable {
   {
     let (rows, channels) = ([batchSize, sequenceLength], configuration.channels)
     return switch self {
-    case .encoded, .ln1, .atty, .residual2, .ln2, .residual3, .lnf, .attyOperand: rows + [channels]
+    case .encoded, .ln1, .atty, .residual2, .ln2, .residual3, .lnf: rows + [channels]
     case .qkv: rows + [3 * channels]
     case .fch, .fchGELU: rows + [4 * channels]
     case .ln1Mean, .ln1Rstd, .ln2Mean, .ln2Rstd, .lnfMean, .lnfRstd, .losses, .logitsLSE: rows
@@ -106,7 +104,6 @@ struct ActivationLayout {
     self.precision = precision
     shapes = ActivationTensor.allCases.map { activation in
       if [.preatt, .att].contains(activation), !retention.storesAttention { return nil }
-      if activation == .attyOperand, precision == .fp32 { return nil }
       let shape = activation.shape(configuration, batchSize, sequenceLength, retention)
       guard activation.isLayered else { return shape }
       return [retention.keepsLayers(of: activation) ? configuration.layers : 1] + shape
@@ -185,8 +182,12 @@ public struct Activations: Sendable {
     return view
   }
 
-  /// Where attention's output is rounded; nil where products multiply float32.
-  var attentionOperand: Matrix? { views[ActivationTensor.attyOperand.index]?.matrix() }
+  /// Where qkv and atty are float32 before they are rounded, with products of bfloat16: in the memory of what comes
+  /// after them.
+  func attentionSums(_ layer: Int) -> (qkv: Matrix, atty: Matrix) {
+    let columns = 3 * self[.residual2, layer].matrix().columns
+    return (Matrix(self[.fch, layer], rows: rows, columns: columns), self[.residual2, layer].matrix())
+  }
 
   /// A layer's tensor, or the one that all layers share.
   subscript(_ activation: ActivationTensor, layer: Int) -> Tensor {

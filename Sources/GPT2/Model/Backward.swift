@@ -121,15 +121,13 @@ extension Network {
     let (tensors, weights) = (masters.layer(layer), weights(layer))
     weights.attprojw.backward(
       operand(scratch.dresidual, in: scratch.rounded?.dresidual),
-      x: operand(acts.matrix(.atty, layer), in: acts.attentionOperand), accumulate: accumulate,
-      dx: scratch.dbranch, dweight: gradients.attprojw.matrix(), dbias: gradients.attprojb, context: context,
-      beside: queue)
+      x: acts.matrix(.atty, layer), accumulate: accumulate, dx: scratch.dbranch,
+      rounded: scratch.rounded?.datty, dweight: gradients.attprojw.matrix(), dbias: gradients.attprojb,
+      context: context, beside: queue)
     sink.areFinal(.parts(layer, [.attprojw, .attprojb]))
-    Attention.backward(
-      scratch.dbranch, qkv: acts.matrix(.qkv, layer), out: acts.matrix(.atty, layer),
-      logSumExp: acts[.attLSE, layer], shape: attentionShape(acts), dqkv: scratch.dqkv, context: context)
+    attendBackward(layer, acts, scratch)
     weights.qkvw.backward(
-      operand(scratch.dqkv, in: scratch.rounded?.dqkv), x: acts.matrix(.ln1, layer), accumulate: accumulate,
+      scratch.rounded?.dqkv ?? scratch.dqkv, x: acts.matrix(.ln1, layer), accumulate: accumulate,
       dx: scratch.dbranch, dweight: gradients.qkvw.matrix(), dbias: gradients.qkvb, context: context,
       beside: queue)
     sink.areFinal(.parts(layer, [.qkvw, .qkvb]))
@@ -138,5 +136,20 @@ extension Network {
       rstd: acts[.ln1Rstd, layer], accumulate: accumulate, dx: scratch.dresidual, dweight: gradients.ln1w,
       dbias: gradients.ln1b, context: context)
     sink.areFinal(.parts(layer, [.ln1w, .ln1b]))
+  }
+
+  /// The gradient of `qkv` from that of `atty`.
+  private func attendBackward(_ layer: Int, _ acts: Activations, _ scratch: BackwardScratch) {
+    let (qkv, atty, logSumExp) = (acts.matrix(.qkv, layer), acts.matrix(.atty, layer), acts[.attLSE, layer])
+    let shape = attentionShape(acts)
+    if let rounded = scratch.rounded {
+      Attention.backward(
+        rounded.datty, qkv: qkv, out: atty, logSumExp: logSumExp, shape: shape, sums: scratch.dqkv,
+        dqkv: rounded.dqkv, context: context)
+    } else {
+      Attention.backward(
+        scratch.dbranch, qkv: qkv, out: atty, logSumExp: logSumExp, shape: shape, dqkv: scratch.dqkv,
+        context: context)
+    }
   }
 }

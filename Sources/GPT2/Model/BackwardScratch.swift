@@ -54,8 +54,10 @@ struct BackwardScratch {
 struct RoundedGradients {
   /// (B·T, C)
   let dresidual: Matrix
-  /// (B·T, 3C) and (B·T, 4C), in the same memory: never at once.
-  let dqkv, dfch: Matrix
+  /// (B·T, 4C)
+  let dfch: Matrix
+  /// (B·T, C) and (B·T, 3C), in the memory of dfch: never at once.
+  let datty, dqkv: Matrix
   /// (384, V), of a block of rows.
   let dlogits: Matrix
 
@@ -81,7 +83,8 @@ struct RoundedGradients {
     dresidual = next([rows, channels]).matrix()
     let wide = next([rows, 4 * channels])
     dfch = wide.matrix()
-    dqkv = Matrix(wide, rows: rows, columns: 3 * channels)
+    datty = Matrix(wide, rows: rows, columns: channels)
+    dqkv = Matrix(wide, rows: rows, columns: 3 * channels, offset: rows * channels)
     let block = min(rows, ActivationTensor.blockOfLogits)
     let padded = configuration.paddedVocabularySize
     dlogits = Matrix(

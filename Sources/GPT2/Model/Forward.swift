@@ -120,18 +120,10 @@ extension Network {
       stream, weight: tensors.ln1w, bias: tensors.ln1b, epsilon: epsilon, y: acts.matrix(.ln1, layer),
       mean: acts[.ln1Mean, layer],
       rstd: acts[.ln1Rstd, layer], context: context)
-    weights.qkvw.forward(
-      acts.matrix(.ln1, layer), bias: tensors.qkvb, y: acts.matrix(.qkv, layer), context: context,
-      beside: queue)
-    let kept =
-      acts.retention.storesAttention
-      ? AttentionWeights(scores: acts[.preatt, layer], weights: acts[.att, layer]) : nil
-    Attention.forward(
-      acts.matrix(.qkv, layer), shape: attentionShape(acts), out: acts.matrix(.atty, layer),
-      logSumExp: acts[.attLSE, layer], kept: kept, context: context)
+    attend(layer, acts, beside: queue)
     weights.attprojw.forward(
-      operand(acts.matrix(.atty, layer), in: acts.attentionOperand), bias: tensors.attprojb,
-      y: acts.matrix(.residual2, layer), epilogue: .add(stream), context: context, beside: queue)
+      acts.matrix(.atty, layer), bias: tensors.attprojb, y: acts.matrix(.residual2, layer),
+      epilogue: .add(stream), context: context, beside: queue)
 
     LayerNorm.forward(
       acts.matrix(.residual2, layer), weight: tensors.ln2w, bias: tensors.ln2b, epsilon: epsilon,
@@ -145,6 +137,26 @@ extension Network {
       acts.matrix(.fchGELU, layer), bias: tensors.fcprojb,
       y: acts.matrix(.residual3, layer), epilogue: .add(acts.matrix(.residual2, layer)), context: context,
       beside: queue)
+  }
+
+  /// `atty` from `ln1`.
+  private func attend(_ layer: Int, _ acts: Activations, beside queue: WorkQueue?) {
+    let (weight, bias, shape) = (weights(layer).qkvw, masters.layer(layer).qkvb, attentionShape(acts))
+    let (qkv, atty, logSumExp) = (acts.matrix(.qkv, layer), acts.matrix(.atty, layer), acts[.attLSE, layer])
+    let kept =
+      acts.retention.storesAttention
+      ? AttentionWeights(scores: acts[.preatt, layer], weights: acts[.att, layer]) : nil
+    switch precision {
+    case .fp32:
+      weight.forward(acts.matrix(.ln1, layer), bias: bias, y: qkv, context: context, beside: queue)
+      Attention.forward(qkv, shape: shape, out: atty, logSumExp: logSumExp, kept: kept, context: context)
+    case .bf16:
+      let sums = acts.attentionSums(layer)
+      weight.forward(
+        acts.matrix(.ln1, layer), bias: bias, y: sums.qkv, rounded: qkv, context: context, beside: queue)
+      Attention.forward(
+        qkv, shape: shape, sums: sums.atty, out: atty, logSumExp: logSumExp, kept: kept, context: context)
+    }
   }
 
   func attentionShape(_ acts: Activations) -> AttentionShape {

@@ -4,6 +4,6 @@
 public enum OperandPrecision: String, CaseIterable, Sendable {
   /// float32.
   case fp32
-  /// bfloat16, rounded to nearest where an operand is made; sums are float32. Attention's two products are float32.
+  /// bfloat16, rounded to nearest where an operand is made; sums are float32.
   case bf16
 }

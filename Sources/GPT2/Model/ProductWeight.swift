@@ -10,10 +10,12 @@ enum ProductWeight: Sendable {
 
   /// `Linear.forward` in the weight's precision.
   ///
-  /// - Parameter x: (R, K), of the weight's element type.
+  /// - Parameters:
+  ///   - x: (R, K), of the weight's element type.
+  ///   - rounded: (R, N), bfloat16, or nil: y as the next product's operand; nil in float32.
   func forward(
-    _ x: Matrix, bias: Tensor?, y: Matrix, epilogue: Epilogue? = nil, context: ExecutionContext,
-    beside queue: WorkQueue? = nil
+    _ x: Matrix, bias: Tensor?, y: Matrix, epilogue: Epilogue? = nil, rounded: Matrix? = nil,
+    context: ExecutionContext, beside queue: WorkQueue? = nil
   ) {
     switch self {
     case .float32(let weight):
@@ -21,7 +23,8 @@ enum ProductWeight: Sendable {
         x, weight: weight, bias: bias, y: y, epilogue: epilogue, context: context, beside: queue)
     case .bfloat16(let weight, _):
       Linear.forward(
-        x, weight: weight, bias: bias, y: y, epilogue: epilogue, context: context, beside: queue)
+        x, weight: weight, bias: bias, y: y, epilogue: epilogue, rounded: rounded, context: context,
+        beside: queue)
     }
   }
 

@@ -8,22 +8,22 @@ struct AttentionHead {
   let head: Int
 
   /// Of its sequence.
-  fileprivate var rows: Range<Int> { batch * shape.sequenceLength..<(batch + 1) * shape.sequenceLength }
+  var rows: Range<Int> { batch * shape.sequenceLength..<(batch + 1) * shape.sequenceLength }
 
   /// Of its output, and of its query (part 0), key (1) and value (2).
-  fileprivate func columns(part: Int = 0) -> Range<Int> {
+  func columns(part: Int = 0) -> Range<Int> {
     let first = part * shape.channels + head * shape.headSize
     return first..<first + shape.headSize
   }
 
   /// Its place in (B, NH, T).
-  fileprivate var sums: Range<Int> {
+  var sums: Range<Int> {
     let first = (batch * shape.heads + head) * shape.sequenceLength
     return first..<first + shape.sequenceLength
   }
 
   /// Its place in (B, NH, T, T).
-  fileprivate var scores: Range<Int> {
+  var scores: Range<Int> {
     sums.lowerBound * shape.sequenceLength..<sums.upperBound * shape.sequenceLength
   }
 }

@@ -11,6 +11,8 @@ import Machine
   let table: UnsafePointer<ck_kernels>
   /// Products of bfloat16: the unit's, or the instruction set's own.
   let bf16: UnsafePointer<ck_bf16>
+  /// Attention over bfloat16: the unit's, or the instruction set's own.
+  let bf16Attention: UnsafePointer<ck_bf16_attention>
   /// The unit that multiplies bfloat16; nil: the set's multiply-adds do the same.
   package let matrixUnit: MatrixUnit?
 
@@ -30,6 +32,9 @@ import Machine
     matrixUnit = withUnit ? .forBFloat16(beside: set) : nil
     let own = unsafe table.pointee.bf16!
     unsafe bf16 = matrixUnit == .avx512BF16 ? unsafe ck_bf16_avx512_bf16() ?? own : own
+    let ownAttention = unsafe table.pointee.bf16_attention!
+    unsafe bf16Attention =
+      matrixUnit == .avx512BF16 ? unsafe ck_bf16_attention_avx512_bf16() ?? ownAttention : ownAttention
   }
 
   package var name: String { unsafe String(cString: table.pointee.name) }

@@ -116,7 +116,7 @@ extension Kernels {
 
 extension Matrix {
   /// The address of element (rows.lowerBound, columns.lowerBound) of a part that must lie inside, and be one.
-  fileprivate func pairedPointer(_ rows: Range<Int>, _ columns: Range<Int>) -> UnsafeMutablePointer<UInt16> {
+  func pairedPointer(_ rows: Range<Int>, _ columns: Range<Int>) -> UnsafeMutablePointer<UInt16> {
     precondition(
       rows.lowerBound >= 0 && rows.upperBound <= self.rows && columns.lowerBound >= 0
         && columns.upperBound <= self.columns && !rows.isEmpty && !columns.isEmpty,

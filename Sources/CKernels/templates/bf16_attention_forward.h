@@ -1,0 +1,81 @@
+// The forward pass of causal self-attention over bfloat16: attention_forward.h with two products of pairs.
+//
+//   S = Q·Kᵀ in pairs along the head   P = softmax(S) in float, its operands rounded   out = P·V in pairs along keys
+//
+// Σ adds the weights before they are rounded. The weights of a row take the place of the first half of its scores. out
+// is added up in float and rounded behind its last block.
+
+// From the row's own position on 0. Returns lanes + Σ.
+INLINE vf bf16_attention_weights(float *row, long valid, long end, vf scale, vf shift, vf lanes) {
+  uint16_t *weights = (uint16_t *)row;
+  long i = 0;
+  for (; i + 4 * LANES <= valid; i += 4 * LANES) {
+    vf weight[4];
+    UNROLL for (int j = 0; j < 4; j++)
+      weight[j] = v_exp2_flushed(v_fma(v_load(row + i + j * LANES), scale, shift));
+    UNROLL for (int j = 0; j < 4; j++) {
+      v_store_rounded(weights + i + j * LANES, weight[j]);
+      lanes = v_add(lanes, weight[j]);
+    }
+  }
+  for (; i < end; i += LANES) {
+    vf weight = v_exp2_flushed(v_fma(v_load(row + i), scale, shift));
+    weight = i < valid ? v_select_some(valid - i, weight, v_zero()) : v_zero();
+    v_store_rounded(weights + i, weight);
+    lanes = v_add(lanes, weight);
+  }
+  return lanes;
+}
+
+static void bf16_attention_softmax(float *scores, long rows, long keys, int diagonal, int first, float scale,
+                                   float *max, float *lanes, const attention_forward_scratch *s) {
+  for (long r = 0; r < rows; r++)
+    s->largest[r] = row_max(scores + r * CK_ATTENTION_BLOCK, diagonal ? r + 1 : keys);
+  attention_shift(rows, scale, first, s->largest, max, s->keep);
+  for (long r = 0; r < rows; r++) {
+    // Zeros up to the end of the group of rows, and of its last pair: products run as far.
+    long group_end = (r / CK_ATTENTION_GROUP + 1) * CK_ATTENTION_GROUP;
+    long end = diagonal ? attention_least(group_end, keys) : keys;
+    vf sum = first ? v_zero() : v_mul(v_load(lanes + r * LANES), v_set1(s->keep[r]));
+    sum = bf16_attention_weights(scores + r * CK_ATTENTION_BLOCK, diagonal ? r + 1 : keys, end, v_set1(scale),
+                                 v_set1(-max[r]), sum);
+    v_store(lanes + r * LANES, sum);
+  }
+}
+
+static void bf16_attention_forward_block(const ck_bf16_attention_forward *p, long query, long rows, long key, long keys,
+                                         int fresh, const attention_forward_scratch *s) {
+  long hs = p->head_size;
+  int diagonal = query == key, first = key == 0;
+  float scale = attention_binary_scale(hs), *max = s->max + (query - p->first);
+  float *lanes = s->lanes + (query - p->first) * LANES;
+  bf16_attention_scores(p->q + query * p->ld, p->ld, rows, p->k + key * p->ld, p->ld, keys, hs, fresh,
+                        diagonal ? COLUMNS_BEFORE_END : WHOLE_BLOCK, s->keys, s->queries, s->scores);
+  if (p->preatt) attention_keep(p->preatt, p->att, p->t, query, key, rows, keys, attention_scale(hs), s->scores);
+  bf16_attention_softmax(s->scores, rows, keys, diagonal, first, scale, max, lanes, s);
+  if (diagonal) attention_finish_sums(rows, max, lanes, s->inverse, p->log_sum_exp + query);
+  for (long d = 0; d < hs; d += CK_ATTENTION_DEPTH) {
+    long width = attention_least(CK_ATTENTION_DEPTH, hs - d);
+    attention_view values = {s->values, (width + LANES - 1) / LANES * LANES};
+    if (fresh || hs > CK_ATTENTION_DEPTH)
+      values = bf16_attention_pack(p->v + key * p->ld + d, p->ld, keys, width, s->values);
+    attention_product g = {.a = s->scores, .a_row = CK_ATTENTION_BLOCK, .a_k = 1, .b = values.rows, .ldb = values.ld,
+                           .c = p->sums + query * p->ld_sums + d, .ldc = p->ld_sums, .m = rows, .n = width, .k = keys,
+                           .keep = first ? 0 : s->keep, .factor = diagonal ? s->inverse : 0,
+                           .part = diagonal ? DEPTH_BEFORE_END : WHOLE_BLOCK};
+    bf16_attention_multiply(&g);
+  }
+  if (diagonal)
+    bf16_attention_round(p->sums + query * p->ld_sums, p->ld_sums, rows, hs, p->out + query * p->ld_out, p->ld_out);
+}
+
+static void bf16_attention_forward(const ck_bf16_attention_forward *p, float *scratch) {
+  attention_forward_scratch s = attention_forward_parts(scratch);
+  long end = p->first + p->rows;
+  for (long key = 0; key < end; key += CK_ATTENTION_BLOCK) {
+    long start = key < p->first ? p->first : key;
+    for (long query = start; query < end; query += CK_ATTENTION_BLOCK)
+      bf16_attention_forward_block(p, query, attention_least(CK_ATTENTION_BLOCK, end - query), key,
+                                   attention_least(CK_ATTENTION_BLOCK, p->t - key), query == start, &s);
+  }
+}
