@@ -242,7 +242,7 @@ import Tokens
     let long = [Int32](repeating: 1, count: 16)
     #expect(text(long).contains("fewer than 16 tokens, the model's context, but has 16"))
     #expect(text(long) { $0.pastContext = .slide } == "")
-    #expect(text([1]) { $0.length = 0 }.contains("the length should be at least 1"))
+    #expect(text([1]) { $0.length = 0 }.contains("the length should be in 1...65536, but is 0"))
     #expect(text([1]) { $0.sampling.topP = 2 }.contains("top-p"))
   }
 
