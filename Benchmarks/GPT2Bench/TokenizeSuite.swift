@@ -56,7 +56,7 @@ private struct TextFile {
   let documents: [[UInt8]]
 
   init(path: String) throws {
-    bytes = try contents(path, limit: 1 << 30)
+    bytes = try textContents(path, limit: 1 << 30)
     guard !bytes.isEmpty else {
       throw TextFileError(description: "\(path): the text should not be empty, but is")
     }

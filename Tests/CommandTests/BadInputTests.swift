@@ -64,7 +64,7 @@ import Testing
     expectRefusal(try train("--train-data", "/none/tokens.bin"), "/none/tokens.bin")
     expectRefusal(try train(data: []), "tokens.bin", "23 tokens", "0")
     expectRefusal(try train(data: [UInt8](repeating: 0, count: 401)), "multiple of 4 bytes", "401")
-    expectRefusal(try train(data: Array("some text".utf8)), "tokens.bin", "text, which 'gpt2 tokenize'")
+    expectRefusal(try train(data: Array("some text".utf8)), "tokens.bin", "is text: 'gpt2 tokenize'")
     let headed = [UInt8](try Data(contentsOf: Self.tiny.tokensUInt16))
     expectRefusal(try train(data: headed + [0]), "the file's size", "1 too many")
     expectRefusal(try train(data: headed.dropLast()), "the file's size", "1 too few")
