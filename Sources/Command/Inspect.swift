@@ -54,7 +54,7 @@ struct Inspect: ParsableCommand {
       case .vocabulary:
         describe(try Tokenizer(path: path), kind: "Hugging Face vocabulary, with merges.txt beside it")
       case .tokenizer: describe(try Tokenizer(path: path), kind: "Hugging Face tokenizer.json")
-      case nil: try describe(FileKind.json)
+      case .numbers, nil: try describe(FileKind.json)
       }
     case let kind?: try describe(kind)
     case nil: try describeRaw()

@@ -42,8 +42,8 @@ private struct IDRange {
   private(set) var largest = Int.min
   private let seen, count: Int
 
-  /// A second's worth.
-  private static let most = 1 << 27
+  /// Less than a second's worth.
+  private static let most = 1 << 24
   private static let samples = 1 << 12
 
   /// nil where there is none.

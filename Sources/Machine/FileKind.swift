@@ -87,6 +87,10 @@ extension FileKind {
       return start[30...].prefix(Int(start[26]) | Int(start[27]) << 8).suffix(4) == Array(".npy".utf8)[...]
     case .tar: return start.count > 262 && start[257..<262] == Array("ustar".utf8)[...]
     case .oldPyTorch where FileKind.tar.matches(start): return start.starts(with: "sys_info".utf8)
+    // A stream: the length of its first message, and where that begins.
+    case .arrow where start.starts(with: [0xFF, 0xFF, 0xFF, 0xFF]):
+      return start.count >= 12 && start[4].isMultiple(of: 8) && start[6...7].allSatisfy { $0 == 0 }
+        && start[8..<12] == [0x10, 0, 0, 0]
     // Its version, and who made it, a text.
     case .onnx:
       guard start.count > 4, start[0] == 8, (1...15).contains(start[1]), start[2] == 0x12 else {
@@ -113,8 +117,7 @@ extension FileKind {
     case .numpy: [[0x93] + Array("NUMPY".utf8)]
     // Letters, and the field that comes first.
     case .parquet: [Array("PAR1\u{15}".utf8)]
-    // A file, and a stream, whose first message has a length and an offset.
-    case .arrow: [Array("ARROW1\0\0".utf8), [0xFF, 0xFF, 0xFF, 0xFF]]
+    case .arrow: [Array("ARROW1\0\0".utf8)]
     case .feather: [Array("FEA1\0".utf8)]
     case .pdf: [Array("%PDF-".utf8)]
     // The one method that there is.

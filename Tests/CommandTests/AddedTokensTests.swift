@@ -80,7 +80,8 @@ import Tokens
       #expect(try TextEncoder(tokenizer).encode("hello the world") == [259, 261, 271])
       let trained = try Executable.run(
         [
-          "train", "--data", "data", "--vocabulary", "\(Self.size + 2)", "--layers", "1", "--heads", "1",
+          "train", "--train-data", "data/x_train.bin", "--vocabulary", "\(Self.size + 2)", "--layers", "1",
+          "--heads", "1",
           "--channels", "8", "--context", "8", "--batch-size", "1", "--sequence-length", "8", "--steps", "1",
         ], in: directory)
       #expect(trained.exitCode == 0 && trained.output.contains("gpt2, as data/x_manifest.json"), "\(trained)")

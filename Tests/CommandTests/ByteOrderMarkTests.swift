@@ -12,7 +12,7 @@ import Testing
         try HuggingFaceFiles.write(mark + Array("{\"text\": \"words\"}\n".utf8), to: "t.jsonl", in: folder)
         let run = try Executable.run(
           [
-            "tokenize", "t.txt", "t.jsonl", "--vocabulary", vocabulary, "--output-directory", name, "--name",
+            "tokenize", "t.jsonl", "t.txt", "--vocabulary", vocabulary, "--output-directory", name, "--name",
             "x",
             "--val-fraction", "0.3", "--val-from", place, "--split-at", "blank-lines",
           ], in: folder)

@@ -84,20 +84,26 @@ import Testing
       let out = directory.appending(path: "new/out").path
       let left = try FileManager.default.contentsOfDirectory(atPath: out)
       #expect(left.count == 1 && left[0].hasPrefix(".temporary-"))
-      // As if it had come to the renames: one file has its place.
-      let list = Data("x_train_000000.bin\0x_train_000001.bin\0x_manifest.json\0".utf8)
-      try list.write(to: URL(filePath: "\(out)/\(left[0])/.names"))
-      try list.write(to: URL(filePath: "\(out)/\(left[0])/x_manifest.json"))
-      try Data().write(to: URL(filePath: "\(out)/x_train_000000.bin"))
+      // As if it had come to the renames: the manifest and one file have their places.
+      let names = ["x_manifest.json", "x_train_000000.bin", "x_train_000001.bin"]
+      try Data(names.flatMap { Array($0.utf8) + [0] }).write(to: URL(filePath: "\(out)/\(left[0])/.names"))
+      let manifest = """
+        {"format":"gpt2 token files","version":1,"vocabulary":{"kind":"bytes","size":257,"end_of_text":256},
+        "train":{"tokens":9,"files":["x_train_000000.bin","x_train_000001.bin"]},"val":{"tokens":0,"files":[]}}
+        """
+      try Data(manifest.utf8).write(to: URL(filePath: "\(out)/x_manifest.json"))
+      try Data(count: 36).write(to: URL(filePath: "\(out)/x_train_000000.bin"))
+      try Data(count: 36).write(to: URL(filePath: "\(out)/\(left[0])/x_train_000001.bin"))
       try? FileManager.default.removeItem(atPath: "\(out)/\(left[0])/x_train_000000.bin")
       // What has its place tells that it is not all.
+      let train = [
+        "train", "--data", "new/out", "--vocabulary", "257", "--layers", "1", "--heads", "1", "--channels",
+        "8",
+        "--context", "8", "--batch-size", "1", "--sequence-length", "4", "--steps", "1",
+      ]
       expectRefusal(
-        try Executable.run(
-          [
-            "train", "--data", "new/out", "--vocabulary", "257", "--layers", "1", "--heads", "1",
-            "--channels", "8",
-          ],
-          in: directory), "new/out/x_manifest.json: x_train_000001.bin should be there")
+        try Executable.run(train, in: directory),
+        "new/out/x_manifest.json: x_train_000001.bin should be there")
       let arguments = [
         "tokenize", "big.txt", "--vocabulary", "bytes", "--output-directory", "new/out", "--name", "x",
       ]

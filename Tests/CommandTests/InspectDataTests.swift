@@ -75,7 +75,7 @@ import Testing
       }
       let run = try inspect("zeros.bin", in: folder)
       #expect(run.output.contains("tokens      15000000000\n"), "\(run)")
-      #expect(run.output.contains("ids         0 to 0, of 134217728 of them that were looked at\n"), "\(run)")
+      #expect(run.output.contains("ids         0 to 0, of 16777216 of them that were looked at\n"), "\(run)")
       expectRefusal(
         try inspect("log.jsonl", in: folder), "log.jsonl: line 1 should be at most 67108864 bytes long")
       // The last number is among them.

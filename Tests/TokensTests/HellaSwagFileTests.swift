@@ -114,7 +114,7 @@ import Tokens
       (#"{"ctx": 7, "endings": ["b"], "label": 0}"#, "but is none: '7' at byte 8 instead of a string"),
       (#"{"ctx": "a", "endings": [7], "label": 0}"#, "instead of a string"),
       (#"{"ctx": "a", "ctx": "a", "endings": ["b"], "label": 0}"#, "a second time"),
-      (#"{"ctx": "a", "endings": ["b"], "label": 0} x"#, "'x' at byte 46 instead of the end"),
+      (#"{"ctx": "a", "endings": ["b"], "label": 0} x"#, "'x' at byte 43 instead of the end"),
       (
         "text",
         "line 2 should be an object with ctx, endings and label, but is none: 't' at byte 0 instead of an object."

@@ -7,6 +7,8 @@ public enum JSONFileKind: Sendable {
   case manifest
   /// Hugging Face's `vocab.json`: an object that begins with a token's id and has as many members as there are bytes.
   case vocabulary
+  /// The same with fewer members: a broken vocabulary, or anything else.
+  case numbers
   /// Hugging Face's `tokenizer.json`: an object with an object "model".
   case tokenizer
 
@@ -21,7 +23,7 @@ public enum JSONFileKind: Sendable {
       try cursor.object(distinctNames: false) { (name, cursor) throws(JSONError) in
         if name == "format", cursor.peek() == "\"" { kind = .manifest }
         if name == "model", cursor.peek() == "{" { kind = .tokenizer }
-        if members == 0, ("0"..."9").contains(cursor.peek()) { kind = .vocabulary }
+        if members == 0, cursor.peek() == "-" || ("0"..."9").contains(cursor.peek()) { kind = .vocabulary }
         members += 1
         try cursor.skip()
       }
@@ -29,6 +31,6 @@ public enum JSONFileKind: Sendable {
       // How many there would be is not known.
       return kind
     }
-    return kind == .vocabulary && members < 256 ? nil : kind
+    return kind == .vocabulary && members < 256 ? .numbers : kind
   }
 }

@@ -104,13 +104,15 @@ extension Tokenizer {
     switch try JSONFileKind.detect(path: path) {
     case .manifest: self = try DataManifest(path: path).tokenizer()
     case .tokenizer: try self.init(tokenizerJSON: path)
-    case .vocabulary:
+    case .vocabulary, .numbers:
       let folder = Directory.prefix(of: path)
       let added = folder + "added_tokens.json"
       try self.init(
         vocabulary: path, merges: folder + "merges.txt",
         added: FileStatus.kind(at: added) == .regular ? added : nil)
     case nil:
+      // What is no JSON is told as such.
+      try JSONCursor.read(path: path) { (cursor) throws(JSONError) in try cursor.skip() }
       throw .mismatch(
         path: path, field: "the file", expected: FileMagic.tokenizer.wanted,
         found: "a JSON object of another kind, such as a model's config.json is")
