@@ -56,7 +56,7 @@ struct EncodedText {
 
   init(path: String, tokenizer vocabulary: String) throws {
     self.path = path
-    bytes = try contents(path, limit: 1 << 30)
+    bytes = try textContents(path, limit: 1 << 30)
     guard !bytes.isEmpty else {
       throw TextFileError(description: "\(path): the text should not be empty, but is")
     }

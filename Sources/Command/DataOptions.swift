@@ -151,14 +151,18 @@ struct DataOptions: ParsableArguments {
         directory: directory)
     } catch {
       if data != nil || dataset != nil || tokenTypeOption.tokenType != nil { throw error }
-      guard case .noDataSet = error else { throw error }
+      guard case .noDataSet(_, _, let isAllSeen) = error else { throw error }
+      // A folder for data is there for them: those that cannot be read are not none.
+      if !isAllSeen, directory != Self.workingDirectory { throw error }
       return nil
     }
   }
 
   static var defaultDirectory: String {
-    Directory.exists(at: "data") ? "data" : "."
+    Directory.exists(at: "data") ? "data" : workingDirectory
   }
+
+  private static let workingDirectory = "."
 
   /// The tokenizer, and a line about it that says why where there is none.
   ///

@@ -36,21 +36,28 @@ struct Inspect: ParsableCommand {
     case .tokens, .longTokens: try describe(try TokenFile(path: path))
     case .hellaSwag:
       describe(try HellaSwagFile(path: path, encoder: nil))
-    case nil where try TokenFile.isNumpy(path: path): try describe(try TokenFile(path: path))
-    case nil where FileKind.detect(path: path) == .safetensors: describe(try SafetensorsFile(path: path))
-    case nil where FileKind.detect(path: path) == .trainingLog:
+    case nil: try describeOther()
+    }
+  }
+
+  /// What is none of llm.c's.
+  private func describeOther() throws {
+    switch FileKind.detect(path: path) {
+    case .numpy: try describe(try TokenFile(path: path))
+    case .safetensors: describe(try SafetensorsFile(path: path))
+    case .trainingLog:
       printLines([("file", path), ("kind", "training log")] + (try TrainingLogSummary(path: path)).lines)
-    case nil where FileKind.detect(path: path) == .zip: try describePyTorch()
-    case nil:
-      if let kind = FileKind.detect(path: path), kind != .json { return try describe(kind) }
+    case .zip: try describePyTorch()
+    case .json:
       switch try JSONFileKind.detect(path: path) {
       case .manifest: try describe(try DataManifest(path: path))
       case .vocabulary:
         describe(try Tokenizer(path: path), kind: "Hugging Face vocabulary, with merges.txt beside it")
       case .tokenizer: describe(try Tokenizer(path: path), kind: "Hugging Face tokenizer.json")
-      case nil where FileKind.detect(path: path) == .json: try describe(FileKind.json)
-      case nil: try describeRaw()
+      case .numbers, nil: try describe(FileKind.json)
       }
+    case let kind?: try describe(kind)
+    case nil: try describeRaw()
     }
   }
 
@@ -101,7 +108,7 @@ struct Inspect: ParsableCommand {
   private func describeDirectory() throws {
     do { try describeCheckpoint(try Checkpoint.opened(path)) } catch {
       guard let sets = TokenFolder.dataSets(in: path) else { throw error }
-      printLines([("file", path), ("kind", "folder of token files")] + (try TokenFolder.lines(sets)))
+      printLines([("file", path), ("kind", "folder of token files")] + TokenFolder.lines(sets))
     }
   }
 
@@ -148,14 +155,16 @@ struct Inspect: ParsableCommand {
     // Read, so that a vocabulary that is missing or another one is told.
     _ = try manifest.tokenizer()
     func text(_ part: DataManifest.Part) -> String {
-      let files = part.files.isEmpty ? "no file" : part.files.joined(separator: ", ")
-      return "\(NumberText.count(part.tokens, "token")) in \(files)"
+      let count = NumberText.count(part.tokens, "token")
+      guard let first = part.files.first, let last = part.files.last else { return "\(count) in no file" }
+      if part.files.count == 1 { return "\(count) in \(first.shortened)" }
+      return "\(count) in \(part.files.count) files, \(first.shortened) to \(last.shortened)"
     }
     printLines([
       ("file", path), ("kind", "manifest of token files"),
       ("vocabulary", "\(manifest.kind.rawValue), \(NumberText.count(manifest.vocabularySize, "token"))"),
       ("end of text", "\(manifest.endOfText)"), ("training", text(manifest.training)),
-      ("validation", text(manifest.validation)),
+      ("validation", text(manifest.validation)), ManifestText.line(of: manifest),
     ])
   }
 
@@ -168,53 +177,10 @@ struct Inspect: ParsableCommand {
     ])
   }
 
-  private func describe(_ file: TokenFile) throws {
-    var lines = [("file", path), ("kind", TokenFileText.kind(file)), ("tokens", "\(file.count)")]
-    if let range = idRange(file) { lines.append(("ids", "\(range.lowerBound) to \(range.upperBound)")) }
-    let first = file.tokens(in: 0..<min(16, file.count)).map(String.init).joined(separator: " ")
-    if !first.isEmpty { lines.append(("first", first)) }
-    printLines(lines)
-  }
-
-  /// Ids that no vocabulary reaches mean that a file without a header is something else. Of 16 bits almost all numbers
-  /// are ids of some vocabulary; GPT-2's, padded, is the largest common one.
-  private static func unlikelyID(_ type: TokenType) -> Int32 { type == .uint16 ? 50_304 : 1 << 24 }
-
-  private func describeRaw() throws {
-    let file = try TokenFile.isPlausible(path: path) ? TokenFile(path: path) : nil
-    guard let file, let range = idRange(file), range.lowerBound >= 0,
-      range.upperBound < Self.unlikelyID(file.type)
-    else {
-      let byteCount = try MappedFile(path: path).byteCount
-      let found =
-        byteCount == 0
-        ? "an empty file"
-        : "\(NumberText.count(byteCount, "byte")) of something else (--token-type TYPE shows it as ids)"
-      throw InspectionError(
-        description:
-          "\(path): expected one of llm.c's magic numbers at its start, safetensors, a manifest, a vocab.json, or int32 or uint16 token ids, found \(found)."
-      )
-    }
-    try describe(file)
-  }
-
-  /// The smallest and the largest id; nil where there is none.
-  private func idRange(_ file: TokenFile) -> ClosedRange<Int>? {
-    guard file.count > 0 else { return nil }
-    var (least, most) = (Int.max, Int.min)
-    for position in 0..<file.count {
-      let number = file.number(at: position)
-      (least, most) = (min(least, number), max(most, number))
-    }
-    return least...most
-  }
-
   private func sizeText(_ byteCount: Int) -> String { "\(NumberText.bytes(byteCount)) (\(byteCount) bytes)" }
 
   private func printLines(_ lines: [(String, String)]) { Console.printFields(lines) }
 }
-
-private struct InspectionError: Error, CustomStringConvertible { let description: String }
 
 /// What a tensor's numbers are like.
 private struct Statistics {

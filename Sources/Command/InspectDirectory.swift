@@ -9,30 +9,31 @@ enum TokenFolder {
   static func dataSets(in path: String) -> [DataSet]? {
     let names = (try? Directory.names(in: path)) ?? []
     guard !names.contains("config.json") else { return nil }
-    return try? DataSet.discover(in: path)
+    return try? DataSet.discover(in: path, passedOver: Console.warnPassedOver)
   }
 
-  /// Names and texts: a line a data set.
-  ///
-  /// - Throws: `FormatError` for a file or a manifest that is none.
-  static func lines(_ sets: [DataSet]) throws -> [(String, String)] {
-    var lines: [(String, String)] = []
-    for set in sets {
-      func tokens(_ paths: [String]) throws -> String {
-        let count = try paths.reduce(0) { $0 + (try TokenFile(path: $1)).count }
-        return "\(count) in \(NumberText.count(paths.count, "file"))"
+  /// Names and texts: a few lines a data set, of one that cannot be opened why.
+  static func lines(_ sets: [DataSet]) -> [(String, String)] {
+    sets.flatMap { set in
+      var lines = [("data set", set.name)]
+      do {
+        let training = try set.training.map { try TokenFile(path: $0) }
+        let validation = try set.validation.map { try TokenFile(path: $0) }
+        lines += [("training", text(training)), ("validation", text(validation))]
+        lines += ManifestText.lines(of: training + validation, areAll: true)
+      } catch { lines.append(("problem", "\(error)")) }
+      let path = set.training.first.flatMap { DataSet.manifestPath(ofTokenFile: $0) }
+      // What is wrong with one was said.
+      if let manifest = path.flatMap({ try? DataManifest(path: $0) }) {
+        let size = NumberText.count(manifest.vocabularySize, "token")
+        lines.append(("vocabulary", "\(manifest.kind.rawValue), \(size)"))
       }
-      lines.append(("data set", set.name))
-      lines.append(("training", try tokens(set.training)))
-      lines.append(("validation", try tokens(set.validation)))
-      let manifests = set.training.prefix(1).compactMap { DataSet.manifestPath(ofTokenFile: $0) }
-      for path in manifests where FileKind.detect(path: path) == .json {
-        let manifest = try DataManifest(path: path)
-        lines.append(
-          ("vocabulary", "\(manifest.kind.rawValue), \(NumberText.count(manifest.vocabularySize, "token"))"))
-      }
+      return lines
     }
-    return lines
+  }
+
+  private static func text(_ files: [TokenFile]) -> String {
+    "\(files.reduce(0) { $0 + $1.count }) in \(NumberText.count(files.count, "file"))"
   }
 }
 

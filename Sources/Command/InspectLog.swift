@@ -19,24 +19,25 @@ struct TrainingLogSummary {
   /// - Throws: `FormatError` for a line, but for the last, that is no event.
   init(path: String) throws(FormatError) {
     var (rest, number): ([UInt8], Int) = ([], 0)
-    do {
-      let file = try FileReader(path: path)
-      var isAtEnd = false
-      while !isAtEnd {
-        isAtEnd = try file.read(appendingTo: &rest, limit: 1 << 20) == 0
-        var lines = rest.split(separator: 0x0A, omittingEmptySubsequences: false)
-        rest = Array(lines.removeLast())
-        for line in lines {
-          number += 1
-          guard add(Array(line)) else {
-            throw FormatError.mismatch(
-              path: path, field: "line \(number)", expected: "an event of a training run", found: "none")
-          }
-        }
+    func refuse(_ expected: String, _ found: String) -> FormatError {
+      .mismatch(path: path, field: "line \(number)", expected: expected, found: found)
+    }
+    let file = try writing { () throws(FileError) in try FileReader(path: path) }
+    var isAtEnd = false
+    while !isAtEnd {
+      // Of what was read before it is known that no line ends in it.
+      var (start, searched) = (0, rest.count)
+      do { isAtEnd = try file.read(appendingTo: &rest, limit: 1 << 20) == 0 } catch { throw .file(error) }
+      while let end = rest[searched...].firstIndex(of: 0x0A) {
+        number += 1
+        guard add(Array(rest[start..<end])) else { throw refuse("an event of a training run", "none") }
+        (start, searched) = (end + 1, end + 1)
       }
-    } catch let error as FormatError { throw error } catch let error as FileError { throw .file(error) } catch
-    {
-      throw .invalid(path: path, reason: "\(error)")
+      rest.removeFirst(start)
+      guard rest.count <= largestWholeFile else {
+        number += 1
+        throw refuse("at most \(largestWholeFile) bytes long", "longer")
+      }
     }
     if !rest.isEmpty { isCut = !add(rest) }
   }
@@ -86,12 +87,12 @@ struct TrainingLogSummary {
   var lines: [(String, String)] {
     func loss(_ value: Double?) -> String { value.map { NumberText.fixed($0, 6) } ?? "none" }
     var lines = [
-      ("model", model ?? "unknown"),
+      ("model", model?.shortened ?? "unknown"),
       ("steps", "\(trainingSteps)\(lastStep.map { ", the last number \($0)" } ?? "")"),
       ("loss", "\(loss(firstLoss)) to \(loss(lastLoss))"),
       ("validation", "\(loss(lastValidation)), the lowest \(loss(bestValidation))"), ("saves", "\(saves)"),
     ]
-    let end = hasEnded ? error.map { "with an error: \($0)" } ?? "whole" : "not yet, or killed"
+    let end = hasEnded ? error.map { "with an error: \($0.shortened)" } ?? "whole" : "not yet, or killed"
     lines.append(("ended", isCut ? "\(end); the last line is cut off" : end))
     return lines
   }

@@ -76,6 +76,6 @@ struct PromptOptions: ParsableArguments {
     if prompt == "-" || standardInput != nil {
       return try StandardStream.input()
     }
-    return try prompt.map(\.nameBytes) ?? promptFile.map { try contents($0) }
+    return try prompt.map(\.nameBytes) ?? promptFile.map { try textContents($0) }
   }
 }

@@ -20,7 +20,9 @@ struct Tokenize: ParsableCommand {
       Each document, which is a text file or a line of JSON, is opened by the end-of-text token; empty ones are left \
       out. The vocabulary characters has no such token: there a document ends with a line feed, which is added where \
       it has none. Validation gets the beginning, or with --val-from end the end, training the rest. Bytes that are not UTF-8 are encoded as they are, \
-      so that decoding gives them back, and are counted; the vocabulary characters and JSON refuse them.
+      so that decoding gives them back, and are counted; the vocabulary characters and JSON refuse them. A byte order mark \
+      at the beginning of a file is left out, and said. Special tokens, such as those that were added to a vocabulary, are \
+      not looked for in text.
 
       llm.c's tiny Shakespeare: gpt2 tokenize tiny_shakespeare.txt --split-at blank-lines --val-tokens 32768 \
       --output-directory data --name tiny_shakespeare
@@ -132,7 +134,9 @@ struct Tokenize: ParsableCommand {
     ) { progress.show("tokenized", done: $0.bytes) }
     folder.keep()
     Console.clearProgress()
-    printSummary(manifest, counts, seconds: (.now - start) / .seconds(1))
+    printSummary(
+      manifest, counts, marks: tokenization.sources.count(where: \.hasMark),
+      seconds: (.now - start) / .seconds(1))
   }
 
   private func encoder(_ tokenization: Tokenization, _ progress: ByteProgress) throws -> TextEncoder {
@@ -153,7 +157,9 @@ struct Tokenize: ParsableCommand {
     }
   }
 
-  private func printSummary(_ manifest: DataManifest, _ counts: Tokenization.Counts, seconds: Double) {
+  private func printSummary(
+    _ manifest: DataManifest, _ counts: Tokenization.Counts, marks: Int, seconds: Double
+  ) {
     let rate = NumberText.bytes(Int(Double(counts.bytes) / max(seconds, 1e-9)))
     func line(_ part: DataManifest.Part) -> String {
       guard let first = part.files.first, let last = part.files.last else { return "none" }
@@ -172,6 +178,10 @@ struct Tokenize: ParsableCommand {
     if counts.invalidBytes > 0 {
       lines.insert(
         ("not UTF-8", "\(NumberText.count(counts.invalidBytes, "byte")), encoded as they are"), at: 1)
+    }
+    if marks > 0 {
+      lines.insert(
+        ("left out", "the byte order mark at the beginning of \(NumberText.count(marks, "file"))"), at: 1)
     }
     Console.printFields(lines)
   }

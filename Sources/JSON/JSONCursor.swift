@@ -12,6 +12,11 @@ package struct JSONError: Error {
     self.expected = expected
     self.found = found
   }
+
+  /// What is wrong with text that begins at `start` and should be something else, in a sentence that ends "but is".
+  package func inside(from start: Int) -> String {
+    "none: \(found) at byte \(offset - start) instead of \(expected)"
+  }
 }
 
 /// Reads JSON from its beginning to its end, building nothing that is not asked for.

@@ -7,7 +7,7 @@ extension JSONCursor {
   package static func read(
     path: String, _ body: (inout JSONCursor) throws(JSONError) -> Void
   ) throws(FormatError) {
-    try FileKind.refuse(try mapped(path), expected: "a file of JSON", of: FileKind.all(but: .json))
+    try FileKind.refuse(try mapped(path), expected: "a file of JSON", of: FileKind.all(but: .json, .text))
     var cursor = JSONCursor(try contents(path))
     do {
       try body(&cursor)

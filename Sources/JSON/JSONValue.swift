@@ -56,7 +56,7 @@ package enum JSONValue: Sendable {
   /// Reads the file at `path`.
   package init(path: String) throws(FormatError) {
     let file = try mapped(path)
-    try FileKind.refuse(file, expected: "a file of JSON", of: FileKind.all(but: .json))
+    try FileKind.refuse(file, expected: "a file of JSON", of: FileKind.all(but: .json, .text))
     try self.init(file, bytes: 0..<file.byteCount, what: "the JSON")
   }
 }

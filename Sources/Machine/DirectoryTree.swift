@@ -8,6 +8,9 @@ public struct DirectoryTree {
   public private(set) var files: [String] = []
   /// What was passed over because it cannot be looked at or into.
   public private(set) var passedOver: [FileError] = []
+  /// Directories, pipes, devices and sockets by their paths below the directory, for those who look for files of such
+  /// names: the error is what opening one as a file would be.
+  public private(set) var others: [(path: String, error: FileError)] = []
   private var seen: Set<FileStatus.Identity> = []
   /// Directories that links lead to, whose turn comes when no others are left.
   private var linked: [String] = []
@@ -29,9 +32,10 @@ public struct DirectoryTree {
         let status = try FileStatus(path: root + path)
         switch status.kind {
         case .regular: files.append(path)
-        case .directory where status.isLink: linked.append(path)
-        case .directory: enter(path)
-        case .other: break
+        case .directory:
+          others.append((path, .isDirectory(path: root + path)))
+          if status.isLink { linked.append(path) } else { enter(path) }
+        case .other: others.append((path, .notRegularFile(path: root + path)))
         }
       } catch { passedOver.append(error) }
     }

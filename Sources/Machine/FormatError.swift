@@ -56,6 +56,16 @@ package func contents(_ path: String, limit: Int = largestWholeFile) throws(Form
   return bytes
 }
 
+/// All bytes of the text at `path`, without a byte order mark at its beginning.
+///
+/// - Throws: as `contents(_:limit:)`, and for a file that begins as no text does.
+package func textContents(_ path: String, limit: Int = largestWholeFile) throws(FormatError) -> [UInt8] {
+  let file = try mapped(path)
+  try FileKind.refuse(file, expected: FileKind.text.name, of: FileKind.unlikeText)
+  let bytes = try contents(path, limit: limit)
+  return FileKind.detect(file) == .utf8Mark ? Array(bytes.dropFirst(3)) : bytes
+}
+
 /// For those who make of a mapped file as much as of one that is read whole.
 package func checkReadWhole(
   _ byteCount: Int, limit: Int = largestWholeFile, path: String

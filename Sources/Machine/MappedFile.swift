@@ -3,7 +3,8 @@ import CLinux
 /// A read-only memory map of a file: typed reads at byte offsets, little-endian, without copying the file.
 ///
 /// Copies share one mapping, which goes with the last of them. The file must not shrink while it is mapped: reading a
-/// page which is gone ends the process, with a sentence that names the file where `ProcessStart.prepare()` was called.
+/// page which is gone ends the process, with a sentence that names the file where `ProcessStart.prepare()` was called;
+/// in the page of its new end there are zeros, which `checkSize()` notices.
 public struct MappedFile: Sendable {
   public let path: String
   @usableFromInline let mapping: FileMapping
@@ -15,6 +16,17 @@ public struct MappedFile: Sendable {
   }
 
   public var byteCount: Int { mapping.byteCount }
+
+  /// Checks, after something was read, that the file has not shrunk since it was mapped: what lay behind its new end and
+  /// in the same page is not gone, but zeros.
+  ///
+  /// - Throws: `FileError.changed`. A file that took its place, or that it was removed, changes nothing here.
+  /// - Complexity: a system call.
+  public func checkSize() throws(FileError) {
+    guard let now = try? FileStatus(path: path), now.identity == mapping.identity, now.byteCount < byteCount
+    else { return }
+    throw .changed(path: path, before: byteCount, now: now.byteCount)
+  }
 
   /// The little-endian integer at `byteOffset`, at any alignment.
   /// - Precondition: it lies within the file.
@@ -64,6 +76,7 @@ public struct MappedFile: Sendable {
 /// `@unchecked Sendable`: all fields are constant and the mapped memory is read-only.
 @safe @usableFromInline final class FileMapping: @unchecked Sendable {
   let byteCount: Int
+  let identity: FileStatus.Identity
   // Never read when the file is empty: such a file cannot be mapped.
   private let start: UnsafeRawPointer?
   private let mapping: OpaquePointer?
@@ -71,6 +84,7 @@ public struct MappedFile: Sendable {
   init(path: String) throws(FileError) {
     let file = try FileDescriptor(path: path, mode: CLINUX_READ)
     byteCount = try file.regularFileSize()
+    identity = try file.status().identity
     guard byteCount > 0 else {
       unsafe (start, mapping) = (nil, nil)
       return

@@ -84,12 +84,26 @@ import Testing
       let out = directory.appending(path: "new/out").path
       let left = try FileManager.default.contentsOfDirectory(atPath: out)
       #expect(left.count == 1 && left[0].hasPrefix(".temporary-"))
-      // As if it had come to the renames: one file has its place.
-      let list = Data("x_train_000000.bin\0x_train_000001.bin\0x_manifest.json\0".utf8)
-      try list.write(to: URL(filePath: "\(out)/\(left[0])/.names"))
-      try list.write(to: URL(filePath: "\(out)/\(left[0])/x_manifest.json"))
-      try Data().write(to: URL(filePath: "\(out)/x_train_000000.bin"))
+      // As if it had come to the renames: the manifest and one file have their places.
+      let names = ["x_manifest.json", "x_train_000000.bin", "x_train_000001.bin"]
+      try Data(names.flatMap { Array($0.utf8) + [0] }).write(to: URL(filePath: "\(out)/\(left[0])/.names"))
+      let manifest = """
+        {"format":"gpt2 token files","version":1,"vocabulary":{"kind":"bytes","size":257,"end_of_text":256},
+        "train":{"tokens":9,"files":["x_train_000000.bin","x_train_000001.bin"]},"val":{"tokens":0,"files":[]}}
+        """
+      try Data(manifest.utf8).write(to: URL(filePath: "\(out)/x_manifest.json"))
+      try Data(count: 36).write(to: URL(filePath: "\(out)/x_train_000000.bin"))
+      try Data(count: 36).write(to: URL(filePath: "\(out)/\(left[0])/x_train_000001.bin"))
       try? FileManager.default.removeItem(atPath: "\(out)/\(left[0])/x_train_000000.bin")
+      // What has its place tells that it is not all.
+      let train = [
+        "train", "--data", "new/out", "--vocabulary", "257", "--layers", "1", "--heads", "1", "--channels",
+        "8",
+        "--context", "8", "--batch-size", "1", "--sequence-length", "4", "--steps", "1",
+      ]
+      expectRefusal(
+        try Executable.run(train, in: directory),
+        "new/out/x_manifest.json: x_train_000001.bin should be there")
       let arguments = [
         "tokenize", "big.txt", "--vocabulary", "bytes", "--output-directory", "new/out", "--name", "x",
       ]
@@ -118,6 +132,37 @@ import Testing
       expectRefusal(run, "data.bin should stay as it is while it is used, but has shrunk")
       let left = try FileManager.default.contentsOfDirectory(atPath: directory.appending(path: "run").path)
       #expect(!left.contains { $0.contains(".temporary-") }, "\(left)")
+    }
+  }
+
+  /// A training run whose data are changed by `change` as soon as it trains.
+  private func trainWhile(_ change: String, in directory: URL) throws -> Run {
+    try Executable.shell(
+      """
+      cp '\(TrainCase.tiny.tokensInt32.path)' data.bin
+      "$0" train --layers 1 --heads 1 --channels 8 --vocabulary 29 --context 8 --train-data data.bin --batch-size 1 \\
+        --sequence-length 8 --steps 100000000 --sample-every 0 --print-every 0 --log log.jsonl > /dev/null & p=$!
+      for i in $(seq 3000); do grep -q train log.jsonl 2> /dev/null && break; sleep 0.01; done
+      \(change)
+      wait $p
+      """, in: directory)
+  }
+
+  /// The page that has its end stays, with zeros.
+  @Test func aMappedFileThatShrinksWithinItsLastPage() throws {
+    try TemporaryDirectory.with { directory in
+      expectRefusal(
+        try trainWhile("truncate -s 800 data.bin", in: directory),
+        "data.bin should stay as it is while it is read, but was changed meanwhile, from 884 bytes to 800")
+      let log = try String(contentsOf: directory.appending(path: "log.jsonl"), encoding: .utf8)
+      #expect(log.contains(#""error":"data.bin should stay as it is"#))
+    }
+    // Another one in its place, or none, is not the one that is read.
+    try TemporaryDirectory.with { directory in
+      let run = try trainWhile(
+        "head -c 800 data.bin > new; mv new data.bin; sleep 0.3; rm data.bin; sleep 0.3; kill -TERM $p",
+        in: directory)
+      #expect(run.exitCode == 143 && run.errors.isEmpty, "\(run.errors)")
     }
   }
 }

@@ -201,7 +201,9 @@ private struct AccuracyLine: Decodable {
     try refused("--hellaswag", "outside.bin", contains: "outside.bin", "example 0", "400")
     try refused("--hellaswag", "none.bin", contains: "none.bin: the number of examples")
     try refused("--hellaswag", "a.bin", contains: "a.bin", "an llm.c HellaSwag file")
-    try refused("--hellaswag", "bad.jsonl", contains: "bad.jsonl: line 1 should be a string")
+    try refused(
+      "--hellaswag", "bad.jsonl",
+      contains: "bad.jsonl: line 1 should be an object with ctx, endings and label, but is none: ")
   }
 
   @Test func badOptions() throws {

@@ -46,13 +46,14 @@ import Testing
 
   @Test func linesThatAreNoDocuments() throws {
     for (line, problem) in [
-      ("{", "the end"), ("[1]", "an object"), ("{\"txt\": \"a\"}", "without it"),
+      ("{", "the end at byte 1 instead of a name in quotes."), ("[1]", "'[' at byte 0 instead of an object."),
+      ("{\"txt\": \"a\"}", "an end without it at byte 12 instead of the member \"text\"."),
       ("{\"text\": 1}", "a string"),
       ("{\"text\": \"a\", \"text\": \"b\"}", "a second one"), ("{\"text\": \"a\"} b", "'b'"), ("text", "'t'"),
       ("{\"text\": \"a", "the end of the string"), ("{\"text\": null}", "'n'"),
     ] {
       let run = try tokenize(["a.jsonl": "{\"text\": \"good\"}\n\n" + line], "--vocabulary", "bytes")
-      expectRefusal(run, "a.jsonl: line 3 should be an object with a string \"text\"", problem)
+      expectRefusal(run, "a.jsonl: line 3 should be an object with a string \"text\", but is none: ", problem)
     }
     let deep = String(repeating: "[", count: 100_000)
     expectRefusal(
@@ -64,7 +65,14 @@ import Testing
     expectRefusal(
       try tokenize(text), "found no gpt2_tokenizer.bin or tokenizer.json or vocab.json here", "--tokenizer")
     expectRefusal(try tokenize(text, "--tokenizer", "/none.bin"), "/none.bin", "nothing")
-    expectRefusal(try tokenize(text, "--tokenizer", "a.txt"), "a.txt", "header")
+    expectRefusal(
+      try tokenize(text, "--tokenizer", "a.txt"),
+      "a.txt: the file should be an llm.c tokenizer, a tokenizer.json",
+      "but is text: 'gpt2 tokenize' turns it into token ids.")
+    let withMerges = text.merging(["merges.txt": TestVocabulary.text()]) { $1 }
+    expectRefusal(
+      try tokenize(withMerges, "--tokenizer", "merges.txt"),
+      "is the merges of a vocabulary: vocab.json, which")
     func refused(
       _ merges: [String], _ fragment: String, _ more: String = "", tokens: [String] = TestVocabulary.tokens
     ) throws {
@@ -91,7 +99,7 @@ import Testing
       tokens: TestVocabulary.tokens + [String(repeating: "a", count: 300)])
     try refused(["z z"], "merges.txt: line 2 should be a merge of two tokens of the vocabulary")
     try refused([], "vocab.json: <|endoftext|>", tokens: TestVocabulary.tokens.dropLast())
-    try refused([], "vocab.json: byte 0 should be a token", tokens: ["a"])
+    try refused([], "vocab.json: byte 0 should be a token", tokens: Array(TestVocabulary.tokens.dropFirst()))
     expectRefusal(
       try tokenize(text.merging(["vocab.json": "{\"a\": 0"]) { first, _ in first }),
       "vocab.json: the JSON at byte 7")

@@ -23,7 +23,12 @@ import Testing
         chmod 700 lost+found; exit $code
         """, in: directory)
       #expect(run.exitCode == 0, "\(run.errors)")
-      #expect(run.errors == "warning: passed over: The system denies permission for ./lost+found.\n")
+      #expect(
+        run.errorLines.map { $0.dropFirst("warning: passed over: ".count) } == [
+          "The system denies permission for ./lost+found.",
+          "Expected a file at ./A_train.bin, found a directory.",
+          "Expected a file at ./A_val.bin, found a directory.",
+        ])
       #expect(run.output.contains("data        ./B_train.bin"), "\(run.output)")
     }
   }
@@ -35,6 +40,45 @@ import Testing
         #"mkdir data; chmod 0 data; \#(Self.asNobody) "$0" train --steps 1; code=$?; chmod 700 data; exit $code"#,
         in: directory)
       expectRefusal(run, "denies permission for data")
+    }
+    for (folder, option) in [("data", ""), ("data", "--data data"), ("other", "--data other")] {
+      try TemporaryDirectory.with { directory in
+        let run = try Executable.shell(
+          """
+          mkdir -p \(folder)/closed; chmod 0 \(folder)/closed
+          \(Self.asNobody) "$0" train --steps 1 \(option); code=$?
+          chmod 700 \(folder)/closed; exit $code
+          """, in: directory)
+        #expect(run.exitCode == 1 && run.output.isEmpty)
+        #expect(
+          run.errors == """
+            warning: passed over: The system denies permission for \(folder)/closed.
+            error: \(folder): there should be a pair NAME_train.bin and NAME_val.bin in it or below, but no such file was \
+            found, and what was passed over could not be looked at.
+
+            """)
+      }
+    }
+  }
+
+  /// Pipes and sockets, where files of their names are looked for.
+  @Test func whatIsNoFileIsNamed() throws {
+    try TemporaryDirectory.with { directory in
+      let run = try Executable.shell(
+        """
+        mkdir -p data/deep; mkfifo data/deep/x_val.bin data/other data/y.txt
+        for part in train val; do cp '\(TrainCase.tiny.tokensInt32.path)' data/x_$part.bin; done
+        \(Self.train); code=$?
+        echo text > data/a.txt
+        "$0" tokenize data --vocabulary bytes --output-directory out --name x; exit $((code + $?))
+        """, in: directory)
+      #expect(run.exitCode == 0, "\(run.errors)")
+      #expect(
+        run.errors == """
+          warning: passed over: Expected a regular file at data/deep/x_val.bin, found a pipe, device or socket.
+          warning: passed over: Expected a regular file at data/y.txt, found a pipe, device or socket.
+
+          """)
     }
   }
 

@@ -103,7 +103,8 @@ import Testing
     }
     #expect(
       try refusal(with(0, 20_240_326))
-        == "FILE: the file should be an llm.c debug state, but is an llm.c checkpoint.")
+        == "FILE: the file should be an llm.c debug state, but is an llm.c checkpoint: it goes behind --checkpoint."
+    )
     #expect(try refusal(with(1, 1)) == "FILE: the version should be 2, but is 1.")
     #expect(try refusal(with(2, 0)) == "FILE: the batch size should be at least 1, but is 0.")
     for length: Int32 in [-1, 0, 4, .max] {

@@ -62,6 +62,24 @@ import Tokens
     #expect(found.bytes == 0 && found.bitsPerByte == nil)
   }
 
+  /// What is gone of a file's last page reads as zeros, which no batch is made of.
+  @Test func aFileThatShrinksWithinAPage() throws {
+    let (model, folder) = (try Self.tiny.model(), try ScratchDirectory())
+    let path = try folder.write([UInt8](repeating: 0, count: 400), to: "x.bin")
+    let file = try TokenFile(path: path, type: .int32)
+    let windows = try Evaluation.Windows(length: 8, batchSize: 1, for: model.configuration)
+    var (evaluation, batches) = (Evaluation(), 0)
+    let found = sentence {
+      try evaluation.add(file, windows: windows, network: model.network, in: model.inference) { _ in
+        batches += 1
+        try? FileHandle(forUpdatingAtPath: path)?.truncate(atOffset: 300)
+      }
+    }
+    #expect(batches == 1)
+    #expect(found?.hasSuffix("but was changed meanwhile, from 400 bytes to 300.") == true, "\(found ?? "")")
+    #expect(sentence { _ = try file.tokens(in: 0..<10, below: 5) } == found)
+  }
+
   /// A window of a batch's shape is what `Model.evaluate` computes.
   @Test func meansAreThoseOfTheModel() throws {
     let (model, file) = (try Self.tiny.model(), file(33))

@@ -21,6 +21,9 @@ import Testing
     let tree = try DirectoryTree(path: scratch.path)
     #expect(tree.files == ["a.txt/deep/x.bin", "a.txt/inside.txt", "b.txt"])
     #expect(tree.passedOver.isEmpty)
+    #expect(tree.others.map(\.path) == ["a.txt", "a.txt/deep", "pipe.txt", "z"])
+    #expect(tree.others[0].error == .isDirectory(path: scratch.path + "/a.txt"))
+    #expect(tree.others[2].error == .notRegularFile(path: scratch.path + "/pipe.txt"))
   }
 
   @Test func linksAreFollowedOnce() throws {

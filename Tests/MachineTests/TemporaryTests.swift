@@ -1,6 +1,14 @@
 import Machine
+import Synchronization
 import TestSupport
 import Testing
+
+/// Set once, by another thread.
+private final class Flag: Sendable {
+  private let value = Atomic(false)
+  var isSet: Bool { value.load(ordering: .acquiring) }
+  func set() { value.store(true, ordering: .releasing) }
+}
 
 @Suite struct TemporaryTests {
   private let scratch: ScratchDirectory
@@ -70,6 +78,48 @@ import Testing
       Issue.record("a file was replaced")
     } catch { #expect(error == .exists(path: scratch.path + "/c")) }
     #expect(try names() == ["a", "b", "c"])
+  }
+
+  /// Whoever sees any of them sees the first, which tells of the others.
+  @Test func theFirstAppearsFirst() async throws {
+    let files = try AtomicFileSet(in: scratch.path)
+    // Long enough to be watched: the first has the last name.
+    let others = (0..<2000).map { "a\($0)" }
+    for name in others + ["first"] {
+      try scratch.write([1], to: "\(lastComponent(files.temporaryPath))/\(name)")
+    }
+    let (path, isDone) = (scratch.path, Flag())
+    async let sights = Task.detached {
+      var (sights, wrong) = (0, 0)
+      while !isDone.isSet || sights == 0 {
+        // In this order: what is seen by the first look is there at the second.
+        let isOtherThere = others.prefix(3).contains { FileStatus.kind(at: path + "/" + $0) != nil }
+        let isFirstThere = FileStatus.kind(at: path + "/first") != nil
+        sights += 1
+        if isOtherThere, !isFirstThere { wrong += 1 }
+      }
+      return (sights, wrong)
+    }.value
+    try files.commit(first: "first")
+    isDone.set()
+    let (all, wrong) = await sights
+    #expect(all > 0 && wrong == 0, "\(wrong) of \(all)")
+    #expect(try names().count == 2001)
+  }
+
+  private func lastComponent(_ path: String) -> String { String(path.split(separator: "/").last ?? "") }
+
+  /// What `commit` leaves where it is killed, at each of its steps, is taken back by the next writer, whose own files
+  /// have their places then.
+  @Test(arguments: 0...2) func whatIsLeftAtEachStepIsRepaired(moved: Int) throws {
+    let names = ["manifest", "a", "b"]
+    let left = ".temporary-4000000-1/"
+    try scratch.write(names.flatMap { Array($0.utf8) + [0] }, to: left + ".names")
+    for (index, name) in names.enumerated() { try scratch.write([1], to: (index < moved ? "" : left) + name) }
+    let files = try AtomicFileSet(in: scratch.path)
+    for name in names { try write(name, in: files) }
+    try files.commit(first: "manifest")
+    #expect(try self.names() == ["a", "b", "manifest"])
   }
 
   /// As a process leaves it that is killed among the renames.

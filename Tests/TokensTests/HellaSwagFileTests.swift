@@ -108,14 +108,17 @@ import Tokens
       (#"{"endings": ["a"]}"#, "without ctx and label"),
       (#"{"ctx": "a", "endings": ["b"], "label": 1}"#, "a label of its 1 endings, but is one with 1"),
       (#"{"ctx": "a", "endings": ["b"], "label": -1}"#, "but is one with -1"),
-      (#"{"ctx": "a", "endings": ["b"], "label": "x"}"#, "line 2 should be a label at byte"),
+      (#"{"ctx": "a", "endings": ["b"], "label": "x"}"#, "instead of a label"),
       (#"{"ctx": "a", "endings": ["b"], "label": 0.5}"#, "a whole number"),
       (#"{"ctx": "", "endings": ["b"], "label": 0}"#, "a ctx of some characters"),
-      (#"{"ctx": 7, "endings": ["b"], "label": 0}"#, "a string at byte 8"),
-      (#"{"ctx": "a", "endings": [7], "label": 0}"#, "a string at byte"),
+      (#"{"ctx": 7, "endings": ["b"], "label": 0}"#, "but is none: '7' at byte 8 instead of a string"),
+      (#"{"ctx": "a", "endings": [7], "label": 0}"#, "instead of a string"),
       (#"{"ctx": "a", "ctx": "a", "endings": ["b"], "label": 0}"#, "a second time"),
-      (#"{"ctx": "a", "endings": ["b"], "label": 0} x"#, "the end at byte"),
-      ("text", "line 2 should be an object at byte 0"),
+      (#"{"ctx": "a", "endings": ["b"], "label": 0} x"#, "'x' at byte 43 instead of the end"),
+      (
+        "text",
+        "line 2 should be an object with ctx, endings and label, but is none: 't' at byte 0 instead of an object."
+      ),
     ])
   func linesAreChecked(line: String, text: String) throws {
     let found = refusal(
@@ -127,7 +130,9 @@ import Tokens
     let line = Array(#"{"ctx": "a", "endings": ["b"], "label": 0}"#.utf8)
     #expect(refusal(line).contains("the vocabulary that JSON lines are encoded with should be given"))
     let letters = try TextEncoder(.characters("b ".unicodeScalars))
-    #expect(refusal(line, encoder: letters).contains("line 1: the text should consist of the vocabulary's"))
+    #expect(
+      refusal(line, encoder: letters).contains("line 1 should be of the vocabulary's characters, but is U+61")
+    )
     #expect(refusal(Array("{}".utf8), encoder: letters).contains("without ctx and endings and label"))
   }
 }

@@ -88,7 +88,8 @@ import Tokens
       try refusal(FileBytes(header: [20_240_801, 1, 0]).bytes) == "FILE: the version should be 7, but is 1.")
     #expect(
       try refusal(FileBytes(header: [20_240_326, 3]).bytes)
-        == "FILE: the file should be an llm.c data file, but is an llm.c checkpoint.")
+        == "FILE: the file should be an llm.c data file, but is an llm.c checkpoint: it goes behind --checkpoint."
+    )
   }
 
   @Test func idsOutsideTheVocabulary() throws {

@@ -125,7 +125,8 @@ import Tokens
     func header(_ fields: [Int32]) -> [UInt8] { FileBytes(header: fields).bytes + [1, 65, 1, 66] }
     #expect(
       try refusal(header([20_240_520, 2, 2, 0]))
-        == "FILE: the file should be an llm.c tokenizer, but is an llm.c data file.")
+        == "FILE: the file should be an llm.c tokenizer, a tokenizer.json, or a vocab.json with merges.txt beside it, but "
+        + "is an llm.c data file: it goes behind --train-data of 'gpt2 train', or --data of 'gpt2 evaluate'.")
     #expect(try refusal(header([20_240_328, 3, 2, 0])) == "FILE: the version should be 1 or 2, but is 3.")
     for size: Int32 in [0, -1, 3, .max, .min] {
       #expect(

@@ -99,6 +99,7 @@ public struct Evaluation: Sendable, Equatable {
       windows.flatMap { file.tokens(in: $0) },
       windows.flatMap { file.tokens(in: $0.lowerBound + 1..<$0.upperBound + 1) }
     )
+    do { try file.checkSize() } catch { throw .data(error) }
     let losses: Tensor
     do {
       losses = try network.losses(

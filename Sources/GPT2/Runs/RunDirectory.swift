@@ -57,8 +57,11 @@ enum RunDirectory {
       let found = try newest(in: path)
       return (found.step?.modelPath ?? path, found.damages)
     } catch {
-      if case .format(let error) = error { throw error }
-      throw .invalid(path: path, reason: "\(error)")
+      switch error {
+      case .format(let error): throw error
+      case .damaged(let path, let damages): throw .invalid(path: path, reason: RunError.reason(damages))
+      default: throw .invalid(path: path, reason: "\(error)")
+      }
     }
   }
 }

@@ -25,14 +25,19 @@ public enum RunError: Error, CustomStringConvertible {
     case .exists(let path, let step):
       "\(path): the run directory should be new, but holds a run at step \(step): --resume goes on with it; else name another."
     case .damaged(let path, let damages):
-      "\(path): one of the kept steps should be whole, but none is: "
-        + damages.map { $0.description.prefix { $0 != "\n" } }.map { $0.hasSuffix(".") ? $0.dropLast() : $0 }
-        .joined(separator: "; ") + "."
+      FormatError.invalid(path: path, reason: Self.reason(damages)).description
     case .contradiction(let path, let option, let saved, let found):
       "\(path): \(option) should stay \(saved), with which the run was saved, but is \(found): leave it as it was."
     case .data(let error): error.description
     case .model(let error): error.description
     }
+  }
+
+  /// Why none of the kept steps is whole, for a sentence that begins with the directory.
+  static func reason(_ damages: [FormatError]) -> String {
+    "one of the kept steps should be whole, but none is: "
+      + damages.map { $0.description.prefix { $0 != "\n" } }.map { $0.hasSuffix(".") ? $0.dropLast() : $0 }
+      .joined(separator: "; ") + "."
   }
 
   init(_ error: FileError) { self = .format(.file(error)) }

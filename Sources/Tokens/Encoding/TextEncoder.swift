@@ -90,13 +90,22 @@ public enum TextError: Error, Equatable, CustomStringConvertible {
   case unknownCharacter(offset: Int, scalar: Unicode.Scalar)
   case invalidUTF8(offset: Int, byte: UInt8)
 
-  public var description: String {
+  public var description: String { "the text should be \(expected), but has \(found(at: 0))." }
+
+  /// What the text should be.
+  var expected: String {
+    switch self {
+    case .unknownCharacter: "of the vocabulary's characters"
+    case .invalidUTF8: "UTF-8, as characters are wanted"
+    }
+  }
+
+  /// What it has instead, where it begins at `start`.
+  func found(at start: Int) -> String {
     switch self {
     case .unknownCharacter(let offset, let scalar):
-      "the text should consist of the vocabulary's characters, but has U+"
-        + String(scalar.value, radix: 16, uppercase: true) + " at byte \(offset)."
-    case .invalidUTF8(let offset, let byte):
-      "the text should be UTF-8, but has \(byte) at byte \(offset)."
+      "U+\(String(scalar.value, radix: 16, uppercase: true)) at byte \(start + offset)"
+    case .invalidUTF8(let offset, let byte): "byte \(byte) at byte \(start + offset)"
     }
   }
 }

@@ -17,11 +17,18 @@ extension DataManifest {
         groups.append((path, [file]))
       }
     }
-    for (path, files) in groups {
-      let manifest = try DataManifest(path: path)
-      if areAll { try manifest.checkNames(files) }
-      for part in [manifest.training, manifest.validation] { try manifest.checkCounts(part, files) }
-    }
+    for (path, files) in groups { try DataManifest(path: path).check(files, areAll: areAll) }
+  }
+
+  /// The token files that it tells of, in its folder.
+  public var tokenFilePaths: [String] {
+    (training.files + validation.files).map { Directory.prefix(of: path) + $0 }
+  }
+
+  /// The same for files of this one.
+  public func check(_ files: [TokenFile], areAll: Bool) throws(FormatError) {
+    if areAll { try checkNames(files) }
+    for part in [training, validation] { try checkCounts(part, files) }
   }
 
   private func checkNames(_ files: [TokenFile]) throws(FormatError) {

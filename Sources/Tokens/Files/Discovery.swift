@@ -15,7 +15,7 @@ extension DataSet {
   /// the order of UTF-8 bytes. In place of either file of a NAME there may be shards, `NAME_train_000000.bin` and on,
   /// which follow each other in the order of their names. `DirectoryTree` says what is looked at.
   ///
-  /// - Parameter passedOver: gets what cannot be looked into.
+  /// - Parameter passedOver: gets what cannot be looked into, and what is no file and has the name of one.
   /// - Throws: `DataError.notADirectory`, `.format` for one that cannot be read, or `.noDataSet` with the unpaired files
   ///   where there is no pair.
   public static func discover(
@@ -24,7 +24,8 @@ extension DataSet {
     guard Directory.exists(at: directory) else { throw .notADirectory(path: directory) }
     let tree: DirectoryTree
     do { tree = try DirectoryTree(path: directory) } catch { throw .format(.file(error)) }
-    passedOver(tree.passedOver)
+    let others = tree.passedOver + tree.others.filter { isTokenFile($0.path) }.map(\.error)
+    passedOver(others)
     let visible = tree.files
     let (training, validation) = (files(visible, part: "train"), files(visible, part: "val"))
     let prefix = directory.hasSuffix("/") ? directory : directory + "/"
@@ -44,7 +45,8 @@ extension DataSet {
       }
       throw .noDataSet(
         directory: directory,
-        found: ([training, validation].flatMap { $0.values.joined() } + nameless).sorted())
+        found: ([training, validation].flatMap { $0.values.joined() } + nameless).sorted(),
+        isAllSeen: others.isEmpty)
     }
     // Where a name is there twice, that of a folder comes last.
     return sets.enumerated().sorted { first, second in
@@ -108,6 +110,12 @@ extension DataSet {
       if shorter.hasSuffix("_") { stem = shorter.dropLast() }
     }
     return stem.hasSuffix("_\(part)") ? String(stem.dropLast(part.count + 1)) : nil
+  }
+
+  /// Whether a file of this path would be one of token ids.
+  private static func isTokenFile(_ path: String) -> Bool {
+    let isNameless = ["train.bin", "val.bin"].contains(path.split(separator: "/").last ?? "")
+    return isNameless || ["train", "val"].contains { name(of: path, part: $0) != nil }
   }
 
   /// Whether the file called `file` belongs to the data set called `name` in the same folder.

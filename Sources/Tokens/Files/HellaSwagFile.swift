@@ -150,6 +150,7 @@ private struct HellaSwagRecords {
 private struct HellaSwagLines {
   let path: String
   let encoder: TextEncoder
+  private static let expected = "an object with ctx, endings and label"
 
   /// An object's members.
   private struct Line {
@@ -170,9 +171,7 @@ private struct HellaSwagLines {
           examples.append(try example(line, number))
         }
       } catch let error as JSONError {
-        throw .mismatch(
-          path: path, field: "line \(number)", expected: "\(error.expected) at byte \(error.offset - start)",
-          found: error.found)
+        throw mismatch(number, Self.expected, error.inside(from: start))
       } catch let error as FormatError {
         throw error
       } catch { preconditionFailure("\(error)") }
@@ -224,7 +223,7 @@ private struct HellaSwagLines {
         ("ctx", line.context == nil), ("endings", line.endings == nil), ("label", line.label == nil),
       ]
       throw mismatch(
-        number, "an object with ctx, endings and label",
+        number, Self.expected,
         "one without \(missing.filter(\.1).map(\.0).joined(separator: " and "))")
     }
     guard endings.indices.contains(label) else {
@@ -241,7 +240,7 @@ private struct HellaSwagLines {
 
   private func encode(_ text: [UInt8], _ number: Int) throws(FormatError) -> [Int32] {
     do { return try encoder.encode(text) } catch {
-      throw .invalid(path: path, reason: "line \(number): \(error)")
+      throw mismatch(number, error.expected, error.found(at: 0))
     }
   }
 

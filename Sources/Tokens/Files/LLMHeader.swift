@@ -1,40 +1,5 @@
 import Machine
 
-/// The little-endian int32 that opens a file of llm.c's.
-public enum FileMagic: Int32, Sendable, CaseIterable {
-  case checkpoint = 20_240_326
-  case debugState = 20_240_327
-  case tokenizer = 20_240_328
-  case tokens = 20_240_520
-  /// As `tokens`, with ids of 32 bits.
-  case longTokens = 20_240_801
-  case hellaSwag = 20_240_522
-
-  /// What the file is, with its article.
-  public var kind: String {
-    switch self {
-    case .checkpoint: "an llm.c checkpoint"
-    case .debugState: "an llm.c debug state"
-    case .tokenizer: "an llm.c tokenizer"
-    case .tokens: "an llm.c data file"
-    case .longTokens: "an llm.c data file of uint32"
-    case .hellaSwag: "an llm.c HellaSwag file"
-    }
-  }
-
-  /// The magic number that the file at `path` opens with; nil where it is none of these.
-  ///
-  /// - Throws: `FormatError.file` where the file cannot be read or is empty.
-  public static func detect(path: String) throws(FormatError) -> FileMagic? {
-    detect(try mapped(path))
-  }
-
-  package static func detect(_ file: MappedFile) -> FileMagic? {
-    guard file.byteCount >= MemoryLayout<Int32>.size else { return nil }
-    return FileMagic(rawValue: file.read(Int32.self, at: 0))
-  }
-}
-
 /// The 256 int32 that open every llm.c file.
 package struct LLMHeader {
   private static let count = 256
@@ -49,10 +14,7 @@ package struct LLMHeader {
   ///
   /// - Throws: `FormatError.mismatch` on a file shorter than a header or of another kind.
   package init(_ file: MappedFile, path: String, magic: FileMagic) throws(FormatError) {
-    if let found = FileMagic.detect(file), found != magic {
-      throw .mismatch(path: path, field: "the file", expected: magic.kind, found: found.kind)
-    }
-    if FileMagic.detect(file) == nil { try FileKind.refuse(file, expected: magic.kind) }
+    try FileKind.refuse(file, expected: magic.wanted, of: FileKind.all(but: .llm(magic)))
     guard file.byteCount >= Self.byteCount else {
       throw .mismatch(
         path: path, field: "the file's size",

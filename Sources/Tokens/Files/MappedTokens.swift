@@ -45,6 +45,9 @@ struct MappedTokens: Sendable {
     }
   }
 
+  /// - Throws: `FileError.changed` where the file has shrunk.
+  func checkSize() throws(FileError) { try file.checkSize() }
+
   /// Where the first number is that is not in 0..<vocabularySize.
   func firstPosition(outside vocabularySize: Int) -> Int? {
     switch type {

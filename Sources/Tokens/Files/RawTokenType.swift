@@ -17,14 +17,13 @@ struct RawTokenType {
   private static let sampleWords = 4096
   /// No common one is larger; ids beyond the model's are told as such, and not read as others.
   private static let largestVocabulary = 1 << 18
-  private static let textBytes = 4096
 
   /// - Parameter vocabularySize: what the ids are probably below.
   /// - Returns: nil where the bytes are text, or their number is odd.
   /// - Throws: `FormatError.mismatch` where the file looks like int64, as that cannot be told from int32 whose every
   ///   second id is 0.
   static func guess(_ file: MappedFile, vocabularySize: Int?) throws(FormatError) -> TokenType? {
-    guard file.byteCount.isMultiple(of: 2), !isText(file) else { return nil }
+    guard file.byteCount.isMultiple(of: 2), !FileKind.isText(file) else { return nil }
     let words = RawTokenType(file)
     if words.look64Bit {
       throw .mismatch(
@@ -33,14 +32,6 @@ struct RawTokenType {
         found: "not told by a file that has no header and whose every second int32 is 0")
     }
     return words.look32Bit(vocabularySize: max(vocabularySize ?? 0, largestVocabulary)) ? .int32 : .uint16
-  }
-
-  /// Text, which uint16 ids could be, too, has no control characters and is UTF-8; ids are seldom.
-  static func isText(_ file: MappedFile) -> Bool {
-    let bytes = (0..<min(textBytes, file.byteCount)).map { file.read(UInt8.self, at: $0) }
-    // The last character may be cut.
-    return !bytes.isEmpty && bytes.allSatisfy { $0 >= 0x09 }
-      && UTF8Scalars.invalidBytes(in: bytes.span).first.map { $0 + 4 > textBytes } ?? true
   }
 
   private init(_ file: MappedFile) {

@@ -88,11 +88,13 @@ public struct TokenFile: Sendable {
       found = try RawTokenType.guess(file, vocabularySize: vocabularySize)
     }
     guard let found, file.byteCount.isMultiple(of: found.size) else {
-      if type == nil, RawTokenType.isText(file) {
+      // What it is says more than its size does.
+      if FileKind.isText(file) {
         throw .mismatch(
           path: file.path, field: "the file", expected: "one of token ids",
-          found: "text, which 'gpt2 tokenize' turns into token ids")
+          found: FileKind.text.description)
       }
+      try FileKind.refuse(file, expected: "one of token ids")
       let expected =
         type.map { "a multiple of \($0.size) bytes, as it holds \($0.rawValue) token ids" }
         ?? "a multiple of 4 bytes, as it holds int32 token ids, or of 2, as it holds uint16"
@@ -107,13 +109,8 @@ public struct TokenFile: Sendable {
   /// - Throws: `FormatError.file`.
   public static func isPlausible(path: String) throws(FormatError) -> Bool {
     let file = try mapped(path)
-    return file.byteCount.isMultiple(of: 2) && !RawTokenType.isText(file)
+    return file.byteCount.isMultiple(of: 2) && !FileKind.isText(file)
   }
-
-  /// Whether the file opens as a `.npy` does.
-  ///
-  /// - Throws: `FormatError.file`.
-  public static func isNumpy(path: String) throws(FormatError) -> Bool { NumpyHeader.opens(try mapped(path)) }
 
   /// Tokens in memory that loaders can read as if from a file.
   public init(name: String, tokens: [Int32]) {
@@ -153,13 +150,24 @@ public struct TokenFile: Sendable {
   /// Copies the tokens at `positions` and checks the copy, which no other program can change.
   ///
   /// - Precondition: `positions` lies in 0..<count.
-  /// - Throws: `DataError.tokenOutOfRange` for the first id that is not in 0..<vocabularySize.
+  /// - Throws: `DataError.tokenOutOfRange` for the first id that is not in 0..<vocabularySize; as `checkSize()`.
   public func tokens(
     in positions: Range<Int>, below vocabularySize: Int
   ) throws(DataError) -> BoundedIntegers {
-    do { return try BoundedIntegers(tokens(in: positions), below: vocabularySize) } catch {
+    let tokens = self.tokens(in: positions)
+    try checkSize()
+    do { return try BoundedIntegers(tokens, below: vocabularySize) } catch {
       throw outOfRange(positions.lowerBound + error.position, Int(error.value), vocabularySize)
     }
+  }
+
+  /// Checks, after tokens were copied, that they were still there.
+  ///
+  /// - Throws: `DataError.format` with `FileError.changed`.
+  /// - Complexity: a system call.
+  public func checkSize() throws(DataError) {
+    guard case .mapped(let tokens) = storage else { return }
+    do { try tokens.checkSize() } catch { throw .format(.file(error)) }
   }
 
   /// Checks that every id is in 0..<vocabularySize. Reads the whole file once.

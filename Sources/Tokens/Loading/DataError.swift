@@ -13,7 +13,8 @@ public enum DataError: Error, CustomStringConvertible {
   /// A position that no place in the loader's files has.
   case position(DataLoader.Position, expected: String)
   case notADirectory(path: String)
-  case noDataSet(directory: String, found: [String])
+  /// - Parameter isAllSeen: whether nothing was passed over that data may be in.
+  case noDataSet(directory: String, found: [String], isAllSeen: Bool = true)
   case unknownDataSet(name: String, directory: String, found: [String])
 
   public var description: String {
@@ -40,11 +41,12 @@ public enum DataError: Error, CustomStringConvertible {
         + " which has \(position.fileTokens) tokens."
     case .notADirectory(let path):
       "\(path): the data directory should exist and be readable, but is not."
-    case .noDataSet(let directory, let found):
+    case .noDataSet(let directory, let found, let isAllSeen):
       "\(directory): there should be a pair NAME_train.bin and NAME_val.bin in it or below, but "
-        + (found.isEmpty
-          ? "no such file was found; files of other names can be given one by one."
-          : "found only \(found.joined(separator: ", ")).")
+        + (found.isEmpty ? "no such file was found" : "found only \(found.joined(separator: ", "))")
+        + (isAllSeen
+          ? found.isEmpty ? "; files of other names can be given one by one." : "."
+          : ", and what was passed over could not be looked at.")
     case .unknownDataSet(let name, let directory, let found):
       "\(directory): the data set should be one of \(found.joined(separator: ", ")), but is '\(name)'."
     }

@@ -87,8 +87,8 @@ public struct DataLoader: Sendable {
 
   /// Puts the next batch into `inputs` and `targets`.
   ///
-  /// - Throws: `DataError.tokenOutOfRange` where a file was changed after the loader was made; the loader is then
-  ///   as before.
+  /// - Throws: `DataError.tokenOutOfRange`, or `.format`, where a file was changed, or has shrunk, after the loader was
+  ///   made; the loader is then as before.
   /// - Complexity: one copy of B·T + 1 tokens, and the one check that those who take them rely on.
   public mutating func nextBatch() throws(DataError) {
     let batchTokens = batchSize * sequenceLength

@@ -7,7 +7,7 @@ import Machine
 final class TextSegment {
   let source: TextSource
   let bytes: [UInt8]
-  /// Where in the file it begins.
+  /// Where in the text it begins.
   let offset: Int
   /// Whether its first byte is the first of a document, and its last the last.
   let opensDocument, closesDocument: Bool
@@ -60,7 +60,7 @@ final class TextSegment {
         if opens { documents += 1 }
         let closes = end < bytes.count || closesDocument
         do { try body(text.extracting(start..<end), opens, closes) } catch {
-          problem = Problem(error, at: offset + start)
+          problem = Problem(error, at: source.markSize + offset + start)
           return
         }
         start = end
@@ -100,9 +100,7 @@ final class TextSegment {
         }
       } catch {
         problem = Problem(
-          line: lines,
-          expected: "an object with a string \"text\"; \(error.expected) at byte \(error.offset - start)",
-          found: error.found)
+          line: lines, expected: "an object with a string \"text\"", found: error.inside(from: start))
         return
       }
       start = end + 1
@@ -123,7 +121,7 @@ final class TextSegment {
       try cursor.string(into: &text)
     }
     guard isFound else {
-      throw JSONError(offset: cursor.position, expected: "the member \"text\"", found: "an object without it")
+      throw JSONError(offset: cursor.position, expected: "the member \"text\"", found: "an end without it")
     }
     try cursor.finish()
     return true
@@ -132,13 +130,6 @@ final class TextSegment {
 
 extension TextSegment.Problem {
   init(_ error: TextError, at offset: Int) {
-    switch error {
-    case .unknownCharacter(let place, let scalar):
-      self.init(
-        expected: "of the vocabulary's characters",
-        found: "U+\(String(scalar.value, radix: 16, uppercase: true)) at byte \(offset + place)")
-    case .invalidUTF8(let place, let byte):
-      self.init(expected: "UTF-8, as characters are wanted", found: "byte \(byte) at byte \(offset + place)")
-    }
+    self.init(expected: error.expected, found: error.found(at: offset))
   }
 }

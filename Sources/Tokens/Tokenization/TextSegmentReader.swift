@@ -14,6 +14,7 @@ struct TextSegmentReader: ~Copyable {
   private let file: FileReader
   /// Read, but not given out.
   private var pending: [UInt8] = []
+  /// In the text, which begins behind a mark.
   private var offset = 0
   private var isAtEnd = false
   /// Where a segment has to end, or as near before it as can be.
@@ -23,7 +24,12 @@ struct TextSegmentReader: ~Copyable {
   init(_ source: TextSource, cut: Int = .max) throws(FormatError) {
     self.source = source
     self.cut = cut
-    do { file = try FileReader(path: source.path) } catch { throw .file(error) }
+    file = try writing { () throws(FileError) in
+      let file = try FileReader(path: source.path)
+      var mark: [UInt8] = []
+      _ = try file.read(appendingTo: &mark, limit: source.markSize)
+      return file
+    }
   }
 
   /// The next segment; nil at the end.
@@ -40,7 +46,7 @@ struct TextSegmentReader: ~Copyable {
       if source.kind == .text, pending.count >= Self.longestText { return take(scalarEnd()) }
       guard pending.count < Self.longestLine else {
         throw .mismatch(
-          path: source.path, field: "the line at byte \(offset)",
+          path: source.path, field: "the line at byte \(source.markSize + offset)",
           expected: "at most \(Self.longestLine) bytes long", found: "longer")
       }
       size *= 2
@@ -53,8 +59,8 @@ struct TextSegmentReader: ~Copyable {
       let wanted = size - pending.count
       isAtEnd = try file.read(appendingTo: &pending, limit: wanted) < wanted
       // One that grows as fast as it is read would have no end.
-      let count = offset + pending.count
-      if isAtEnd || count > source.byteCount {
+      let count = source.markSize + offset + pending.count
+      if isAtEnd || count > source.version.byteCount {
         try file.checkUnchanged(since: source.version, byteCount: count)
       }
     } catch { throw .file(error) }

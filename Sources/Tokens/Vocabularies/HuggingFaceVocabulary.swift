@@ -3,15 +3,20 @@ import Machine
 
 extension Tokenizer {
   static let endOfTextName = "<|endoftext|>"
+  /// What the token between two texts is called, the likeliest first; the second is RoBERTa's.
+  static let endOfTextNames = [endOfTextName, "</s>"]
 
   /// Reads Hugging Face's `vocab.json`, an object of tokens and their ids, and `merges.txt`, a merge a line, both
   /// of which spell bytes as `ByteSpelling` says.
   ///
+  /// - Parameter added: an `added_tokens.json`: tokens as they are spelt in text, which no merge makes, and their ids.
   /// - Throws: `FormatError`: ids that are not 0..<V, a token that `TokenTable` refuses, a byte or the end of text without
   ///   a token, a merge whose parts or result are no tokens, are not made by an earlier merge, or come a second time, a
   ///   token that no merge makes.
-  public init(vocabulary vocabularyPath: String, merges mergesPath: String) throws(FormatError) {
-    let vocabulary = try HuggingFaceVocabulary(path: vocabularyPath)
+  public init(
+    vocabulary vocabularyPath: String, merges mergesPath: String, added addedPath: String? = nil
+  ) throws(FormatError) {
+    let vocabulary = try HuggingFaceVocabulary(path: vocabularyPath, added: addedPath)
     let merges = try vocabulary.merges(path: mergesPath)
     self.init(tokens: vocabulary.table.tokens, endOfText: vocabulary.endOfText, scheme: .merges(merges))
   }
@@ -23,12 +28,20 @@ struct HuggingFaceVocabulary {
   let endOfText: Int32
   private let path: String
   /// Those that no merge makes, beside the bases.
-  private let added: Set<Int32>
+  private let added: Set<Int>
 
-  init(path: String) throws(FormatError) { try self.init(try Self.entries(path: path), path: path) }
+  init(path: String, added addedPath: String?) throws(FormatError) {
+    let added = try addedPath.map { path throws(FormatError) in try Self.entries(path: path) }
+    try self.init(try Self.entries(path: path), added: added ?? [], path: path)
+  }
 
-  /// - Parameter added: the ids that are no results of merges.
-  init(_ entries: [(name: String, id: Int)], added: Set<Int32> = [], path: String) throws(FormatError) {
+  /// - Parameter added: tokens that no merge makes, as they are spelt in text; some may be among the entries, too.
+  init(
+    _ entries: [(name: String, id: Int)], added: [(name: String, id: Int)], path: String
+  ) throws(FormatError) {
+    let names = Dictionary(entries.map { ($0.id, $0.name) }) { first, _ in first }
+    let entries = entries + added.filter { names[$0.id] != $0.name }
+    self.added = Set(added.map(\.id))
     var tokens = [[UInt8]?](repeating: nil, count: entries.count)
     for (name, id) in entries {
       guard tokens.indices.contains(id), tokens[id] == nil else {
@@ -37,18 +50,19 @@ struct HuggingFaceVocabulary {
           path, "the id of '\(name.shortened)'", expected: "one of 0..<\(entries.count), each for one token",
           found: problem)
       }
-      tokens[id] = ByteSpelling.bytes(of: name)
+      tokens[id] = self.added.contains(id) ? Array(name.utf8) : ByteSpelling.bytes(of: name)
     }
     table = try TokenTable(tokens.compactMap { $0 }, path: path)
     if let byte = table.missingByte {
       throw Self.mismatch(path, "byte \(byte)", expected: "a token", found: "none")
     }
-    guard let end = table[Array(Tokenizer.endOfTextName.utf8)] else {
-      throw Self.mismatch(path, Tokenizer.endOfTextName, expected: "a token", found: "none")
+    guard let end = Tokenizer.endOfTextNames.lazy.compactMap({ [table] in table[Array($0.utf8)] }).first
+    else {
+      throw Self.mismatch(
+        path, Tokenizer.endOfTextNames.joined(separator: " or "), expected: "a token", found: "none")
     }
     endOfText = end
     self.path = path
-    self.added = added
   }
 
   /// The members of the object, in their order.
@@ -68,6 +82,8 @@ struct HuggingFaceVocabulary {
   /// - Throws: `FormatError` for a line that is none, and where they leave a token unmade that is no base, as those of a
   ///   file that was cut do.
   func merges(path: String) throws(FormatError) -> [TokenMerge] {
+    try FileKind.refuse(
+      try mapped(path), expected: "a merge a line", of: FileKind.all(but: .merges, .text, .json))
     let lines = try contents(path).split(separator: 0x0A, omittingEmptySubsequences: false)
     var texts: [(place: String, text: String)] = []
     for (index, line) in lines.enumerated() {
@@ -98,7 +114,8 @@ struct HuggingFaceVocabulary {
         throw Self.mismatch(path, field, expected: "a new merge", found: "'\(text)' a second time")
       }
       isMade[Int(merge.token)] = true
-      merges.append(merge)
+      // Others never come to be: text is merged piece by piece.
+      if table.isWithinPiece(merge.token) { merges.append(merge) }
     }
     try check(isMade, mergesPath: path)
     return merges
@@ -107,12 +124,14 @@ struct HuggingFaceVocabulary {
   /// Checks that every token is a base or made.
   private func check(_ isMade: [Bool], mergesPath: String) throws(FormatError) {
     let isBase = table.areBases(endOfText: endOfText)
-    let missing = table.tokens.indices.filter { !isMade[$0] && !isBase[$0] && !added.contains(Int32($0)) }
+    let missing = table.tokens.indices.filter { !isMade[$0] && !isBase[$0] && !added.contains($0) }
     guard let first = missing.first else { return }
     let others = missing.count > 1 ? ", and \(missing.count - 1) more" : ""
     throw Self.mismatch(
       mergesPath, "the merges",
-      expected: "those of \(path), one for each token but the bytes and \(Tokenizer.endOfTextName)",
+      expected:
+        "those of \(path), one for each token but the bytes, special ones such as \(Tokenizer.endOfTextName) and those of"
+        + " an added_tokens.json",
       found: "without that of token \(first), '\(ByteSpelling.name(of: table.tokens[first]))'\(others)")
   }
 

@@ -81,8 +81,9 @@ extension Tokenizer {
     if case .merges(let merges) = scheme {
       guard let told = try? recoveredMerges(path: path), told.elementsEqual(merges, by: ==) else {
         throw .mismatch(
-          path: path, field: "the vocabulary's ids", expected: "in the order of its merges",
-          found: "in another one, which the format cannot hold")
+          path: path, field: "the vocabulary's ids",
+          expected: "in the order of its merges, with no token beside them that could be one's result",
+          found: "others, which llm.c's format, in which data keep their vocabulary, cannot hold")
       }
     }
     var bytes = LLMHeader.bytes(.tokenizer, [2, Int32(vocabularySize), endOfText])

@@ -2,8 +2,8 @@ import Machine
 
 /// The tokens of a vocabulary of byte pairs and, by their bytes, their ids.
 ///
-/// The bases, which no merge makes, are the bytes, the end of text, and the tokens whose ids come before all bytes': the
-/// special ones of a vocabulary that was made with some.
+/// The bases, which no merge makes, are the bytes and special tokens: the end of text, those whose ids come before all
+/// bytes', and those that are more than a piece of text, such as `<|pad|>`, as text is merged piece by piece.
 struct TokenTable {
   /// A file that `gpt2 tokenize` leaves beside its tokens could hold no longer one.
   private static let longest = 255
@@ -40,6 +40,17 @@ struct TokenTable {
   /// Whether each token is one that no merge has to make.
   func areBases(endOfText: Int32) -> [Bool] {
     let firstByte = (UInt8.min...UInt8.max).compactMap { ids[[$0]] }.min() ?? 0
-    return tokens.enumerated().map { id, bytes in bytes.count == 1 || id < firstByte || id == endOfText }
+    return tokens.enumerated().map { id, bytes in
+      bytes.count == 1 || id < firstByte || id == endOfText || !isWithinPiece(Int32(id))
+    }
+  }
+
+  /// Whether a token may be all or a part of a piece of text.
+  func isWithinPiece(_ token: Int32) -> Bool {
+    let bytes = tokens[Int(token)]
+    return PieceScanner.end(in: bytes.span, from: 0) == bytes.count
+      // Parts of characters are told apart by what is before them, and 're begins as no other piece does.
+      || UTF8Scalars.invalidBytes(in: bytes.span).count > 0
+      || bytes.count == 2 && bytes[0] == UInt8(ascii: "'") && "rvl".utf8.contains(bytes[1])
   }
 }

@@ -43,7 +43,9 @@ public struct Tokenizer: Sendable {
   }
 
   /// Whether the token between two texts is nothing else; of a vocabulary of characters it is the line feed.
-  public var separatesTexts: Bool { bytes(of: endOfText) == Array(Self.endOfTextName.utf8) }
+  public var separatesTexts: Bool {
+    Self.endOfTextNames.contains { bytes(of: endOfText) == Array($0.utf8) }
+  }
 
   /// The bytes of text that each token is; 0 for the end of text where that is nothing else.
   public var textSizes: [Int] {
@@ -88,7 +90,7 @@ extension Tokenizer {
 extension Tokenizer {
   /// Reads a vocabulary, told apart by content:
   /// - llm.c's tokenizer file, version 1 or 2;
-  /// - Hugging Face's `vocab.json`, with `merges.txt` in the same folder;
+  /// - Hugging Face's `vocab.json`, with `merges.txt`, and `added_tokens.json` if there is one, in the same folder;
   /// - Hugging Face's `tokenizer.json`;
   /// - the manifest of a data set (`DataManifest`).
   ///
@@ -102,10 +104,18 @@ extension Tokenizer {
     switch try JSONFileKind.detect(path: path) {
     case .manifest: self = try DataManifest(path: path).tokenizer()
     case .tokenizer: try self.init(tokenizerJSON: path)
-    case .vocabulary, nil:
-      let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
-      let folder = slash.map { String(path[...$0]) } ?? ""
-      try self.init(vocabulary: path, merges: folder + "merges.txt")
+    case .vocabulary, .numbers:
+      let folder = Directory.prefix(of: path)
+      let added = folder + "added_tokens.json"
+      try self.init(
+        vocabulary: path, merges: folder + "merges.txt",
+        added: FileStatus.kind(at: added) == .regular ? added : nil)
+    case nil:
+      // What is no JSON is told as such.
+      try JSONCursor.read(path: path) { (cursor) throws(JSONError) in try cursor.skip() }
+      throw .mismatch(
+        path: path, field: "the file", expected: FileMagic.tokenizer.wanted,
+        found: "a JSON object of another kind, such as a model's config.json is")
     }
   }
 }

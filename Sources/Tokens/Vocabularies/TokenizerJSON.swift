@@ -14,11 +14,7 @@ import Machine
 extension Tokenizer {
   init(tokenizerJSON path: String) throws(FormatError) {
     let parts = try TokenizerJSON(path: path)
-    let entries = parts.vocabulary
-    let known = Set(entries.map(\.id))
-    let extra = parts.added.filter { !known.contains($0.id) }
-    let vocabulary = try HuggingFaceVocabulary(
-      entries + extra, added: Set(parts.added.map { Int32(clamping: $0.id) }), path: path)
+    let vocabulary = try HuggingFaceVocabulary(parts.vocabulary, added: parts.added, path: path)
     let merges = try vocabulary.merges(parts.merges, path: path)
     self.init(tokens: vocabulary.table.tokens, endOfText: vocabulary.endOfText, scheme: .merges(merges))
   }
