@@ -8,14 +8,14 @@ private struct PairedOperatorTensors {
   let weight: PairedMatrix
 
   init(_ tensors: OperatorTensors, context: ExecutionContext) throws {
-    let single = ["y", "activated", "dout", "dhidden", "qkv", "dqkv", "att", "datt"].map {
-      tensors.matrix($0)
-    }
-    let fcprojw = tensors.matrix("fcprojw")
+    let names = ["y", "activated", "dout", "dhidden", "qkv", "dqkv", "att", "datt"]
+    let (single, fcprojw) = (names.map { tensors.matrix($0) }, tensors.matrix("fcprojw"))
     let counts =
       single.map { $0.rows * $0.columns } + [PairedMatrix.count(rows: fcprojw.rows, columns: fcprojw.columns)]
     let paired = try Arena(
-      counts.map { .init(name: "operand", shape: [$0], elementType: .bfloat16) },
+      zip(names + ["fcprojw"], counts).map {
+        Arena.Entry(name: $0.0, shape: [$0.1], elementType: .bfloat16)
+      },
       what: "the arena of the operands in bfloat16"
     ).tensors
     let matrices = zip(single, paired).map { single, tensor in

@@ -25,12 +25,11 @@ static void bf16_round(const float *x, long n, uint16_t *y) {
     else _mm256_mask_storeu_epi16(y + i, v_tail(left), halves);
   }
 }
-INLINE void v_store_rounded(uint16_t *p, vf x) { _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh(x)); }
+INLINE vi v_rounded(vf first, vf second) { return (vi)_mm512_cvtne2ps_pbh(second, first); }
 INLINE vi v_rounded_pairs(vf even, vf odd) {
-  // Of the instruction's result the lower half is even's.
-  static const uint16_t order[2 * LANES] = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23,
+  static const uint16_t order[2 * LANES] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
                                             8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  return _mm512_permutexvar_epi16(vi_load(order), (__m512i)_mm512_cvtne2ps_pbh(odd, even));
+  return _mm512_permutexvar_epi16(vi_load(order), v_rounded(even, odd));
 }
 
 #include "templates/exponential.h"

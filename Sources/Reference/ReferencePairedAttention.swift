@@ -2,7 +2,7 @@
 /// which order they are added.
 ///
 /// q, k, v, the gradient of the output, and the output where its own gradient is taken, are numbers that bfloat16 holds.
-/// Softmax is float32. Queries and keys are taken in blocks of 128. On the diagonal a group of 12 rows leaves out what
+/// Softmax is float32; log Σ exp is of its weights, and the output is divided by the sum of their operands. Queries and keys are taken in blocks of 128. On the diagonal a group of 12 rows leaves out what
 /// is masked for all of them; what is masked for some has the weight 0. Finite numbers only.
 public enum ReferencePairedAttention {
   static let blockLength = 128
@@ -79,7 +79,8 @@ public enum ReferencePairedAttention {
     _ position: Int, _ q: Rows, _ k: Rows, _ v: Rows
   ) -> (output: [Float], logSumExp: Float) {
     let (row, scale) = (Row(position, of: q.count), ReferenceSoftmax.binaryScale(q.columns))
-    var (largest, lanes, output): (Float, ReferenceSoftmax.Lanes, [Float]) = (0, .init(), [])
+    var (largest, lanes, pairs) = (Float(0), ReferenceSoftmax.Lanes(), ReferenceSoftmax.Lanes())
+    var output: [Float] = []
     for key in stride(from: 0, through: row.block, by: blockLength) {
       let (seen, taken) = row.keys(key)
       let scores = (0..<seen).map { score(q, position, k, key + $0) }
@@ -87,13 +88,17 @@ public enum ReferencePairedAttention {
       largest = key == 0 ? block : max(before, block)
       let keep = key == 0 ? 0 : ReferenceSoftmax.powerOfTwo(before - largest)
       let weights = scores.map { ReferenceSoftmax.powerOfTwo((-largest).addingProduct($0, scale)) }
-      lanes.scale(by: keep)
-      for (index, weight) in weights.enumerated() { lanes.add(weight, at: index) }
       let operands = weights.map(ReferencePairs.operand) + [Float](repeating: 0, count: taken - seen)
+      lanes.scale(by: keep)
+      pairs.scale(by: keep)
+      for (index, weight) in weights.enumerated() { lanes.add(weight, at: index) }
+      for index in stride(from: 0, to: seen, by: 2) {
+        pairs.add(operands[index], index + 1 < taken ? operands[index + 1] : 0, ofPair: index / 2)
+      }
       let sums = (0..<v.columns).map { d in chain(0..<taken, { operands[$0] }, { v[key + $0, d] }) }
       output = key == 0 ? sums : zip(sums, output).map { $0.addingProduct($1, keep) }
     }
-    let inverse = 1 / lanes.sum
+    let inverse = 1 / pairs.sum
     return (output.map { $0 * inverse }, ReferenceSoftmax.logSumExp(largest: largest, sum: lanes.sum))
   }
 

@@ -40,6 +40,10 @@ enum ReferenceSoftmax {
 
     mutating func add(_ x: Float, at index: Int) { lanes[index % 16] += x }
     mutating func add(_ x: Float, _ y: Float, at index: Int) { lanes[index % 16].addProduct(x, y) }
+    /// A link of products with 1.
+    mutating func add(_ even: Float, _ odd: Float, ofPair index: Int) {
+      lanes[index % 16] = ReferencePairs.link(lanes[index % 16], (even, odd), (1, 1))
+    }
     mutating func scale(by factor: Float) { for lane in 0..<16 { lanes[lane] *= factor } }
 
     var sum: Float {

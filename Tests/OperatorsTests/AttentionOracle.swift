@@ -129,7 +129,9 @@ struct AttentionOracle {
     logSumExpBound[row.index] = error + epsilon * (abs(logSumExp[row.index]) + error)
 
     let mix = exp(2 * ofScores + ofShift) * power * (1 + relative) * (1 + rounded(2)) - 1
-    let operand = (1 + mix) * (1 + operandError) - 1
+    // In bfloat16 of the weight, and of the sum of the weights that it is divided by, whose pairs end with each block.
+    let pairs = operandError == 0 ? 0 : rounded(2 * (rescalings + 1))
+    let operand = (1 + mix) * (1 + operandError) * (1 + operandError) * (1 + pairs) - 1
     boundOutput(row, weight: operand, flushed: 2 * powerUnderflow, rescalings: rescalings)
   }
 

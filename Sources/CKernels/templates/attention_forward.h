@@ -12,11 +12,12 @@
 
 typedef struct {
   float *scores, *keys, *values, *queries;      // a block; panels
-  float *max, *lanes;                           // of each query of the task: m, and Σ in LANES lanes
+  float *max, *lanes, *operand_lanes;           // of each query of the task: m, and Σ in LANES lanes; in bfloat16 also
+                                                // Σ of the weights as they are multiplied
   float *largest, *keep, *inverse;              // of each query of the block
 } attention_forward_scratch;
 
-_Static_assert((2 + LANES) * CK_ATTENTION_QUERIES + 3 * CK_ATTENTION_BLOCK <= 2 * ATTENTION_PANEL + ATTENTION_SCORES,
+_Static_assert((1 + 2 * LANES) * CK_ATTENTION_QUERIES + 3 * CK_ATTENTION_BLOCK <= 2 * ATTENTION_PANEL + ATTENTION_SCORES,
                "the sums fit beside the panels");
 
 INLINE attention_forward_scratch attention_forward_parts(float *scratch) {
@@ -26,7 +27,8 @@ INLINE attention_forward_scratch attention_forward_parts(float *scratch) {
   s.queries = s.values + ATTENTION_PANEL;
   s.max = s.queries + ATTENTION_PANEL;
   s.lanes = s.max + CK_ATTENTION_QUERIES;
-  s.largest = s.lanes + LANES * CK_ATTENTION_QUERIES;
+  s.operand_lanes = s.lanes + LANES * CK_ATTENTION_QUERIES;
+  s.largest = s.operand_lanes + LANES * CK_ATTENTION_QUERIES;
   s.keep = s.largest + CK_ATTENTION_BLOCK;
   s.inverse = s.keep + CK_ATTENTION_BLOCK;
   return s;
@@ -96,11 +98,13 @@ static void attention_keep(float *preatt_of_head, float *att_of_head, long t, lo
 }
 
 // What the last block of keys leaves: 1/Σ and log Σ exp of each row.
-static void attention_finish_sums(long rows, const float *max, const float *lanes, float *inverse,
-                                  float *log_sum_exp) {
+static void attention_inverses(long rows, const float *lanes, float *inverse) {
+  for (long r = 0; r < rows; r++) inverse[r] = 1.0f / v_sum(v_load(lanes + r * LANES));
+}
+
+static void attention_logarithms(long rows, const float *max, const float *lanes, float *log_sum_exp) {
   for (long r = 0; r < rows; r++) {
     float sum = v_sum(v_load(lanes + r * LANES));
-    inverse[r] = 1.0f / sum;
     log_sum_exp[r] = (float)((double)max[r] * 0.693147180559945309417 + (double)scalar_log(sum));
   }
 }
@@ -115,7 +119,10 @@ static void attention_forward_block(const ck_attention_forward *p, long query, l
                    diagonal ? COLUMNS_BEFORE_END : WHOLE_BLOCK, s->keys, s->queries, s->scores);
   if (p->preatt) attention_keep(p->preatt, p->att, p->t, query, key, rows, keys, attention_scale(hs), s->scores);
   attention_softmax(s->scores, rows, keys, diagonal, first, scale, max, lanes, s);
-  if (diagonal) attention_finish_sums(rows, max, lanes, s->inverse, p->log_sum_exp + query);
+  if (diagonal) {
+    attention_inverses(rows, lanes, s->inverse);
+    attention_logarithms(rows, max, lanes, p->log_sum_exp + query);
+  }
   for (long d = 0; d < hs; d += CK_ATTENTION_DEPTH) {
     long width = attention_least(CK_ATTENTION_DEPTH, hs - d);
     attention_view values = {s->values, (width + LANES - 1) / LANES * LANES};

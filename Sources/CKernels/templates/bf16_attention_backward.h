@@ -75,14 +75,19 @@ static void bf16_attention_dscores(const ck_bf16_attention_backward *p, long que
     bf16_attention_row odd = bf16_attention_row_of(p, query + r + 1, r + 1 == rows ? 0 : diagonal ? r + 2 : keys, s);
     long group_end = (r / CK_ATTENTION_GROUP + 1) * CK_ATTENTION_GROUP;
     long end = diagonal ? attention_least(group_end, keys) : keys;
-    for (long i = 0; i < end; i += LANES) {
-      vf weight[2], change[2];
-      bf16_attention_dscore(score, dscore, i, &even, &weight[0], &change[0]);
-      bf16_attention_dscore(score + CK_ATTENTION_BLOCK, dscore + CK_ATTENTION_BLOCK, i, &odd, &weight[1], &change[1]);
-      vi_store(score + i, v_rounded_pairs(weight[0], weight[1]));
-      vi_store(dscore + i, v_rounded_pairs(change[0], change[1]));
-      v_store_rounded(along_keys + i, change[0]);
-      v_store_rounded(along_keys + CK_ATTENTION_BLOCK + i, change[1]);
+    for (long i = 0; i < end; i += 2 * LANES) {
+      vf weight[2][2], change[2][2];
+      UNROLL for (int j = 0; j < 2; j++) {
+        long at = i + j * LANES;
+        bf16_attention_dscore(score, dscore, at, &even, &weight[0][j], &change[0][j]);
+        bf16_attention_dscore(score + CK_ATTENTION_BLOCK, dscore + CK_ATTENTION_BLOCK, at, &odd, &weight[1][j],
+                              &change[1][j]);
+      }
+      UNROLL for (int j = 0; j < 2; j++) {
+        vi_store(score + i + j * LANES, v_rounded_pairs(weight[0][j], weight[1][j]));
+        vi_store(dscore + i + j * LANES, v_rounded_pairs(change[0][j], change[1][j]));
+        vi_store(along_keys + i + j * CK_ATTENTION_BLOCK, v_rounded(change[j][0], change[j][1]));
+      }
     }
   }
 }

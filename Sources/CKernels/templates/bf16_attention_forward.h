@@ -2,33 +2,46 @@
 //
 //   S = Q·Kᵀ in pairs along the head   P = softmax(S) in float, its operands rounded   out = P·V in pairs along keys
 //
-// Σ adds the weights before they are rounded. The weights of a row take the place of the first half of its scores. out
-// is added up in float and rounded behind its last block.
+// The weights of a row take the place of the first half of its scores. log Σ exp is that of the weights before they are
+// rounded; out is divided by the sum of the rounded ones, which so sum to 1: what they are all off by cancels. out is
+// added up in float and rounded behind its last block.
 
-// From the row's own position on 0. Returns lanes + Σ.
-INLINE vf bf16_attention_weights(float *row, long valid, long end, vf scale, vf shift, vf lanes) {
-  uint16_t *weights = (uint16_t *)row;
+// Both sums of a row in lanes: of weight i in lane i mod 16, and in pairs, as products with 1.
+typedef struct {
+  vf exact, operands;
+} bf16_attention_sums;
+
+INLINE vf bf16_attention_weight(const float *row, long i, long valid, vf scale, vf shift) {
+  vf weight = v_exp2_flushed(v_fma(v_load(row + i), scale, shift));
+  return i < valid ? v_select_some(valid - i, weight, v_zero()) : v_zero();
+}
+
+INLINE void bf16_attention_add(float *row, long i, vf first, vf second, bf16_attention_sums *sums) {
+  vi operands = v_rounded(first, second);
+  vi_store(row + i / 2, operands);
+  sums->exact = v_add(v_add(sums->exact, first), second);
+  sums->operands = v_dot(sums->operands, operands, vi_set1(0x3f803f80));
+}
+
+// Scores become 2^(s·scale + shift), shift = −m, from the row's own position on 0.
+INLINE void bf16_attention_weights(float *row, long valid, long end, vf scale, vf shift, bf16_attention_sums *sums) {
   long i = 0;
   for (; i + 4 * LANES <= valid; i += 4 * LANES) {
     vf weight[4];
     UNROLL for (int j = 0; j < 4; j++)
       weight[j] = v_exp2_flushed(v_fma(v_load(row + i + j * LANES), scale, shift));
-    UNROLL for (int j = 0; j < 4; j++) {
-      v_store_rounded(weights + i + j * LANES, weight[j]);
-      lanes = v_add(lanes, weight[j]);
-    }
+    UNROLL for (int j = 0; j < 4; j += 2) bf16_attention_add(row, i + j * LANES, weight[j], weight[j + 1], sums);
   }
-  for (; i < end; i += LANES) {
-    vf weight = v_exp2_flushed(v_fma(v_load(row + i), scale, shift));
-    weight = i < valid ? v_select_some(valid - i, weight, v_zero()) : v_zero();
-    v_store_rounded(weights + i, weight);
-    lanes = v_add(lanes, weight);
+  for (; i < end; i += 2 * LANES) {
+    vf first = bf16_attention_weight(row, i, valid, scale, shift);
+    vf second = bf16_attention_weight(row, i + LANES, valid, scale, shift);
+    bf16_attention_add(row, i, first, second, sums);
   }
-  return lanes;
 }
 
+// lanes and operand_lanes are those of the first row.
 static void bf16_attention_softmax(float *scores, long rows, long keys, int diagonal, int first, float scale,
-                                   float *max, float *lanes, const attention_forward_scratch *s) {
+                                   float *max, float *lanes, float *operand_lanes, const attention_forward_scratch *s) {
   for (long r = 0; r < rows; r++)
     s->largest[r] = row_max(scores + r * CK_ATTENTION_BLOCK, diagonal ? r + 1 : keys);
   attention_shift(rows, scale, first, s->largest, max, s->keep);
@@ -36,10 +49,15 @@ static void bf16_attention_softmax(float *scores, long rows, long keys, int diag
     // Zeros up to the end of the group of rows, and of its last pair: products run as far.
     long group_end = (r / CK_ATTENTION_GROUP + 1) * CK_ATTENTION_GROUP;
     long end = diagonal ? attention_least(group_end, keys) : keys;
-    vf sum = first ? v_zero() : v_mul(v_load(lanes + r * LANES), v_set1(s->keep[r]));
-    sum = bf16_attention_weights(scores + r * CK_ATTENTION_BLOCK, diagonal ? r + 1 : keys, end, v_set1(scale),
-                                 v_set1(-max[r]), sum);
-    v_store(lanes + r * LANES, sum);
+    bf16_attention_sums sums = {v_zero(), v_zero()};
+    if (!first) {
+      sums.exact = v_mul(v_load(lanes + r * LANES), v_set1(s->keep[r]));
+      sums.operands = v_mul(v_load(operand_lanes + r * LANES), v_set1(s->keep[r]));
+    }
+    bf16_attention_weights(scores + r * CK_ATTENTION_BLOCK, diagonal ? r + 1 : keys, end, v_set1(scale),
+                           v_set1(-max[r]), &sums);
+    v_store(lanes + r * LANES, sums.exact);
+    v_store(operand_lanes + r * LANES, sums.operands);
   }
 }
 
@@ -48,12 +66,15 @@ static void bf16_attention_forward_block(const ck_bf16_attention_forward *p, lon
   long hs = p->head_size;
   int diagonal = query == key, first = key == 0;
   float scale = attention_binary_scale(hs), *max = s->max + (query - p->first);
-  float *lanes = s->lanes + (query - p->first) * LANES;
+  float *lanes = s->lanes + (query - p->first) * LANES, *operand_lanes = s->operand_lanes + (query - p->first) * LANES;
   bf16_attention_scores(p->q + query * p->ld, p->ld, rows, p->k + key * p->ld, p->ld, keys, hs, fresh,
                         diagonal ? COLUMNS_BEFORE_END : WHOLE_BLOCK, s->keys, s->queries, s->scores);
   if (p->preatt) attention_keep(p->preatt, p->att, p->t, query, key, rows, keys, attention_scale(hs), s->scores);
-  bf16_attention_softmax(s->scores, rows, keys, diagonal, first, scale, max, lanes, s);
-  if (diagonal) attention_finish_sums(rows, max, lanes, s->inverse, p->log_sum_exp + query);
+  bf16_attention_softmax(s->scores, rows, keys, diagonal, first, scale, max, lanes, operand_lanes, s);
+  if (diagonal) {
+    attention_inverses(rows, operand_lanes, s->inverse);
+    attention_logarithms(rows, max, lanes, p->log_sum_exp + query);
+  }
   for (long d = 0; d < hs; d += CK_ATTENTION_DEPTH) {
     long width = attention_least(CK_ATTENTION_DEPTH, hs - d);
     attention_view values = {s->values, (width + LANES - 1) / LANES * LANES};

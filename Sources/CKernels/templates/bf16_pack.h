@@ -63,21 +63,21 @@ static void bf16_round(const float *restrict x, long n, uint16_t *restrict y) {
   }
 }
 
-// A vector of numbers as operands one after another.
-INLINE void v_store_rounded(uint16_t *p, vf x) {
-  float numbers[LANES];
-  uint16_t operands[LANES];
-  v_store(numbers, x);
-  bf16_round(numbers, LANES, operands);
-  __builtin_memcpy(p, operands, sizeof operands);
+// Two vectors of numbers as operands, one after another.
+INLINE vi v_rounded(vf first, vf second) {
+  float numbers[2 * LANES];
+  uint16_t operands[2 * LANES];
+  v_store(numbers, first);
+  v_store(numbers + LANES, second);
+  bf16_round(numbers, 2 * LANES, operands);
+  return vi_load(operands);
 }
 
-// Two vectors as pairs.
+// The same as pairs of an element of each.
 INLINE vi v_rounded_pairs(vf even, vf odd) {
-  uint16_t rows[2][LANES];
-  v_store_rounded(rows[0], even);
-  v_store_rounded(rows[1], odd);
-  return vi_pairs(rows[0], rows[1]);
+  uint16_t operands[2 * LANES];
+  vi_store(operands, v_rounded(even, odd));
+  return vi_pairs(operands, operands + LANES);
 }
 #endif
 
