@@ -22,7 +22,7 @@ final class Session {
   init(_ settings: Settings) throws {
     self.settings = settings
     context = try ExecutionContext(threads: settings.threads, instructionSet: settings.instructionSet)
-    peak = try Peak(context: context, quick: settings.quick)
+    peak = try Peak(context: context, precision: settings.precision, quick: settings.quick)
   }
 
   /// Measures the peak, calls `begun`, then runs the suites and hands over each section as it is done.

@@ -42,9 +42,9 @@ extension Session {
 
   /// What is said of bfloat16 alone.
   private var precisionNotes: [String] {
-    guard settings.precision == .bf16 else { return [] }
+    guard settings.precision != .fp32 else { return [] }
     return [
-      "attention's products are fp32 also in bf16; fractions are of the bf16 peak",
+      "attention's products are fp32 also in \(settings.precision.rawValue); fractions are of its peak",
       "forward by itself also lays out the weights that update has changed",
     ] + [peak.pairedNote].compactMap(\.self)
   }

@@ -19,6 +19,10 @@
 #include "gemm_block.h"
 #include "bf16_table.h"
 #include "bf16_rows.h"
+#include "amx_pack.h"
+#include "amx_link.h"
+#include "amx_tiles.h"
+#include "amx_block.h"
 #include "attention_tile.h"
 #include "attention.h"
 #include "attention_forward.h"
@@ -39,12 +43,14 @@
 #define ISA_TEXT &TABLE_NAME(ISA_NAME())[1]  // without the underscore
 
 static const ck_bf16 bf16_table = BF16_TABLE(ISA_TEXT);
+static const ck_bf16 amx_table = AMX_TABLE(ISA_TEXT);
 
 const ck_kernels ISA_NAME(ck_table) = {
     .name = ISA_TEXT,
     .mr = MR,
     .nr = NR,
     .bf16 = &bf16_table,
+    .bf16_tiles = &amx_table,
     .gemm_scratch = GEMM_SCRATCH,
     .attention_scratch = attention_scratch,
     .gemm = gemm,
