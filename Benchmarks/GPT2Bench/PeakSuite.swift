@@ -92,9 +92,13 @@ final class Peak {
     let paired = precision == .fp32 ? OperandPrecision.bf16 : precision
     let ratio = gigaflops(paired.arithmetic) / gigaflops()
     if ratio >= 1.05 { return nil }
+    var reason = ""
+    if paired == .bf16AMX, case .emulated(let why) = context.kernels.tileUnit {
+      reason = " (emulated: \(why))"
+    }
     return
-      "\(paired.rawValue) products run at \(NumberText.significant(ratio)) × the speed of fp32's here: fp32 is the faster "
-      + "precision on this machine, with these kernels"
+      "\(paired.rawValue) products run at \(NumberText.significant(ratio)) × the speed of fp32's here\(reason): fp32 is "
+      + "the faster precision on this machine, with these kernels"
   }
 
   func sampleArithmetic() {

@@ -20,13 +20,13 @@ private func pairedError(_ depth: Int, _ order: PairedOrder) -> Double {
 }
 
 /// An order, and whether what is there is added to.
-private struct Way: CustomTestStringConvertible, Sendable {
+struct PairedWay: CustomTestStringConvertible, Sendable {
   let order: PairedOrder
   let accumulate: Bool
   var testDescription: String { "\(order)\(accumulate ? ", accumulated" : "")" }
 
   static let all = PairedOrder.allCases.flatMap { order in
-    [false, true].map { Way(order: order, accumulate: $0) }
+    [false, true].map { PairedWay(order: order, accumulate: $0) }
   }
 }
 
@@ -83,7 +83,7 @@ private struct Way: CustomTestStringConvertible, Sendable {
   }
 
   /// What is there is NaN where it must be overwritten.
-  @Test(arguments: sizes, Way.all) private func backward(_ size: LinearSize, _ way: Way) throws {
+  @Test(arguments: sizes, PairedWay.all) func backward(_ size: LinearSize, _ way: PairedWay) throws {
     let (order, accumulate) = (way.order, way.accumulate)
     let operands = PairedOperands(size)
     let results = try everywhere(order) { place in
@@ -145,7 +145,7 @@ private struct Way: CustomTestStringConvertible, Sendable {
   /// B by rows, and A across it: what no layer of the model asks for together with a bias.
   @Test(
     arguments: [(1, 1, 1), (13, 33, 257), (97, 47, 770), (65, 385, 3), (2051, 5, 770)], PairedOrder.allCases)
-  func rowsOfB(size: (rows: Int, columns: Int, depth: Int), order: PairedOrder) throws {
+  func rowsOfB(_ size: (Int, Int, Int), _ order: PairedOrder) throws {
     let (rows, columns, depth) = size
     var random = TestRandom(seed: 11)
     let (a, b, bias): ([Float], [Float], [Float]) = (
