@@ -42,7 +42,9 @@ import Testing
   @Test func theReferenceSaysSo() throws {
     let links = PairedLinks(20_000, seed: 5, isFinite: true)
     func numbers(_ pair: UInt32) -> ArraySlice<Float> {
+      // The others matter: what is flushed to −0 becomes +0 with them.
       [Float(bitPattern: pair << 16), Float(bitPattern: pair & 0xFFFF_0000)]
+        + [Float](repeating: 0, count: ReferencePairs.tileLinkLength - 2)
     }
     let expected = links.sums.indices.map {
       ReferencePairs.tileLink(links.sums[$0], numbers(links.x[$0]), numbers(links.y[$0]))
@@ -138,9 +140,7 @@ struct TileCheckTests {
     let before = amx_counts_of_thread()
     #expect(unit(amx_no_fault) == .amx)
     let after = amx_counts_of_thread()
-    #expect(
-      after.dot > before.dot
-        && after.release - before.release == after.load_configuration - before.load_configuration)
+    #expect(after.dot > before.dot && after.release > before.release)
   }
 
   /// Whoever then multiplies does it without the unit, with the same bits.
