@@ -144,5 +144,10 @@ amx_counts amx_counts_of_thread(void) { return counts; }
 
 void amx_set_fault(amx_fault next) { fault = next; }
 #else
+#include <errno.h>
+
 int amx_is_missing(void) { return 0; }
+int amx_emulate(void) { return ENOSYS; }
+amx_counts amx_counts_of_thread(void) { return (amx_counts){0}; }
+void amx_set_fault(amx_fault next) { (void)next; }
 #endif

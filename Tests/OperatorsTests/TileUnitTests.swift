@@ -74,21 +74,53 @@ import Testing
       rows: rows, columns: columns, depth: depth, order: .tiles, a: { a[$0 * depth + $1] },
       b: { b[$0 * columns + $1] }, addedTo: c)
     for (set, outputs) in try everywhere(
-      .tiles,
-      { place in
-        func operand(_ values: [Float], columns: Int) throws -> Matrix {
-          let tensor = try place.pairedOutput(values.count)
-          Conversion.forward(try place.input(values), y: tensor, context: place.context)
-          return tensor.matrix(columns: columns)
-        }
-        let result = try place.input(c)
-        try place.context.perform(
-          GEMM.work(
-            operand(a, columns: depth), .rows(operand(b, columns: columns)), order: .tiles, accumulate: true,
-            into: result.matrix(columns: columns), context: place.context))
-        return ["c": result.array()]
-      })
+      .tiles, { ["c": try Self.product(a, b, addedTo: c, rows: rows, columns: columns, at: $0)] })
     { expect(outputs["c"], equals: expected, "\(set)") }
+  }
+
+  /// C (M, N) + A·B, whose elements bfloat16 holds and nothing rounds before.
+  private static func product(
+    _ a: [Float], _ b: [Float], addedTo c: [Float], rows: Int, columns: Int, at place: Place
+  ) throws -> [Float] {
+    func operand(_ values: [Float], columns: Int) throws -> Matrix {
+      let tensor = try place.pairedOutput(values.count)
+      Conversion.forward(try place.input(values), y: tensor, context: place.context)
+      return tensor.matrix(columns: columns)
+    }
+    let result = try place.input(c)
+    try place.context.perform(
+      GEMM.work(
+        operand(a, columns: a.count / rows), .rows(operand(b, columns: columns)), order: .tiles,
+        accumulate: true,
+        into: result.matrix(columns: columns), context: place.context))
+    return result.array()
+  }
+
+  /// By hand: one element of C, with a and b of up to two pairs.
+  @Test(
+    arguments: [
+      // The even products meet the odd ones before they meet C: 2²⁴ + (1 + 1), not (2²⁴ + 1) + 1.
+      ([1, 1], [1, 1], 0x1p24, 0x1p24 + 2),
+      // Chains of even and of odd elements: (2²⁴ + 1 − 2²⁴) + 0, where 1 is lost.
+      ([0x1p24, 0, 1, 0], [1, 0, 1, 0], -0x1p24, 0), ([0x1p24, 1], [1, 1], -0x1p24, 0),
+      ([0x1p12, 0, 1, 0], [0x1p12, 0, -1, 0], -0x1p24, -1),
+      // Denormal operands and sums before.
+      ([0x1p-127], [1], 0, 0), ([1], [0x1p-130], 1, 1), ([0], [1], 0x1p-127, 0), ([0], [1], -0x1p-127, 0),
+      // Results: products, sums of chains, what is added to C.
+      ([0x1p-126], [0.5], 0, 0), ([0x1.8p-126, 0x1p-126], [1, -1], 0, 0),
+      ([0x1.02p-126], [1], -0x1p-126, 0), ([0x1p-126], [1], 0x1p-126, 0x1p-125),
+      // 2⁻¹²⁶·(1 − ¾·2⁻²⁴) stays below with 24 bits, and float would round it up; half of that difference does not.
+      ([0x1p-126, 0, -0x1p-126, 0], [1, 0, 0x1.8p-25, 0], 0, 0),
+      ([0, 0x1p-126, 0, -0x1p-126], [0, 1, 0, 0x1.8p-25], 0, 0),
+      ([0x1p-126, 0, -0x1p-126, 0], [1, 0, 0x1.8p-26, 0], 0, 0x1p-126),
+    ] as [([Float], [Float], Float, Float)])
+  func specialValues(_ a: [Float], _ b: [Float], c: Float, expected: Float) throws {
+    for (set, outputs) in try everywhere(
+      .tiles, { ["c": try Self.product(a, b, addedTo: [c], rows: 1, columns: 1, at: $0)] })
+    { #expect(outputs["c"] == [expected], "\(set)") }
+    let plain = ReferencePairs.product(
+      rows: 1, columns: 1, depth: a.count, order: .tiles, a: { a[$1] }, b: { k, _ in b[k] }, addedTo: [c])
+    #expect(plain == [expected])
   }
 
   // MARK: - Who multiplies
