@@ -50,7 +50,8 @@ let package = Package(
     .target(
       name: "TestSupport",
       dependencies: [
-        "Machine", "Operators", "GPT2", "Reference", .product(name: "RealModule", package: "swift-numerics"),
+        "Machine", "Operators", "GPT2", "Reference", "AMXEmulator",
+        .product(name: "RealModule", package: "swift-numerics"),
       ],
       path: "Tests/TestSupport", swiftSettings: safe),
     .target(name: "AMXEmulator", path: "Tests/AMXEmulator"),
@@ -80,7 +81,8 @@ let package = Package(
     .testTarget(
       name: "TerminalTests",
       dependencies: [
-        "Terminal", "GPT2", "Operators", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Terminal", "GPT2", "Operators", "TestSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),
     .testTarget(

@@ -13,7 +13,7 @@ struct BenchCommand: ParsableCommand {
       "Measures what this machine gives and how much of it GPT-2's operators and training steps take.",
     discussion: """
       Suites:
-        peak       multiply-adds of fp32, dot products of bf16 and int8, memory reads; on all threads and one
+        peak       multiply-adds of fp32, dot products of bf16 (AMX, too) and int8, memory reads; on all threads and one
         gemm       the model's five matrix products in each pass
         operators  everything else that a step is made of, forward and backward
         step       whole training steps: forward, backward, update
@@ -79,8 +79,8 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     help: """
-      What matrix products multiply: fp32, or bf16 with sums in fp32, whose fractions are of the peak of its own \
-      products. bf16 has the suites \(OperandPrecision.bf16.suites.map(\.rawValue).joined(separator: ", ")). \
+      What matrix products multiply: fp32, or bf16 or bf16-amx with sums in fp32, whose fractions are of the peak of \
+      their own products. The latter two have the suites \(OperandPrecision.bf16.suites.map(\.rawValue).joined(separator: ", ")). \
       (default: fp32)
       """)
   var precision: OperandPrecision = .fp32
@@ -140,7 +140,13 @@ enum SuiteName: String, CaseIterable {
 }
 
 extension OperandPrecision {
-  var arithmetic: Limits.Arithmetic { self == .fp32 ? .float32 : .bfloat16 }
+  var arithmetic: Limits.Arithmetic {
+    switch self {
+    case .fp32: .float32
+    case .bf16: .bfloat16
+    case .bf16AMX: .bfloat16Tiles
+    }
+  }
   /// The suites that it has, those that run without being named.
   var suites: [SuiteName] {
     self == .fp32
@@ -232,9 +238,9 @@ extension BenchCommand {
       guard let suite = SuiteName(rawValue: String(name)) else {
         throw ValidationError("--suite should name some of \(SuiteName.list), but has '\(name)'.")
       }
-      if precision == .bf16, !precision.suites.contains(suite) {
+      if precision != .fp32, !precision.suites.contains(suite) {
         throw ValidationError(
-          "--precision bf16 has the suites \(precision.suites.map(\.rawValue).joined(separator: ", ")), but --suite names \(suite.rawValue): "
+          "--precision \(precision.rawValue) has the suites \(precision.suites.map(\.rawValue).joined(separator: ", ")), but --suite names \(suite.rawValue): "
             + "measure it without --precision.")
       }
       chosen.insert(suite)

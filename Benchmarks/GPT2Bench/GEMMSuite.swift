@@ -77,7 +77,7 @@ private struct PairedOperands {
   let x, dout: Matrix
   let forwardWeight, backwardWeight: PairedMatrix
 
-  init(_ single: Operands, context: ExecutionContext) throws {
+  init(_ single: Operands, _ order: PairedOrder, context: ExecutionContext) throws {
     self.single = single
     let (rows, layer) = (single.x.rows, single.layer)
     let sizes = [
@@ -91,8 +91,8 @@ private struct PairedOperands {
     ).tensors
     x = Matrix(tensors[0], rows: rows, columns: layer.inputs)
     dout = Matrix(tensors[1], rows: rows, columns: layer.outputs, rowStride: layer.rowStride)
-    forwardWeight = PairedMatrix(tensors[2], rows: layer.inputs, columns: layer.outputs)
-    backwardWeight = PairedMatrix(tensors[3], rows: layer.outputs, columns: layer.inputs)
+    forwardWeight = PairedMatrix(tensors[2], rows: layer.inputs, columns: layer.outputs, order: order)
+    backwardWeight = PairedMatrix(tensors[3], rows: layer.outputs, columns: layer.inputs, order: order)
     OperandLayout.round(single.x, y: x, context: context)
     OperandLayout.round(single.y, y: dout, context: context)
     OperandLayout.layOut(single.weight.transposed, y: forwardWeight, context: context)
@@ -104,9 +104,14 @@ private struct PairedOperands {
     case .forward:
       Linear.forward(x, weight: forwardWeight, bias: single.bias, y: single.y, context: context)
     case .dinput:
-      context.perform(GEMM.work(dout, .panels(backwardWeight), into: single.dx, context: context))
+      context.perform(
+        GEMM.work(
+          dout, .panels(backwardWeight), order: backwardWeight.order, into: single.dx, context: context)
+      )
     case .dweight:
-      context.perform(GEMM.work(dout.transposed, .rows(x), into: single.dweight, context: context))
+      context.perform(
+        GEMM.work(
+          dout.transposed, .rows(x), order: backwardWeight.order, into: single.dweight, context: context))
     }
   }
 }
@@ -124,11 +129,11 @@ extension Session {
     for tensor in arena.tensors { randomize(tensor, scale: 0.1) }
     let operands = layers.map { Operands($0, rows: rows, arena: arena) }
     let run: [(Pass) -> Void] =
-      switch settings.precision {
-      case .fp32: operands.map { operands in { [context] in operands.run($0, context) } }
-      case .bf16:
+      switch settings.precision.pairedOrder {
+      case nil: operands.map { operands in { [context] in operands.run($0, context) } }
+      case .some(let order):
         try operands.map {
-          let paired = try PairedOperands($0, context: context)
+          let paired = try PairedOperands($0, order, context: context)
           return { [context] in paired.run($0, context) }
         }
       }
@@ -136,7 +141,7 @@ extension Session {
     let (timings, sum) = rotateSummed("gemm", cases.map { _, pass, run in { run(pass) } })
     let results = zip(cases, timings).map { row($0.0, $0.1, $1) }
     let all = [total(results, sum)] + results
-    let notes = settings.precision == .bf16 ? [peak.pairedNote].compactMap(\.self) : []
+    let notes = settings.precision != .fp32 ? [peak.pairedNote].compactMap(\.self) : []
     return Section(title: "gemm", columns: ["M", "N", "K"], rows: { all }, notes: notes)
   }
 

@@ -89,7 +89,7 @@ extension Session {
       notes: [
         "× plain: the time of the readable reference in float on one thread, measured at a reduced size and scaled "
           + "to this one, over ours"
-      ] + (settings.precision == .bf16 ? [peak.pairedNote].compactMap(\.self) : []))
+      ] + (settings.precision != .fp32 ? [peak.pairedNote].compactMap(\.self) : []))
   }
 
   var attentionShape: AttentionShape {

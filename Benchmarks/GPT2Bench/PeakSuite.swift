@@ -1,4 +1,5 @@
 import Foundation
+import GPT2
 import JSON
 import Machine
 import Operators
@@ -37,6 +38,7 @@ private struct ArithmeticLimit {
     switch arithmetic {
     case .float32: "fma"
     case .bfloat16: "bf16 dot"
+    case .bfloat16Tiles: "bf16 amx"
     case .int8: "int8 dot"
     }
   }
@@ -46,14 +48,17 @@ private struct ArithmeticLimit {
 final class Peak {
   private let context: ExecutionContext
   private let single: ExecutionContext
+  private let precision: OperandPrecision
   /// Bytes of the read buffer: so far beyond the caches that they hardly help.
   private let readBytes: Int
   /// Of all threads, in the order of `Limits.Arithmetic`, and of one.
   private var all, one: [ArithmeticLimit]
   private var times = (read: [Double](), singleRead: [Double]())
 
-  init(context: ExecutionContext, quick: Bool) throws {
+  /// - Parameter precision: what products multiply, measured even where it is put together from other arithmetic.
+  init(context: ExecutionContext, precision: OperandPrecision, quick: Bool) throws {
     self.context = context
+    self.precision = precision
     try context.reserve(sequenceLength: 1, sharedCount: context.threads)
     let single = try ExecutionContext(threads: 1, instructionSet: context.instructionSet)
     self.single = single
@@ -61,7 +66,9 @@ final class Peak {
     let wanted = quick ? max(128 << 20, 2 * lastBytes) : max(512 << 20, 4 * lastBytes)
     let available = Topology.current.availableMemoryBytes ?? Int.max
     readBytes = max(1 << 20, min(wanted, available / 4))
-    let kinds = Limits.Arithmetic.allCases.filter { Limits.has($0, context: context) }
+    let kinds = Limits.Arithmetic.allCases.filter {
+      Limits.has($0, context: context) || $0 == precision.arithmetic
+    }
     all = kinds.map { ArithmeticLimit($0, context: context, single: single) }
     one = kinds.map { ArithmeticLimit($0, context: single, single: single) }
   }
@@ -82,11 +89,16 @@ final class Peak {
 
   /// A sentence where training in bfloat16 has nothing to win: its products are no faster than float32's.
   var pairedNote: String? {
-    let ratio = gigaflops(.bfloat16) / gigaflops()
+    let paired = precision == .fp32 ? OperandPrecision.bf16 : precision
+    let ratio = gigaflops(paired.arithmetic) / gigaflops()
     if ratio >= 1.05 { return nil }
+    var reason = ""
+    if paired == .bf16AMX, case .emulated(let why) = context.kernels.tileUnit {
+      reason = " (emulated: \(why))"
+    }
     return
-      "bf16 products run at \(NumberText.significant(ratio)) × the speed of fp32's here: fp32 is the faster "
-      + "precision on this machine, with these kernels"
+      "\(paired.rawValue) products run at \(NumberText.significant(ratio)) × the speed of fp32's here\(reason): fp32 is "
+      + "the faster precision on this machine, with these kernels"
   }
 
   func sampleArithmetic() {

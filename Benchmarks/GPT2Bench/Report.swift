@@ -67,7 +67,7 @@ struct Rate {
   /// What it is 10⁹ of a second, in the table and as a field of the JSON.
   var unit: (text: String, field: String) {
     switch arithmetic {
-    case .float32, .bfloat16: ("GFLOP/s", "gflops")
+    case .float32, .bfloat16, .bfloat16Tiles: ("GFLOP/s", "gflops")
     case .int8: ("GOP/s", "gops")
     case nil: ("GB/s", "gigabytes_per_second")
     }

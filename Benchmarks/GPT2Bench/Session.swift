@@ -26,7 +26,7 @@ final class Session {
     self.settings = settings
     text = try settings.encodedText.map { try EncodedText(path: $0.path, tokenizer: $0.tokenizer) }
     context = try ExecutionContext(threads: settings.threads, instructionSet: settings.instructionSet)
-    peak = try Peak(context: context, quick: settings.quick)
+    peak = try Peak(context: context, precision: settings.precision, quick: settings.quick)
     do {
       for suite in settings.suites { try checkMemory(of: suite) }
     } catch {

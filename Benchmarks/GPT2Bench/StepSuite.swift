@@ -42,9 +42,9 @@ extension Session {
 
   /// What is said of bfloat16 alone.
   private var precisionNotes: [String] {
-    guard settings.precision == .bf16 else { return [] }
+    guard settings.precision != .fp32 else { return [] }
     return [
-      "fractions are of the bf16 peak",
+      "fractions are of the peak in \(settings.precision.rawValue)",
       "forward by itself also lays out the weights that update has changed",
     ] + [peak.pairedNote].compactMap(\.self)
   }

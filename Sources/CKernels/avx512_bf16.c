@@ -12,26 +12,7 @@
 #pragma clang diagnostic error "-Wswitch"
 
 #include "templates/lanes.h"
-
-#define BF16_DOT
-INLINE vf v_dot(vf acc, vi a, vi b) { return _mm512_dpbf16_ps(acc, (__m512bh)a, (__m512bh)b); }
-
-#define BF16_ROUND
-static void bf16_round(const float *x, long n, uint16_t *y) {
-  for (long i = 0; i < n; i += LANES) {
-    long left = n - i;
-    __m256i halves = (__m256i)_mm512_cvtneps_pbh(v_load_some(x + i, left));
-    if (left >= LANES) _mm256_storeu_si256((__m256i *)(y + i), halves);
-    else _mm256_mask_storeu_epi16(y + i, v_tail(left), halves);
-  }
-}
-INLINE vi v_rounded(vf first, vf second) { return (vi)_mm512_cvtne2ps_pbh(second, first); }
-INLINE vi v_rounded_pairs(vf even, vf odd) {
-  static const uint16_t order[2 * LANES] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
-                                            8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  return _mm512_permutexvar_epi16(vi_load(order), v_rounded(even, odd));
-}
-
+#include "vector/avx512_bf16.h"
 #include "templates/exponential.h"
 #include "templates/rows.h"
 #include "templates/gelu.h"

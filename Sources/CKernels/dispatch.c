@@ -44,6 +44,7 @@ const ck_kernels *ck_kernels_avx2(void) { return &ck_table_avx2; }
 const ck_kernels *ck_kernels_avx512(void) { return &ck_table_avx512; }
 const ck_bf16 *ck_bf16_avx512_bf16(void) { return &ck_bf16_table_avx512_bf16; }
 const ck_bf16_attention *ck_bf16_attention_avx512_bf16(void) { return &ck_bf16_attention_table_avx512_bf16; }
+const ck_bf16 *ck_bf16_amx(void) { return &ck_bf16_table_amx; }
 #else
 uint64_t ck_features(void) { return 0; }
 
@@ -51,6 +52,7 @@ const ck_kernels *ck_kernels_avx2(void) { return NULL; }
 const ck_kernels *ck_kernels_avx512(void) { return NULL; }
 const ck_bf16 *ck_bf16_avx512_bf16(void) { return NULL; }
 const ck_bf16_attention *ck_bf16_attention_avx512_bf16(void) { return NULL; }
+const ck_bf16 *ck_bf16_amx(void) { return NULL; }
 double ck_int8_peak(long iterations) {
   (void)iterations;
   return 0.0;

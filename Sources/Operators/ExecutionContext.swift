@@ -26,12 +26,16 @@ public final class ExecutionContext {
   public convenience init(
     threads: Int = Topology.current.defaultThreads, instructionSet: InstructionSet = .best
   ) throws(MemoryError) {
-    try self.init(threads: threads, instructionSet: instructionSet, withMatrixUnit: true)
+    try self.init(threads: threads, instructionSet: instructionSet, tileUnit: nil)
   }
 
-  /// - Parameter withMatrixUnit: whether a unit for bfloat16 is taken where there is one; the bits are the same.
-  package init(threads: Int, instructionSet: InstructionSet, withMatrixUnit: Bool) throws(MemoryError) {
-    guard let kernels = Kernels(for: instructionSet, withUnit: withMatrixUnit) else {
+  /// - Parameters:
+  ///   - withMatrixUnit: whether a unit for bfloat16 is taken where there is one; the bits are the same.
+  ///   - tileUnit: who multiplies in the order of tiles, in place of this process's; the bits are the same.
+  package init(
+    threads: Int, instructionSet: InstructionSet, withMatrixUnit: Bool = true, tileUnit: TileUnit? = nil
+  ) throws(MemoryError) {
+    guard let kernels = Kernels(for: instructionSet, withUnit: withMatrixUnit, tileUnit: tileUnit) else {
       preconditionFailure("\(instructionSet) is not available on this machine")
     }
     self.instructionSet = instructionSet

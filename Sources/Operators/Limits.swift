@@ -8,18 +8,24 @@ public enum Limits {
     case float32
     /// Dot products of two bfloat16.
     case bfloat16
+    /// AMX's, of tiles of bfloat16.
+    case bfloat16Tiles
     /// Dot products of four int8: measured, and used by no operator yet.
     case int8
   }
 
-  /// Whether the instruction set has such products; bfloat16's are put together from others where none are made for it.
+  /// Whether the machine has such products; those of bfloat16 are put together from others where none are made for it.
   public static func has(_ arithmetic: Arithmetic, context: ExecutionContext) -> Bool {
-    arithmetic != .int8 || context.kernels.hasInt8Products
+    switch arithmetic {
+    case .float32, .bfloat16: true
+    case .bfloat16Tiles: context.kernels.tileUnit == .amx
+    case .int8: context.kernels.hasInt8Products
+    }
   }
 
   /// Runs `iterations` rounds of independent products on every thread, as many at once as the GEMM's tile has.
   ///
-  /// - Precondition: the instruction set has them.
+  /// - Precondition: int8: the machine has them.
   /// - Returns: the operations done, two for each product.
   public static func multiplyAdd(
     _ arithmetic: Arithmetic = .float32, iterations: Int, context: ExecutionContext
@@ -31,7 +37,8 @@ public enum Limits {
         let operations =
           switch arithmetic {
           case .float32: kernels.peak(iterations: iterations)
-          case .bfloat16: kernels.pairedPeak(iterations: iterations)
+          case .bfloat16: kernels.pairedPeak(.pairs, iterations: iterations)
+          case .bfloat16Tiles: kernels.pairedPeak(.tiles, iterations: iterations)
           case .int8: kernels.int8Peak(iterations: iterations)
           }
         done[task] = Float(operations)

@@ -1,18 +1,21 @@
 import Machine
 
 extension GEMM {
-  /// Products of bfloat16 that are summed in one chain before they are added to C.
+  /// Products of bfloat16 that are summed in one chain before they are added to C, in the order of pairs.
   package static let pairedChainLength = Kernels.pairedChain
 
   /// C (+)= A·B + bias of operands in bfloat16, summed in float32, as independent tasks.
   ///
-  /// Every element of C is one chain for each 768 products, the chains added in ascending order. A link takes two
-  /// products: acc ← fma(even, even′, fma(odd, odd′, acc)), each rounded, with results smaller than any normal number
-  /// taken for zero. So AVX512_BF16's instruction does it, and every other instruction set with the same bits.
+  /// In the order of pairs every element of C is one chain for each 768 products, the chains added in ascending order. A
+  /// link takes two products: acc ← fma(even, even′, fma(odd, odd′, acc)), each rounded, with results smaller than any
+  /// normal number taken for zero. So AVX512_BF16's instruction does it, and every other instruction set with the same
+  /// bits. In the order of tiles it is one chain of links of 32 products, as AMX's instruction adds them, which begins with
+  /// C where that is added to; the bias follows (`PairedOrder`).
   ///
   /// - Parameters:
   ///   - a: (M, K), bfloat16, contiguous along its rows or its columns.
   ///   - b: (K, N), bfloat16.
+  ///   - order: of the sums.
   ///   - bias: (N), added to every row, or nil.
   ///   - accumulate: whether C is added to; if not, C is never read.
   ///   - c: (M, N), float32, contiguous along its rows.
@@ -21,11 +24,12 @@ extension GEMM {
   ///     comes next; rounded as `OperandLayout` does.
   /// - Precondition: K > 0; the matrices fit each other, and the epilogue's of float32 has the layout of C. An
   ///   activation has one output: in bfloat16 it excludes `rounded`.
-  /// - Accuracy: of the sum, |error| ≤ (768 + K/768 + 2)·ε·Σ|a·b| + ε·|c| + K·2⁻¹²⁶, ε = 2⁻²⁴; an operand has been
-  ///   rounded by at most 2⁻⁸ of itself.
+  /// - Accuracy: of the sum, |error| ≤ (768 + K/768 + 2)·ε·Σ|a·b| + ε·|c| + K·2⁻¹²⁶, ε = 2⁻²⁴, in the order of pairs; in
+  ///   that of tiles (K/32 + 19)·ε·(Σ|a·b| + |c|) + 2·(K + 1)·2⁻¹²⁶. An operand has been rounded by at most 2⁻⁸ of itself.
   /// - Complexity: 2·M·N·K FLOP.
   package static func work(
-    _ a: Matrix, _ b: PairedOperand, bias: Tensor? = nil, accumulate: Bool = false, into c: Matrix,
+    _ a: Matrix, _ b: PairedOperand, order: PairedOrder = .pairs, bias: Tensor? = nil,
+    accumulate: Bool = false, into c: Matrix,
     epilogue: Epilogue? = nil, rounded: Matrix? = nil, context: ExecutionContext
   ) -> Work {
     precondition(
@@ -40,12 +44,12 @@ extension GEMM {
     let kernels = context.kernels
     let grid = GEMMGrid(
       rows: c.rows, columns: c.columns, aInPlace: a.columnStride == 1, threads: context.threads,
-      tile: (kernels.pairedTileRows, Kernels.pairPanel), unit: Kernels.pairPanel)
+      tile: (kernels.pairedTileRows(order), Kernels.pairPanel), unit: Kernels.pairPanel)
     return Work(count: grid.count) { task, worker in
       let block = grid.block(task)
       kernels.gemm(
         a, b, bias: bias, rows: block.rows, columns: block.columns, accumulate: accumulate, into: c,
-        output: output, scratch: context.scratch(worker))
+        output: output, order: order, scratch: context.scratch(worker))
     }
   }
 }

@@ -8,15 +8,15 @@ extension Linear {
   ///
   /// - Parameters:
   ///   - x: (R, K), bfloat16.
-  ///   - weight: weightᵀ (K, N), laid out.
+  ///   - weight: weightᵀ (K, N), laid out; it has the order of the sums.
   ///   - bias: (N), or nil.
   ///   - y: (R, N), overwritten.
   ///   - epilogue: what follows; the output of an activation may be bfloat16.
   ///   - rounded: (R, N), bfloat16, or nil: what the epilogue makes of y, rounded.
   ///   - queue: work that waits to run beside this one's.
   /// - Precondition: K > 0; the operands fit each other.
-  /// - Accuracy: |error| ≤ (K/768 + 771)·ε·(Σ|x·weight| + |bias|) + K·2⁻¹²⁶ of the rounded operands' product;
-  ///   `PairedLinearTests` enforces it.
+  /// - Accuracy: |error| ≤ (K/768 + 771)·ε·(Σ|x·weight| + |bias|) + K·2⁻¹²⁶ of the rounded operands' product, in the order
+  ///   of tiles (K/32 + 19)·ε·…; `PairedLinearTests` enforces it.
   /// - Complexity: 2·R·N·K FLOP; 2 bytes a weight for each block of rows of R that tasks are made of.
   public static func forward(
     _ x: Matrix, weight: PairedMatrix, bias: Tensor?, y: Matrix, epilogue: Epilogue? = nil,
@@ -24,7 +24,8 @@ extension Linear {
   ) {
     context.perform(
       GEMM.work(
-        x, .panels(weight), bias: bias, into: y, epilogue: epilogue, rounded: rounded, context: context),
+        x, .panels(weight), order: weight.order, bias: bias, into: y, epilogue: epilogue, rounded: rounded,
+        context: context),
       beside: queue)
   }
 
@@ -34,7 +35,7 @@ extension Linear {
   ///
   /// - Parameters:
   ///   - dout: (R, N), bfloat16. x: (R, K), bfloat16.
-  ///   - weight: weight (N, K), laid out: another layout than the forward pass's.
+  ///   - weight: weight (N, K), laid out: another layout than the forward pass's. It has the order of the sums.
   ///   - accumulate: whether dweight and dbias are added to or overwritten.
   ///   - dx: (R, K), overwritten.
   ///   - epilogue: what follows for dx, or nil.
@@ -52,9 +53,10 @@ extension Linear {
     let outputs = dout.columns
     precondition(dbias.map { $0.count == outputs } ?? true, "a bias gradient has \(outputs) elements")
     let inputGradient = GEMM.work(
-      dout, .panels(weight), into: dx, epilogue: epilogue, rounded: rounded, context: context)
+      dout, .panels(weight), order: weight.order, into: dx, epilogue: epilogue, rounded: rounded,
+      context: context)
     let weightGradient = GEMM.work(
-      dout.transposed, .rows(x), accumulate: accumulate, into: dweight, context: context)
+      dout.transposed, .rows(x), order: weight.order, accumulate: accumulate, into: dweight, context: context)
     let kernels = context.kernels
     let biasGradient = Work.blocks(
       of: context.blockSize(outputs, least: 64, multipleOf: 64), in: dbias == nil ? 0 : outputs

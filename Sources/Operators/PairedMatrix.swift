@@ -8,6 +8,8 @@ public struct PairedMatrix: Sendable {
   public let tensor: Tensor
   /// K and N.
   public let rows, columns: Int
+  /// In which its products are summed; it lies the same in each.
+  public let order: PairedOrder
 
   /// Elements that a matrix of these sizes takes: K rounded up to 2 times N rounded up to 48.
   public static func count(rows: Int, columns: Int) -> Int {
@@ -15,13 +17,14 @@ public struct PairedMatrix: Sendable {
   }
 
   /// - Parameter tensor: bfloat16, as many elements as `count` says; `OperandLayout.layOut` fills it.
-  public init(_ tensor: Tensor, rows: Int, columns: Int) {
+  public init(_ tensor: Tensor, rows: Int, columns: Int, order: PairedOrder = .pairs) {
     precondition(
       tensor.elementType == .bfloat16 && tensor.count == Self.count(rows: rows, columns: columns),
       "\(tensor.count) elements of \(tensor.elementType) in \(tensor.name) for \(rows) × \(columns) in pairs")
     self.tensor = tensor
     self.rows = rows
     self.columns = columns
+    self.order = order
   }
 
   /// Elements of a panel.

@@ -13,13 +13,13 @@ extension ProcessorUnit {
   }
 }
 
-/// Units that multiply matrices of narrow elements beside a vector set. Kernels are built for AVX512_BF16.
+/// Units that multiply matrices of narrow elements beside a vector set. Kernels are built for AVX512_BF16 and AMX.
 package enum MatrixUnit: String, Sendable, ProcessorUnit {
   /// Dot products of four int8: Cascade Lake (2019), Zen 4 (2022).
   case avx512VNNI = "avx512_vnni"
   /// Dot products of two bfloat16: Cooper Lake (2020), Zen 4 (2022).
   case avx512BF16 = "avx512_bf16"
-  /// Tiles of int8 or bfloat16: Sapphire Rapids (2023).
+  /// Tiles of bfloat16: Sapphire Rapids (2023). Its kernels also round with AVX512_BF16, which all that have it have.
   case amx
 
   package var requiredFeatures: ProcessorFeatures {
@@ -27,12 +27,13 @@ package enum MatrixUnit: String, Sendable, ProcessorUnit {
       switch self {
       case .avx512VNNI: [.avx512VNNI]
       case .avx512BF16: [.avx512BF16]
-      case .amx: [.amxTile, .amxInt8, .amxBF16]
+      case .amx: [.avx512BF16, .amxTile, .amxBF16]
       }
     return InstructionSet.avx512.requiredFeatures.union(own)
   }
 
-  /// The one whose kernels multiply bfloat16 beside an instruction set, with the bits of the set's own; nil: none.
+  /// The one whose kernels multiply bfloat16 in the order of pairs beside an instruction set, with the bits of the set's
+  /// own; nil: none. (`TileUnit` is that of tiles.)
   package static func forBFloat16(
     beside set: InstructionSet, with features: ProcessorFeatures = .current
   ) -> MatrixUnit? {

@@ -89,13 +89,27 @@ package struct ExecutionOptions: ParsableArguments {
     return "\(Topology.current.modelName), \(threads), \(context.instructionSet.rawValue)"
   }
 
-  /// "bf16 (avx512_bf16)", or that the processor's multiply-adds do it.
-  package static func summary(_ precision: OperandPrecision, _ context: ExecutionContext) -> String {
-    guard precision == .bf16 else { return precision.rawValue }
-    if let unit = context.kernels.matrixUnit { return "\(precision.rawValue) (\(unit.rawValue))" }
-    return
-      "\(precision.rawValue), emulated: \(context.instructionSet.rawValue) has no unit for it here, and fp32 is"
-      + " faster; the bits are the same"
+  /// "bf16 (avx512_bf16)", or that the processor's multiply-adds do it; and that a machine has AMX.
+  package static func summary(
+    _ precision: OperandPrecision, _ context: ExecutionContext, features: ProcessorFeatures = .current
+  ) -> String {
+    let (name, kernels) = (precision.rawValue, context.kernels)
+    func emulated(_ reason: String) -> String {
+      "\(name), emulated: \(reason), and fp32 is faster; the bits are the same"
+    }
+    switch precision.pairedOrder {
+    case nil: return name
+    case .pairs:
+      let hint =
+        features.isSuperset(of: MatrixUnit.amx.requiredFeatures)
+        ? "; this machine has AMX: \(OperandPrecision.bf16AMX.rawValue), with sums of its own, should be faster"
+        : ""
+      if let unit = kernels.matrixUnit { return "\(name) (\(unit.rawValue))\(hint)" }
+      return emulated("\(context.instructionSet.rawValue) has no unit for it here") + hint
+    case .tiles:
+      if case .emulated(let reason) = kernels.tileUnit { return emulated(reason) }
+      return "\(name) (amx)"
+    }
   }
 }
 

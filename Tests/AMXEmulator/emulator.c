@@ -16,6 +16,7 @@
 // A tile is a thread's own.
 static _Thread_local amx_state state;
 static _Thread_local amx_counts counts;
+static _Thread_local amx_fault fault;
 
 // An instruction with a prefix of three bytes, as all of AMX's have.
 typedef struct {
@@ -111,7 +112,7 @@ static int run(const instruction *found) {
     case 0x5C:
       if (found->prefix != 2 || found->is_memory || found->third >= tile_count) return 0;
       counts.dot++;
-      return amx_dot(&state, found->reg, found->rm, found->third);
+      return amx_dot(&state, found->reg, found->rm, found->third, fault);
     default: return 0;
   }
 }
@@ -140,6 +141,13 @@ int amx_emulate(void) {
 }
 
 amx_counts amx_counts_of_thread(void) { return counts; }
+
+void amx_set_fault(amx_fault next) { fault = next; }
 #else
+#include <errno.h>
+
 int amx_is_missing(void) { return 0; }
+int amx_emulate(void) { return ENOSYS; }
+amx_counts amx_counts_of_thread(void) { return (amx_counts){0}; }
+void amx_set_fault(amx_fault next) { (void)next; }
 #endif

@@ -88,7 +88,18 @@ static float half(const uint8_t *from) {
   return value;
 }
 
-int amx_dot(amx_state *state, int c, int a, int b) {
+static float faulty_sum(float before, float even, float odd, amx_fault fault) {
+  float after = sum(before, sum(even, odd));
+  if (fault == amx_adds_one_by_one) return sum(sum(before, even), odd);
+  if (fault != amx_truncates || !isfinite(after)) return after;
+  uint32_t bits;
+  memcpy(&bits, &after, 4);
+  bits &= ~1u;
+  memcpy(&after, &bits, 4);
+  return after;
+}
+
+int amx_dot(amx_state *state, int c, int a, int b, amx_fault fault) {
   if (c == a || a == b || c == b) return 0;
   if (!is_configured(state, c) || !is_configured(state, a) || !is_configured(state, b)) return 0;
   if (state->row_bytes[a] % 4 || state->row_bytes[b] % 4 || state->row_bytes[c] % 4) return 0;
@@ -99,11 +110,12 @@ int amx_dot(amx_state *state, int c, int a, int b) {
       float even = 0, odd = 0, before;
       for (int pair = 0; pair < state->rows[b]; pair++) {
         const uint8_t *left = state->data[a][row] + 4 * pair, *right = state->data[b][pair] + 4 * column;
-        even = multiply_add(half(left), half(right), even);
-        odd = multiply_add(half(left + 2), half(right + 2), odd);
+        int keeps = fault == amx_keeps_denormals;
+        even = keeps ? fmaf(half(left), half(right), even) : multiply_add(half(left), half(right), even);
+        odd = keeps ? fmaf(half(left + 2), half(right + 2), odd) : multiply_add(half(left + 2), half(right + 2), odd);
       }
       memcpy(&before, state->data[c][row] + 4 * column, 4);
-      float after = sum(before, sum(even, odd));
+      float after = fault == amx_keeps_denormals ? before + (even + odd) : faulty_sum(before, even, odd, fault);
       memcpy(state->data[c][row] + 4 * column, &after, 4);
     }
     memset(state->data[c][row] + state->row_bytes[c], 0, tile_row_bytes - state->row_bytes[c]);

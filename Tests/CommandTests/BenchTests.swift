@@ -68,21 +68,23 @@ import Testing
   }
 
   /// Fractions of a product in bfloat16 are of the peak of such products.
-  @Test(arguments: ["portable", "auto"]) func productsOfBFloat16(_ set: String) throws {
+  @Test(arguments: ["portable", "auto"], ["bf16", "bf16-amx"])
+  func productsOfBFloat16(_ set: String, _ precision: String) throws {
     let (report, _) = try Bench.report(
-      Bench.small + ["--precision", "bf16", "--isa", set, "--threads", "1"])
+      Bench.small + ["--precision", precision, "--isa", set, "--threads", "1"])
     let machine = try #require(report["machine"] as? [String: Any])
-    #expect(machine["precision"] as? String == "bf16")
+    #expect(machine["precision"] as? String == precision)
     let peak = try Bench.number(machine, "peak_gflops")
     let results = try #require(report["results"] as? [[String: Any]])
     let products = results.filter { $0["suite"] as? String == "gemm" }
-    #expect(products.count == 15 && products.allSatisfy { $0["precision"] as? String == "bf16" })
+    #expect(products.count == 15 && products.allSatisfy { $0["precision"] as? String == precision })
     for product in products {
       let rate = try Bench.number(product, "gflops")
       #expect(abs((try Bench.number(product, "fraction_of_peak")) * peak / rate - 1) < 1e-9)
     }
     let peaks = results.filter { $0["suite"] as? String == "peak" }.compactMap { $0["name"] as? String }
     #expect(peaks.contains("fma, 1 thread") && peaks.contains("bf16 dot, 1 thread"))
+    #expect(peaks.contains("bf16 amx, 1 thread") || precision == "bf16")
   }
 
   /// Fractions of a step in bfloat16 are of the peak of such products.

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `--precision bf16` of train and evaluate.
+/// `--precision bf16` and `bf16-amx` of train and evaluate.
 @Suite struct PrecisionTests {
   private func lines(_ run: Run, _ name: String) -> [Substring] {
     run.output.split(separator: "\n").filter {
@@ -10,50 +10,57 @@ import Testing
     }
   }
 
-  /// Header, log and the run's own state say it, also in fp32; bf16 has other losses.
+  /// Header, log and the run's own state say it, also in fp32; each has losses of its own.
   @Test func aRunSaysItsPrecision() throws {
     try TemporaryDirectory.with { directory in
       var losses: [[Float]] = []
-      for (index, precision) in ["fp32", "bf16"].enumerated() {
+      for (index, precision) in ["fp32", "bf16", "bf16-amx"].enumerated() {
         let log = directory.appending(path: "\(precision).jsonl")
         let run = try Executable.run(
           TrainCase.arguments() + ["--log", log.path, "--sample-every", "0"]
             + (index == 0 ? [] : ["--precision", precision]), in: directory)
         #expect(run.exitCode == 0 && run.errors.isEmpty, "\(run.errors)")
         #expect(lines(run, "precision").first?.contains(" \(precision)") == true, "\(run.output)")
-        #expect(lines(run, "memory").first?.contains("weights in bf16") == (precision == "bf16"))
+        #expect(lines(run, "memory").first?.contains("weights in bf16") == (index > 0))
         let text = try String(contentsOf: log, encoding: .utf8)
         #expect(text.split(separator: "\n").first?.contains("\"precision\":\"\(precision)\"") == true)
         losses.append(try TrainCase.log(log).compactMap { $0.event == "train" ? $0.loss : nil })
       }
-      #expect(losses[0].count == 10 && losses[1].count == 10 && losses[0] != losses[1])
+      #expect(losses.allSatisfy { $0.count == 10 } && Set(losses).count == 3)
     }
   }
 
   /// Multiply-adds do it where no unit is, as with every set but the fastest: a sentence, and the same bits.
   @Test func emulationIsSaid() throws {
-    try TemporaryDirectory.with { directory in
-      var losses: [[Float]] = []
-      for set in ["portable", "auto"] {
-        let log = directory.appending(path: "\(set).jsonl")
-        let run = try Executable.run(
-          TrainCase.arguments() + ["--log", log.path, "--precision", "bf16", "--isa", set], in: directory)
-        #expect(run.exitCode == 0, "\(run.errors)")
-        if set == "portable" {
-          #expect(
-            lines(run, "precision").first?.contains("emulated: portable has no unit") == true, "\(run.output)"
+    for (precision, reason) in [
+      ("bf16", "portable has no unit"), ("bf16-amx", "AMX is used beside avx512, not beside portable"),
+    ] {
+      try TemporaryDirectory.with { directory in
+        var losses: [[Float]] = []
+        for set in ["portable", "auto"] {
+          let log = directory.appending(path: "\(set).jsonl")
+          let run = try Executable.run(
+            TrainCase.arguments() + ["--log", log.path, "--precision", precision, "--isa", set], in: directory
           )
+          #expect(run.exitCode == 0, "\(run.errors)")
+          if set == "portable" {
+            #expect(
+              lines(run, "precision").first?.contains("\(precision), emulated: \(reason)") == true,
+              "\(run.output)")
+          }
+          losses.append(try TrainCase.log(log).compactMap { $0.event == "train" ? $0.loss : nil })
         }
-        losses.append(try TrainCase.log(log).compactMap { $0.event == "train" ? $0.loss : nil })
+        #expect(losses[0] == losses[1])
       }
-      #expect(losses[0] == losses[1])
     }
   }
 
-  /// Resumed without a word it goes on in bf16, and ends with the bits of a run that was not interrupted; another
+  /// Resumed without a word it goes on in its precision, and ends with the bits of a run that was not interrupted; another
   /// precision is refused, either way.
   @Test func aResumedRunKeepsItsPrecision() throws {
-    for (precision, other) in [("bf16", "fp32"), ("fp32", "bf16")] {
+    for (precision, other) in [
+      ("bf16", "fp32"), ("fp32", "bf16"), ("bf16-amx", "bf16"), ("bf16", "bf16-amx"),
+    ] {
       try TemporaryDirectory.with { directory in
         let options = ["--precision", precision]
         let whole = try Executable.run(
@@ -73,13 +80,13 @@ import Testing
     }
   }
 
-  /// The loss of evaluation is near float32's and not the same; the table and the JSON say of which it is.
+  /// The losses of evaluation are near float32's and not the same; the table and the JSON say of which it is.
   @Test func evaluationHasBoth() throws {
     try TemporaryDirectory.with { directory in
       let tiny = TrainCase.tiny
       let arguments = ["evaluate", "--checkpoint", tiny.model.path, "--data", tiny.tokensInt32.path]
       var losses: [Double] = []
-      for precision in ["fp32", "bf16"] {
+      for precision in ["fp32", "bf16", "bf16-amx"] {
         let run = try Executable.run(arguments + ["--precision", precision, "--json"], in: directory)
         #expect(run.exitCode == 0, "\(run.errors)")
         let object = try #require(
@@ -89,6 +96,7 @@ import Testing
       }
       // Operands are off by 2⁻⁹ of themselves at the most: a loss of 4 by far less than that.
       #expect(losses[0] != losses[1] && abs(losses[0] - losses[1]) < 0x1p-9 * losses[0])
+      #expect(losses[2] != losses[0] && abs(losses[0] - losses[2]) < 0x1p-9 * losses[0])
       let table = try Executable.run(arguments + ["--precision", "bf16"], in: directory)
       #expect(lines(table, "precision").first?.contains("bf16") == true, "\(table.output)")
     }

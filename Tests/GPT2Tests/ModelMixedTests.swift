@@ -46,18 +46,25 @@ import Tokens
     return trace
   }
 
-  /// Every instruction set, the best one also without its unit for bfloat16, and every number of threads.
-  @Test func theSameBitsEverywhere() throws {
-    let expected = try trace(try model(ExecutionContext(threads: 1)))
+  /// Every instruction set, the best one also with and without each of its units for bfloat16, and every number of
+  /// threads.
+  @Test(arguments: [OperandPrecision.bf16, .bf16AMX]) func theSameBitsEverywhere(
+    _ precision: OperandPrecision
+  ) throws {
+    let expected = try trace(try model(ExecutionContext(threads: 1), precision: precision))
     try withEveryContext { context in
-      let found = try trace(try model(context))
+      let found = try trace(try model(context, precision: precision))
       #expect(firstDifference(found, expected) == nil, "\(context.instructionSet), \(context.threads)")
     }
-    let emulated = try ExecutionContext(threads: 2, instructionSet: .best, withMatrixUnit: false)
-    let found = try trace(try model(emulated))
-    #expect(firstDifference(found, expected) == nil)
-    let float32 = try trace(try model(ExecutionContext(threads: 1), precision: .fp32))
-    #expect(firstDifference(float32, expected) != nil, "operands are rounded")
+    for unit in TileUnit.all(beside: .best) {
+      let other = try ExecutionContext(
+        threads: 2, instructionSet: .best, withMatrixUnit: false, tileUnit: unit)
+      #expect(firstDifference(try trace(try model(other, precision: precision)), expected) == nil, "\(unit)")
+    }
+    for different in OperandPrecision.allCases where different != precision {
+      let found = try trace(try model(ExecutionContext(threads: 1), precision: different))
+      #expect(firstDifference(found, expected) != nil, "\(different) is another numerics")
+    }
   }
 
   @Test(arguments: Recomputation.allCases)
@@ -160,11 +167,11 @@ import Tokens
 
   /// No farther from float64 than autocast by more than a quarter; of a loss, which is one number, by more than the
   /// largest error of ten.
-  @Test(arguments: ReferenceCase.shared)
-  func errorsAreAutocasts(_ reference: ReferenceCase) throws {
+  @Test(arguments: ReferenceCase.shared, [OperandPrecision.bf16, .bf16AMX])
+  func errorsAreAutocasts(_ reference: ReferenceCase, _ precision: OperandPrecision) throws {
     let (autocast, expected) = (try Autocast(reference), try reference.expected())
     let model = try Model(
-      checkpoint: Checkpoint(path: reference.model.path), precision: .bf16,
+      checkpoint: Checkpoint(path: reference.model.path), precision: precision,
       context: ExecutionContext(threads: 2))
     try model.forward(try reference.testBatch())
     func check(_ actual: [Float], _ name: String, within tolerance: Double) throws {
@@ -182,7 +189,7 @@ import Tokens
       try check(values, name, within: 1.25 * (try #require(autocast.maxError[name])))
     }
     let trained = try Model(
-      checkpoint: Checkpoint(path: reference.model.path), precision: .bf16,
+      checkpoint: Checkpoint(path: reference.model.path), precision: precision,
       context: ExecutionContext(threads: 2))
     let adamW = AdamW(learningRate: 1e-4, weightDecay: 0.01)
     let losses = try (0..<reference.steps).map {

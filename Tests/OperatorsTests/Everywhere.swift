@@ -54,9 +54,9 @@ final class Place {
   }
 
   /// A matrix laid out in pairs.
-  func panels(_ x: Matrix) throws -> PairedMatrix {
+  func panels(_ x: Matrix, order: PairedOrder = .pairs) throws -> PairedMatrix {
     let tensor = try pairedOutput(PairedMatrix.count(rows: x.rows, columns: x.columns))
-    let panels = PairedMatrix(tensor, rows: x.rows, columns: x.columns)
+    let panels = PairedMatrix(tensor, rows: x.rows, columns: x.columns, order: order)
     OperandLayout.layOut(x, y: panels, context: context)
     return panels
   }
@@ -98,23 +98,25 @@ final class Place {
 /// Before each run all scratch holds NaN. Operands begin right after an inaccessible page where the number of
 /// threads is even, and end right before one where it is odd.
 ///
-/// - Parameter withoutMatrixUnit: whether sets beside which there is a unit for bfloat16 run without it, too.
+/// - Parameters:
+///   - withoutMatrixUnit: whether sets beside which there is a unit for bfloat16 run without it, too.
+///   - tiles: whether every set runs without AMX, and AVX-512 with it, too, emulated where the machine has none.
 /// - Returns: each instruction set's outputs, to be compared with the reference.
 func everywhere(
-  sequenceLength: Int = 1, sharedCount: Int = 1, withoutMatrixUnit: Bool = false,
+  sequenceLength: Int = 1, sharedCount: Int = 1, withoutMatrixUnit: Bool = false, tiles: Bool = false,
   sourceLocation: SourceLocation = #_sourceLocation, _ body: (Place) throws -> Outputs
 ) throws -> [(set: InstructionSet, outputs: Outputs)] {
   var results: [(set: InstructionSet, outputs: Outputs)] = []
   let machines = InstructionSet.available.flatMap { set in
-    (withoutMatrixUnit && MatrixUnit.forBFloat16(beside: set) != nil ? [false, true] : [true]).map {
-      (set, $0)
-    }
+    let units = withoutMatrixUnit && MatrixUnit.forBFloat16(beside: set) != nil ? [false, true] : [true]
+    let tileUnits: [TileUnit?] = tiles ? TileUnit.all(beside: set) : [nil]
+    return units.flatMap { unit in tileUnits.map { (set, unit, $0) } }
   }
-  for (set, withMatrixUnit) in machines {
+  for (set, withMatrixUnit, tileUnit) in machines {
     for threads in 1...3 {
       let outputs = try Pool.withContext(
-        set, withMatrixUnit: withMatrixUnit, threads: threads, sequenceLength: sequenceLength,
-        sharedCount: sharedCount
+        set, withMatrixUnit: withMatrixUnit, tileUnit: tileUnit, threads: threads,
+        sequenceLength: sequenceLength, sharedCount: sharedCount
       ) { context in
         let place = Place(context, edge: threads % 2 == 0 ? .start : .end)
         defer { place.giveBack() }
@@ -129,6 +131,14 @@ func everywhere(
     }
   }
   return results
+}
+
+/// The same for products of bfloat16 that are summed in an order: each set's own multiply-adds, and each unit.
+func everywhere(
+  _ order: PairedOrder, sourceLocation: SourceLocation = #_sourceLocation, _ body: (Place) throws -> Outputs
+) throws -> [(set: InstructionSet, outputs: Outputs)] {
+  try everywhere(
+    withoutMatrixUnit: order == .pairs, tiles: order == .tiles, sourceLocation: sourceLocation, body)
 }
 
 /// Expects every element within its own bound.

@@ -65,9 +65,9 @@ import Testing
     let unit = MatrixUnit.forBFloat16(beside: set)
     let context = try ExecutionContext(threads: 1, instructionSet: set)
     #expect(context.kernels.matrixUnit == unit)
-    #expect(context.kernels.pairedName == unit?.rawValue ?? set.rawValue)
+    #expect(context.kernels.pairedName() == unit?.rawValue ?? set.rawValue)
     let without = try ExecutionContext(threads: 1, instructionSet: set, withMatrixUnit: false)
-    #expect(without.kernels.matrixUnit == nil && without.kernels.pairedName == set.rawValue)
+    #expect(without.kernels.matrixUnit == nil && without.kernels.pairedName() == set.rawValue)
     #expect(MatrixUnit.forBFloat16(beside: set, with: []) == nil)
     #expect(
       (MatrixUnit.forBFloat16(beside: set, with: ProcessorFeatures(rawValue: .max)) != nil)

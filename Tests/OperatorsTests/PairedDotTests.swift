@@ -6,78 +6,6 @@ import Testing
 
 /// One link of the products of bfloat16, bit by bit.
 @Suite struct PairedDotTests {
-  /// Pairs and sums of every kind: any pattern, denormal, infinite and NaN, zeros, the smallest and the largest
-  /// exponents, those about 1, and products about the smallest normal number.
-  private struct Links {
-    var x: [UInt32] = [], y: [UInt32] = []
-    var sums: [Float] = []
-
-    init(_ count: Int, seed: UInt64, isFinite: Bool = false) {
-      var random = TestRandom(seed: seed)
-      while sums.count < count {
-        var (x, y) = (Self.pair(&random), Self.pair(&random))
-        if random.next() % 4 == 0 { Self.makeSmall(&x, &y, &random) }
-        let sum = Self.sum(&random)
-        if isFinite, !Self.isFinite(x) || !Self.isFinite(y) || !sum.isFinite { continue }
-        self.x.append(x)
-        self.y.append(y)
-        sums.append(sum)
-      }
-    }
-
-    private static func isFinite(_ pair: UInt32) -> Bool {
-      pair & 0x7F80_0000 != 0x7F80_0000 && pair & 0x7F80 != 0x7F80
-    }
-
-    private static func pair(_ random: inout TestRandom) -> UInt32 { half(&random) | half(&random) << 16 }
-
-    private static func half(_ random: inout TestRandom) -> UInt32 {
-      let bits = UInt32(truncatingIfNeeded: random.next())
-      let (rest, choice) = (bits & 0x807F, bits >> 20)
-      func exponent(_ value: UInt32) -> UInt32 { rest | value << 7 }
-      switch random.next() % 8 {
-      case 0: return bits & 0xFFFF
-      case 1: return exponent(0)
-      case 2: return choice % 4 == 0 ? exponent(255) : bits & 0x8000 | 0x7F80
-      case 3: return bits & 0x8000
-      case 4: return exponent(1 + choice % 64)
-      case 5: return exponent(123 + choice % 8)
-      case 6: return exponent(60 + choice % 8)
-      default: return exponent(254 - choice % 8)
-      }
-    }
-
-    private static func sum(_ random: inout TestRandom) -> Float {
-      let bits = UInt32(truncatingIfNeeded: random.next())
-      let (rest, choice) = (bits & 0x807F_FFFF, UInt32(truncatingIfNeeded: random.next()))
-      func exponent(_ value: UInt32) -> UInt32 { rest | value << 23 }
-      let pattern =
-        switch random.next() % 8 {
-        case 0: bits
-        case 1: exponent(0)
-        case 2: choice % 2 == 0 ? exponent(255) : bits & 0x8000_0000 | 0x7F80_0000
-        case 3: bits & 0x8000_0000
-        case 4: exponent(1 + choice % 4)
-        case 5: exponent(123 + choice % 8)
-        case 6: bits & 0x8000_0003 | 0x0080_0000
-        default: exponent(254 - choice % 4)
-        }
-      return Float(bitPattern: pattern)
-    }
-
-    /// One product between 2⁻¹⁶² and 2⁻¹²³, half of the time beside a zero.
-    private static func makeSmall(_ x: inout UInt32, _ y: inout UInt32, _ random: inout TestRandom) {
-      let first = 1 + UInt32(random.next() % 120)
-      let second = min(max(128 + UInt32(random.next() % 40) - 36, first) - first, 254)
-      let bits = UInt32(truncatingIfNeeded: random.next())
-      let (left, right) = (bits & 0x807F | first << 7, bits >> 16 & 0x807F | second << 7)
-      let isOdd = bits & 0x100 != 0
-      let (kept, shift): (UInt32, UInt32) = isOdd ? (0xFFFF, 16) : (0xFFFF_0000, 0)
-      let others = random.next() % 2 == 0 ? kept : 0
-      (x, y) = (x & others | left << shift, y & kept | right << shift)
-    }
-  }
-
   /// Every instruction set, and the unit beside it where there is one.
   private static func everyKernel() throws -> [Kernels] {
     try InstructionSet.available.flatMap { set in
@@ -89,19 +17,19 @@ import Testing
 
   /// With AVX512_BF16 these are the processor's own answers, NaNs' patterns included.
   @Test(arguments: 1...4) func allKernelsAgreeToTheBit(_ seed: UInt64) throws {
-    let links = Links(1_000_000, seed: seed)
+    let links = PairedLinks(1_000_000, seed: seed)
     let kernels = try Self.everyKernel()
     let expected = kernels[kernels.count - 1].dot(links.x, links.y, adding: links.sums)
     #expect(expected.contains { $0.isNaN } && expected.contains { $0.isInfinite } && expected.contains(0))
     for kernel in kernels.dropLast() {
       let difference = firstDifferentBits(kernel.dot(links.x, links.y, adding: links.sums), expected)
-      #expect(difference == nil, "\(kernel.pairedName)")
+      #expect(difference == nil, "\(kernel.pairedName())")
     }
   }
 
   /// Infinite and NaN results aside, which the reference leaves open.
   @Test func theReferenceSaysSo() throws {
-    let links = Links(500_000, seed: 5, isFinite: true)
+    let links = PairedLinks(500_000, seed: 5, isFinite: true)
     func numbers(_ pair: UInt32) -> (even: Float, odd: Float) {
       (Float(bitPattern: pair << 16), Float(bitPattern: pair & 0xFFFF_0000))
     }
@@ -113,7 +41,7 @@ import Testing
       let wrong = sums.indices.filter {
         sums[$0].bitPattern != expected[$0].bitPattern && !(sums[$0].isNaN && expected[$0].isNaN)
       }
-      #expect(wrong.isEmpty, "\(kernel.pairedName)")
+      #expect(wrong.isEmpty, "\(kernel.pairedName())")
     }
   }
 
@@ -139,7 +67,7 @@ import Testing
     for kernel in try Self.everyKernel() {
       for row in rows {
         let sum = kernel.dot([row.0], [row.1], adding: [Float(bitPattern: row.2)])[0].bitPattern
-        #expect(sum == row.3, "\(row.0), \(row.1) on \(kernel.pairedName)")
+        #expect(sum == row.3, "\(row.0), \(row.1) on \(kernel.pairedName())")
       }
     }
   }

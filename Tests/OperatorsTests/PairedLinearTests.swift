@@ -4,18 +4,36 @@ import Reference
 import TestSupport
 import Testing
 
-/// Roundings of a term of a product of bfloat16: one for each of up to 768 products in its chain, each chain added to
-/// those before it, one for the bias or what is accumulated to.
-private func pairedRoundings(_ depth: Int) -> Int { min(depth, 768) + (depth + 767) / 768 }
-
-/// An operand is off by up to 2⁻⁸ of itself; a product of two of them, after so many roundings, by this much.
-private func pairedError(_ depth: Int) -> Double {
-  (1 + 0x1p-8) * (1 + 0x1p-8) * (1 + rounded(pairedRoundings(depth))) - 1
+/// Roundings of a term of a product of bfloat16. In pairs: one for each of up to 768 products in its chain, each chain
+/// added to those before it, one for the bias or what is accumulated to. In tiles: one for each of up to 16 products in its
+/// chain, one where the even and the odd chain meet, one for each link of 32, and one for the bias.
+private func pairedRoundings(_ depth: Int, _ order: PairedOrder) -> Int {
+  switch order {
+  case .pairs: min(depth, 768) + (depth + 767) / 768
+  case .tiles: min(depth, 16) + 1 + (depth + 31) / 32 + 1
+  }
 }
 
-/// The linear layer with operands in bfloat16: the bits of plain loops, and near Double.
+/// An operand is off by up to 2⁻⁸ of itself; a product of two of them, after so many roundings, by this much.
+private func pairedError(_ depth: Int, _ order: PairedOrder) -> Double {
+  (1 + 0x1p-8) * (1 + 0x1p-8) * (1 + rounded(pairedRoundings(depth, order))) - 1
+}
+
+/// An order, and whether what is there is added to.
+struct PairedWay: CustomTestStringConvertible, Sendable {
+  let order: PairedOrder
+  let accumulate: Bool
+  var testDescription: String { "\(order)\(accumulate ? ", accumulated" : "")" }
+
+  static let all = PairedOrder.allCases.flatMap { order in
+    [false, true].map { PairedWay(order: order, accumulate: $0) }
+  }
+}
+
+/// The linear layer with operands in bfloat16, in both orders of sums: the bits of plain loops, and near Double.
 @Suite struct PairedLinearTests {
-  /// Those of float32, and others about a chain (768), a panel (48) and a block of columns (384).
+  /// Those of float32, and others about a chain (768), a panel (48), a block of columns (384), and of tiles (384 of k, 768
+  /// columns).
   private static let sizes =
     LinearSize.ragged + [
       LinearSize(9, 767, 49), LinearSize(8, 768, 48), LinearSize(7, 769, 47),
@@ -26,16 +44,17 @@ private func pairedError(_ depth: Int) -> Double {
   /// Odd strides, so that pairs lie at addresses that are no multiple of four bytes.
   private static let margin = 3
 
-  @Test(arguments: sizes) func forward(_ size: LinearSize) throws {
+  @Test(arguments: sizes, PairedOrder.allCases) func forward(_ size: LinearSize, order: PairedOrder) throws {
     let operands = PairedOperands(size)
-    let results = try everywhere(withoutMatrixUnit: true) { place in
+    let results = try everywhere(order) { place in
       var outputs: Outputs = [:]
       for (name, bias) in [("y", operands.bias), ("y without bias", nil)] {
         let y = try place.output(size.stridedCount)
         let rounded = try place.pairedOutput(size.rows * size.outputs)
         try Linear.forward(
           place.operand(operands.x, columns: size.inputs, rowStride: size.inputs + Self.margin),
-          weight: place.panels(place.input(operands.weight).matrix(columns: size.inputs).transposed),
+          weight: place.panels(
+            place.input(operands.weight).matrix(columns: size.inputs).transposed, order: order),
           bias: bias.map(place.input), y: size.output(y), rounded: rounded.matrix(columns: size.outputs),
           context: place.context)
         outputs[name] = size.inside(y.array())
@@ -46,13 +65,13 @@ private func pairedError(_ depth: Int) -> Double {
     for (name, bias) in [("y", operands.bias), ("y without bias", nil)] {
       let expected = ReferenceLinear.pairedForward(
         operands.x, weight: operands.weight, bias: bias, rows: size.rows, inputChannels: size.inputs,
-        outputChannels: size.outputs)
+        outputChannels: size.outputs, order: order.reference)
       func double(_ convert: ([Float]) -> [Double]) -> [Double] {
         ReferenceLinear.forward(
           convert(operands.x), weight: convert(operands.weight), bias: bias.map(convert), rows: size.rows,
           inputChannels: size.inputs, outputChannels: size.outputs)
       }
-      let bounds = double(magnitudes).map { pairedError(size.inputs) * $0 }
+      let bounds = double(magnitudes).map { pairedError(size.inputs, order) * $0 }
       for (set, outputs) in results {
         expect(outputs[name], equals: expected, "\(name) on \(set)")
         expect(outputs[name], near: double(doubles), within: bounds, "\(name) on \(set)")
@@ -64,26 +83,27 @@ private func pairedError(_ depth: Int) -> Double {
   }
 
   /// What is there is NaN where it must be overwritten.
-  @Test(arguments: sizes, [false, true]) func backward(_ size: LinearSize, accumulate: Bool) throws {
+  @Test(arguments: sizes, PairedWay.all) func backward(_ size: LinearSize, _ way: PairedWay) throws {
+    let (order, accumulate) = (way.order, way.accumulate)
     let operands = PairedOperands(size)
-    let results = try everywhere(withoutMatrixUnit: true) { place in
+    let results = try everywhere(order) { place in
       let dx = try place.output(operands.x.count)
       let dweight = try accumulate ? place.input(operands.dweight) : place.output(operands.weight.count)
       let dbias = try accumulate ? place.input(operands.bias) : place.output(size.outputs)
       try Linear.backward(
         place.operand(operands.dout, columns: size.outputs, rowStride: size.outputs + Self.margin),
         x: place.operand(operands.x, columns: size.inputs, rowStride: size.inputs + Self.margin),
-        weight: place.panels(place.input(operands.weight).matrix(columns: size.inputs)),
+        weight: place.panels(place.input(operands.weight).matrix(columns: size.inputs), order: order),
         accumulate: accumulate, dx: dx.matrix(columns: size.inputs),
         dweight: dweight.matrix(columns: size.inputs), dbias: dbias, context: place.context)
       return ["dx": dx.array(), "dweight": dweight.array(), "dbias": dbias.array()]
     }
     let dx = ReferenceLinear.pairedBackwardInput(
       operands.dout, weight: operands.weight, rows: size.rows, inputChannels: size.inputs,
-      outputChannels: size.outputs)
+      outputChannels: size.outputs, order: order.reference)
     let dweight = ReferenceLinear.pairedBackwardWeight(
       operands.dout, input: operands.x, rows: size.rows, inputChannels: size.inputs,
-      outputChannels: size.outputs, before: accumulate ? operands.dweight : nil)
+      outputChannels: size.outputs, before: accumulate ? operands.dweight : nil, order: order.reference)
     let (exact, sums) = (
       operands.gradients(accumulate, doubles), operands.gradients(accumulate, magnitudes)
     )
@@ -92,9 +112,11 @@ private func pairedError(_ depth: Int) -> Double {
       expect(outputs["dx"], equals: dx, "dx on \(set)")
       expect(outputs["dweight"], equals: dweight, "dweight on \(set)")
       expect(
-        outputs["dx"], near: exact.dx, within: sums.dx.map { pairedError(size.outputs) * $0 }, "dx on \(set)")
+        outputs["dx"], near: exact.dx, within: sums.dx.map { pairedError(size.outputs, order) * $0 },
+        "dx on \(set)")
       expect(
-        outputs["dweight"], near: exact.dweight, within: sums.dweight.map { pairedError(size.rows) * $0 },
+        outputs["dweight"], near: exact.dweight,
+        within: sums.dweight.map { pairedError(size.rows, order) * $0 },
         "dweight on \(set)")
       expect(
         outputs["dbias"], near: exact.dbias, within: sums.dbias.map { columnError * $0 }, "dbias on \(set)")
@@ -109,32 +131,38 @@ private func pairedError(_ depth: Int) -> Double {
     ], Activation.allCases)
   func epilogues(_ size: LinearSize, _ activation: Activation) throws {
     let operands = PairedOperands(size)
-    _ = try everywhere(withoutMatrixUnit: true) { place in
-      let epilogues = try PairedEpilogues(operands, activation, place)
-      return try [
-        "product": epilogues.product.array(), "sum": epilogues.sum(), "activation": epilogues.activated(),
-        "slope": epilogues.slope(),
-      ]
+    for order in PairedOrder.allCases {
+      _ = try everywhere(order) { place in
+        let epilogues = try PairedEpilogues(operands, activation, order, place)
+        return try [
+          "product": epilogues.product.array(), "sum": epilogues.sum(), "activation": epilogues.activated(),
+          "slope": epilogues.slope(),
+        ]
+      }
     }
   }
 
   /// B by rows, and A across it: what no layer of the model asks for together with a bias.
-  @Test(arguments: [(1, 1, 1), (13, 33, 257), (97, 47, 770), (65, 385, 3), (2051, 5, 770)])
-  func rowsOfB(_ rows: Int, _ columns: Int, _ depth: Int) throws {
+  @Test(
+    arguments: [(1, 1, 1), (13, 33, 257), (97, 47, 770), (65, 385, 3), (2051, 5, 770)], PairedOrder.allCases)
+  func rowsOfB(_ size: (Int, Int, Int), _ order: PairedOrder) throws {
+    let (rows, columns, depth) = size
     var random = TestRandom(seed: 11)
     let (a, b, bias): ([Float], [Float], [Float]) = (
       random.normal(rows * depth), random.normal(depth * columns), random.normal(columns)
     )
     let expected = ReferencePairs.product(
-      rows: rows, columns: columns, depth: depth, a: { a[$1 * rows + $0] }, b: { b[$0 * columns + $1] },
+      rows: rows, columns: columns, depth: depth, order: order.reference, a: { a[$1 * rows + $0] },
+      b: { b[$0 * columns + $1] },
       bias: bias)
     for (set, outputs) in try everywhere(
-      withoutMatrixUnit: true,
+      order,
       { place in
         let c = try place.output(rows * columns)
         try place.context.perform(
           GEMM.work(
             place.operand(a, columns: rows).transposed, .rows(place.operand(b, columns: columns)),
+            order: order,
             bias: place.input(bias), into: c.matrix(columns: columns), context: place.context))
         return ["c": c.array()]
       })
@@ -176,12 +204,15 @@ private struct PairedOperands {
 private struct PairedEpilogues {
   let operands: PairedOperands
   let activation: Activation
+  let order: PairedOrder
   let place: Place
   /// Without an epilogue.
   let product: Tensor
 
-  init(_ operands: PairedOperands, _ activation: Activation, _ place: Place) throws {
-    (self.operands, self.activation, self.place) = (operands, activation, place)
+  init(
+    _ operands: PairedOperands, _ activation: Activation, _ order: PairedOrder, _ place: Place
+  ) throws {
+    (self.operands, self.activation, self.order, self.place) = (operands, activation, order, place)
     product = try place.output(operands.dout.count)
     try forward(nil, product, nil)
   }
@@ -226,7 +257,7 @@ private struct PairedEpilogues {
     let inputs = operands.size.inputs
     try Linear.forward(
       place.operand(operands.x, columns: inputs),
-      weight: place.panels(place.input(operands.weight).matrix(columns: inputs).transposed),
+      weight: place.panels(place.input(operands.weight).matrix(columns: inputs).transposed, order: order),
       bias: place.input(operands.bias), y: matrix(y), epilogue: epilogue, rounded: rounded.map(matrix),
       context: place.context)
   }
@@ -234,7 +265,7 @@ private struct PairedEpilogues {
   private func check(_ rounded: Tensor, _ values: [Float], _ what: String) throws {
     expect(
       try place.expanded(rounded), equals: values.map(ReferencePairs.operand),
-      "\(what) rounded on \(place.context.kernels.pairedName)")
+      "\(what) rounded on \(place.context.kernels.pairedName(order))")
   }
 
   private func output() throws -> Tensor { try place.output(operands.dout.count) }

@@ -13,6 +13,7 @@ enum Pool {
   private struct Kind: Hashable {
     let set: InstructionSet
     let withMatrixUnit: Bool
+    let tileUnit: TileUnit?
     let threads: Int
   }
 
@@ -26,14 +27,16 @@ enum Pool {
 
   /// Lends a context with room for this much, whose scratch holds NaN.
   static func withContext<Result>(
-    _ set: InstructionSet, withMatrixUnit: Bool = true, threads: Int, sequenceLength: Int, sharedCount: Int,
+    _ set: InstructionSet, withMatrixUnit: Bool = true, tileUnit: TileUnit? = nil, threads: Int,
+    sequenceLength: Int, sharedCount: Int,
     _ body: (ExecutionContext) throws -> Result
   ) throws -> Result {
-    let kind = Kind(set: set, withMatrixUnit: withMatrixUnit, threads: threads)
+    let kind = Kind(set: set, withMatrixUnit: withMatrixUnit, tileUnit: tileUnit, threads: threads)
     let idle = contexts.withLock { $0[kind]?.popLast() }
     let context =
       try idle?.context
-      ?? ExecutionContext(threads: threads, instructionSet: set, withMatrixUnit: withMatrixUnit)
+      ?? ExecutionContext(
+        threads: threads, instructionSet: set, withMatrixUnit: withMatrixUnit, tileUnit: tileUnit)
     defer {
       let lent = Lent(context: context)
       contexts.withLock { $0[kind, default: []].append(lent) }

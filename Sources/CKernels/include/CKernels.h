@@ -26,9 +26,11 @@ enum {
   CK_SUM_ROWS = 128         // sums over rows: rows summed in one chain before they are added to the total
 };
 
-// Products of bfloat16. The chain decides the order of sums; the panel how their operand B lies in memory.
+// Products of bfloat16, in one of two orders of sums: pairs, as AVX512_BF16 adds them, in chains; or tiles, as AMX does,
+// in links. The panel is how their operand B lies in memory.
 enum {
-  CK_BF16_KC = 768,         // products summed in one chain before they are added to C
+  CK_BF16_KC = 768,         // pairs: products summed in one chain before they are added to C
+  CK_BF16_LINK = 32,        // tiles: products summed by themselves before they are added to C
   CK_BF16_PANEL = 48,       // columns of B in a panel
   CK_BF16_COLUMNS = 384     // columns of B that pass one group of A's rows
 };
@@ -85,7 +87,7 @@ typedef struct {
   // One panel of B(K,N), n ≤ CK_BF16_PANEL of its columns, from numbers that are rounded on the way: element (k, n) of
   // x is x[k·x_k + n·x_n], one of the strides is 1. All of the panel is written.
   void (*lay_out)(const float *x, long x_k, long x_n, long k, long n, uint16_t *panel);
-  // sums[i] += x[2i]·y[2i] + x[2i + 1]·y[2i + 1], as the products add: the odd elements first. n is that of sums.
+  // sums[i] += x[2i]·y[2i] + x[2i + 1]·y[2i + 1], as the products add. n is that of sums.
   void (*dot)(const uint16_t *x, const uint16_t *y, long n, float *sums);
   // FLOP done by `iterations` rounds of independent dot products.
   double (*peak)(long iterations);
@@ -165,7 +167,7 @@ typedef struct ck_kernels {
   const char *name;
   int mr, nr;
 
-  const ck_bf16 *bf16;
+  const ck_bf16 *bf16, *bf16_tiles;  // in the order of pairs, and of tiles
   const ck_bf16_attention *bf16_attention;
 
   // Floats of scratch for `gemm` (any size), and for attention over T positions.
@@ -255,3 +257,7 @@ double ck_int8_peak(long iterations);
 // Products of bfloat16 by AVX512_BF16's instruction, beside AVX-512's table, or NULL.
 const ck_bf16 *ck_bf16_avx512_bf16(void);
 const ck_bf16_attention *ck_bf16_attention_avx512_bf16(void);
+
+// Products of bfloat16 by AMX's instructions, in the order of tiles, or NULL. Linux wants to be asked by each process
+// before they run (CLinux).
+const ck_bf16 *ck_bf16_amx(void);

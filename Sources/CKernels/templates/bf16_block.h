@@ -72,18 +72,6 @@ static void bf16_group(const ck_bf16_gemm *g, long r, long rows, long k0, bf16_p
   }
 }
 
-// The rows' epilogue, and its values as the next product's operand.
-static void bf16_epilogue(const ck_bf16_gemm *g, long r, long rows, long n0, long n) {
-  int is_activation = g->epilogue == CK_GELU || g->epilogue == CK_GELU_ERF || g->epilogue == CK_GELU_QUINTIC;
-  for (long row = r; row < r + rows; row++) {
-    float activated[2 * CK_BF16_COLUMNS], *c = g->c + row * g->ldc + n0;
-    long at = row * g->ldc + n0;
-    float *result = is_activation && g->result ? g->result + at : activated;
-    epilogue_of_row(g->epilogue, c, g->operand ? g->operand + at : 0, result, n);
-    if (g->rounded) bf16_round(is_activation ? result : c, n, g->rounded + row * g->ld_rounded + n0);
-  }
-}
-
 // One block of B against every row of A.
 static void bf16_block(const ck_bf16_gemm *g, long k0, long n0, long nc, uint16_t *scratch) {
   long k = bf16_depth(g, k0), n = g->n - n0 < nc ? g->n - n0 : nc, panels = (n + NR - 1) / NR;
@@ -94,7 +82,7 @@ static void bf16_block(const ck_bf16_gemm *g, long k0, long n0, long nc, uint16_
                           .next_a = &next_a, .next_b = &next_b};
   product.b = g->b_k != 0 ? packed_b : g->b + n0 / CK_BF16_PANEL * g->b_panel + k0 * CK_BF16_PANEL;
   product.b_panel = g->b_k != 0 ? BF16_B_STRIDE((k + 1) / 2) : g->b_panel;
-  if (g->b_k != 0) bf16_pack_b(g->b + k0 * g->b_k + n0, g->b_k, k, n, packed_b);
+  if (g->b_k != 0) bf16_pack_b(g->b + k0 * g->b_k + n0, g->b_k, k, n, (k + 1) / 2, packed_b);
   for (long r = 0; r < g->m; r += BF16_GROUP_ROWS) {
     long rows = g->m - r < BF16_GROUP_ROWS ? g->m - r : BF16_GROUP_ROWS;
     product.c = g->c + r * g->ldc + n0;

@@ -26,9 +26,9 @@ INLINE vi bf16_pairs(const uint16_t *even, const uint16_t *odd, long left) {
   return vi_pairs(rows[0], rows[1]);
 }
 
-// Row by row, so that B is read in order.
-static void bf16_pack_b(const uint16_t *b, long b_k, long k, long n, uint16_t *packed) {
-  long stride = BF16_B_STRIDE((k + 1) / 2);
+// Row by row, so that B is read in order. Each panel gets so many pairs, zeros behind those of k.
+static void bf16_pack_b(const uint16_t *b, long b_k, long k, long n, long pairs, uint16_t *packed) {
+  long stride = BF16_B_STRIDE(pairs), given = (k + 1) / 2;
   for (long t = 0; t < k; t += 2, b += 2 * b_k, packed += 2 * CK_BF16_PANEL) {
     const uint16_t *odd = t + 1 < k ? b + b_k : 0;
     uint16_t *to = packed;
@@ -36,6 +36,9 @@ static void bf16_pack_b(const uint16_t *b, long b_k, long k, long n, uint16_t *p
       UNROLL for (long j = 0; j < CK_BF16_PANEL; j += LANES)
         if (c + j < n) vi_store(to + 2 * j, bf16_pairs(b + c + j, odd ? odd + c + j : 0, n - c - j));
   }
+  if (given == pairs) return;
+  unsigned long bytes = (unsigned long)((pairs - given) * 2 * CK_BF16_PANEL) * sizeof *packed;
+  for (long c = 0; c < n; c += CK_BF16_PANEL, packed += stride) __builtin_memset(packed, 0, bytes);
 }
 
 // Panels that share lines of A's columns are packed together.

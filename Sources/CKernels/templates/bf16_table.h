@@ -4,6 +4,7 @@
 #include "bf16_dot.h"
 #include "bf16_pack.h"
 #include "bf16_tile.h"
+#include "bf16_finish.h"
 #include "bf16_block.h"
 
 // As many independent accumulators as a tile; returns the floating-point operations done.

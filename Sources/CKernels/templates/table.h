@@ -19,6 +19,10 @@
 #include "gemm_block.h"
 #include "bf16_table.h"
 #include "bf16_rows.h"
+#include "amx_pack.h"
+#include "amx_link.h"
+#include "amx_tiles.h"
+#include "amx_block.h"
 #include "attention_tile.h"
 #include "attention.h"
 #include "attention_forward.h"
@@ -41,6 +45,7 @@
 
 static const ck_bf16 bf16_table = BF16_TABLE(ISA_TEXT);
 static const ck_bf16_attention bf16_attention_table = BF16_ATTENTION_TABLE;
+static const ck_bf16 amx_table = AMX_TABLE(ISA_TEXT);
 
 const ck_kernels ISA_NAME(ck_table) = {
     .name = ISA_TEXT,
@@ -48,6 +53,7 @@ const ck_kernels ISA_NAME(ck_table) = {
     .nr = NR,
     .bf16 = &bf16_table,
     .bf16_attention = &bf16_attention_table,
+    .bf16_tiles = &amx_table,
     .gemm_scratch = GEMM_SCRATCH,
     .attention_scratch = attention_scratch,
     .gemm = gemm,

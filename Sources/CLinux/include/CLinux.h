@@ -62,6 +62,12 @@ int clinux_usage(struct clinux_usage *usage);
 
 int clinux_process_id(void);
 
+/// Asks the kernel to save AMX's tiles for this process from now on, in all its threads and in those to come; a process
+/// that it forks may use them, too, a program that it executes has to ask itself. Until then, and where this fails, their
+/// instructions raise SIGILL. ENOSYS or EINVAL: a kernel before 5.16, or another architecture; EOPNOTSUPP: the processor
+/// has no tiles; ENOSPC: a thread's alternate signal stack has no room for them.
+int clinux_request_tiles(void);
+
 /// What a program does before it opens anything: standard input, output and error are there from then on, where they
 /// were closed as descriptors whose use fails; SIGHUP (unless it is ignored), SIGINT, SIGQUIT and SIGTERM end the process
 /// with 128 and their number, its temporaries removed, also one that is its container's first; reading what is gone of a

@@ -51,7 +51,7 @@ public enum ActivationTensor: String, CaseIterable, Sendable {
   /// - Parameter precision: what products multiply.
   func elementType(_ precision: OperandPrecision) -> ElementType {
     switch self {
-    case .ln1, .qkv, .atty, .ln2, .fchGELU, .lnf: precision == .bf16 ? .bfloat16 : .float32
+    case .ln1, .qkv, .atty, .ln2, .fchGELU, .lnf: precision.pairedOrder != nil ? .bfloat16 : .float32
     default: .float32
     }
   }

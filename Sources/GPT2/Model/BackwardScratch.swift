@@ -22,7 +22,7 @@ struct BackwardScratch {
     let float32 = Arena.Entry(name: "", shape: shape).elementCount.map {
       $0 + widths.count * Arena.lineFloats
     }
-    guard precision == .bf16, let float32 else { return float32 }
+    guard precision.pairedOrder != nil, let float32 else { return float32 }
     guard
       let rounded = RoundedGradients.count(
         configuration, batchSize: batchSize, sequenceLength: sequenceLength)
@@ -45,7 +45,7 @@ struct BackwardScratch {
     dqkv = next(Self.widths[2])
     dfch = next(Self.widths[3])
     rounded =
-      precision == .bf16
+      precision.pairedOrder != nil
       ? RoundedGradients(configuration, rows: rows, storage: storage.slice(offset..<storage.count)) : nil
   }
 }

@@ -8,19 +8,22 @@ import Operators
 final class LaidOutWeights {
   /// Whether they are those of the masters; if not, the next pass lays all of them out.
   var areCurrent = false
+  /// In which products sum.
+  let order: PairedOrder
   private let configuration: Configuration
   private let arena: Arena
   private let layers: [LayerWeights]
   let head: ProductWeight
 
-  init(_ configuration: Configuration, memory: MemoryOptions) throws(MemoryError) {
+  init(_ configuration: Configuration, _ order: PairedOrder, memory: MemoryOptions) throws(MemoryError) {
     let (arena, configuration) = (try Self.arena(configuration, memory), configuration)
     self.configuration = configuration
+    self.order = order
     self.arena = arena
     layers = (0..<configuration.layers).map { layer in
-      LayerWeights { Self.weight(ParameterPart($0, layer: layer), configuration, in: arena) }
+      LayerWeights { Self.weight(ParameterPart($0, layer: layer), configuration, order, in: arena) }
     }
-    head = Self.weight(ParameterPart(.wte), configuration, in: arena)
+    head = Self.weight(ParameterPart(.wte), configuration, order, in: arena)
   }
 
   var byteCount: Int { arena.byteCount }
@@ -61,15 +64,15 @@ final class LaidOutWeights {
   }
 
   private static func weight(
-    _ part: ParameterPart, _ configuration: Configuration, in arena: Arena
+    _ part: ParameterPart, _ configuration: Configuration, _ order: PairedOrder, in arena: Arena
   ) -> ProductWeight {
     let (rows, columns) = size(part, configuration)
     guard let forward = arena[name(part, "forward")], let backward = arena[name(part, "backward")] else {
       preconditionFailure("\(part.parameter.name) is laid out")
     }
     return .bfloat16(
-      forward: PairedMatrix(forward, rows: columns, columns: rows),
-      backward: PairedMatrix(backward, rows: rows, columns: columns))
+      forward: PairedMatrix(forward, rows: columns, columns: rows, order: order),
+      backward: PairedMatrix(backward, rows: rows, columns: columns, order: order))
   }
 
   // MARK: - What follows a master

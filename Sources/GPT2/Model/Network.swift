@@ -24,7 +24,7 @@ public struct Network {
   }
 
   /// What matrix products multiply.
-  public var precision: OperandPrecision { laidOut == nil ? .fp32 : .bf16 }
+  public var precision: OperandPrecision { OperandPrecision(laidOut?.order) }
 
   /// Bytes of the weights that are kept beside the parameters: 4 a weight of a product in bfloat16.
   public var laidOutByteCount: Int { laidOut?.byteCount ?? 0 }
@@ -47,7 +47,9 @@ public struct Network {
       try ParameterTensors(configuration, memory: memory, what: "the model's parameters")
     }
     laidOut = try ModelError.wrapping { () throws(MemoryError) in
-      precision == .bf16 ? try LaidOutWeights(configuration, memory: memory) : nil
+      try precision.pairedOrder.map { order throws(MemoryError) in
+        try LaidOutWeights(configuration, order, memory: memory)
+      }
     }
   }
 

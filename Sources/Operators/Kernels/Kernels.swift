@@ -9,17 +9,21 @@ import Machine
 @safe package struct Kernels: @unchecked Sendable {
   // A constant of the C target, alive as long as the process.
   let table: UnsafePointer<ck_kernels>
-  /// Products of bfloat16: the unit's, or the instruction set's own.
+  /// Products of bfloat16 in the order of pairs: the unit's, or the instruction set's own.
   let bf16: UnsafePointer<ck_bf16>
   /// Attention over bfloat16: the unit's, or the instruction set's own.
   let bf16Attention: UnsafePointer<ck_bf16_attention>
   /// The unit that multiplies bfloat16; nil: the set's multiply-adds do the same.
   package let matrixUnit: MatrixUnit?
+  /// Who multiplies in the order of tiles; nil: this process's unit, which nobody may have asked for yet.
+  private let givenTileUnit: TileUnit?
 
   /// Nil where the processor or the operating system lacks what the set requires.
   ///
-  /// - Parameter withUnit: whether a matrix unit is taken where there is one.
-  init?(for set: InstructionSet, withUnit: Bool = true) {
+  /// - Parameters:
+  ///   - withUnit: whether a matrix unit is taken where there is one.
+  ///   - tileUnit: in place of this process's.
+  init?(for set: InstructionSet, withUnit: Bool = true, tileUnit: TileUnit? = nil) {
     guard ProcessorFeatures.current.isSuperset(of: set.requiredFeatures) else { return nil }
     let table =
       switch set {
@@ -30,11 +34,24 @@ import Machine
     guard let table = unsafe table else { return nil }
     unsafe self.table = unsafe table
     matrixUnit = withUnit ? .forBFloat16(beside: set) : nil
+    givenTileUnit = tileUnit ?? (withUnit ? .beside(set) : .emulated("it is asked not to use units"))
     let own = unsafe table.pointee.bf16!
     unsafe bf16 = matrixUnit == .avx512BF16 ? unsafe ck_bf16_avx512_bf16() ?? own : own
     let ownAttention = unsafe table.pointee.bf16_attention!
     unsafe bf16Attention =
       matrixUnit == .avx512BF16 ? unsafe ck_bf16_attention_avx512_bf16() ?? ownAttention : ownAttention
+  }
+
+  package var tileUnit: TileUnit { givenTileUnit ?? .current }
+
+  /// Who sums products of bfloat16 in an order.
+  func paired(_ order: PairedOrder) -> UnsafePointer<ck_bf16> {
+    switch order {
+    case .pairs: return unsafe bf16
+    case .tiles:
+      let own = unsafe table.pointee.bf16_tiles!
+      return tileUnit == .amx ? unsafe ck_bf16_amx() ?? own : unsafe own
+    }
   }
 
   package var name: String { unsafe String(cString: table.pointee.name) }
@@ -47,7 +64,8 @@ import Machine
   /// attention over at most `sequenceLength` positions takes, and a square of a transposition.
   func workerScratchCount(sequenceLength: Int) -> Int {
     let attention = unsafe table.pointee.attention_scratch(sequenceLength)
-    let products = unsafe max(table.pointee.gemm_scratch, bf16.pointee.scratch)
+    let products = unsafe max(
+      table.pointee.gemm_scratch, bf16.pointee.scratch, table.pointee.bf16_tiles.pointee.scratch)
     return max(products, attention, Self.transposedCount)
   }
 

@@ -6,10 +6,12 @@ extension Kernels {
   package static let pairPanel = CK_BF16_PANEL
 
   /// Rows of C that the products of bfloat16 keep in registers.
-  var pairedTileRows: Int { unsafe Int(bf16.pointee.mr) }
+  func pairedTileRows(_ order: PairedOrder) -> Int { unsafe Int(paired(order).pointee.mr) }
 
   /// Who multiplies bfloat16: a matrix unit, or the instruction set.
-  package var pairedName: String { unsafe String(cString: bf16.pointee.name) }
+  package func pairedName(_ order: PairedOrder = .pairs) -> String {
+    unsafe String(cString: paired(order).pointee.name)
+  }
 
   /// C[rows, columns] (+)= A·B + bias in bfloat16, then the epilogue; A is (M, K), B is (K, N).
   ///
@@ -17,9 +19,10 @@ extension Kernels {
   /// columns where panels begin.
   func gemm(
     _ a: Matrix, _ b: PairedOperand, bias: Tensor?, rows: Range<Int>, columns: Range<Int>, accumulate: Bool,
-    into c: Matrix, output: PairedOutput, scratch: Tensor
+    into c: Matrix, output: PairedOutput, order: PairedOrder, scratch: Tensor
   ) {
-    precondition(unsafe scratch.count >= bf16.pointee.scratch)
+    let unit = unsafe paired(order)
+    precondition(unsafe scratch.count >= unit.pointee.scratch)
     var arguments = unsafe ck_bf16_gemm()
     unsafe arguments.a = UnsafePointer(a.pairedPointer(rows, 0..<a.columns))
     unsafe arguments.a_row = a.rowStride
@@ -44,7 +47,7 @@ extension Kernels {
     if let bias { unsafe arguments.bias = UnsafePointer(bias.pointer(columns)) }
     unsafe arguments.accumulate = accumulate ? 1 : 0
     unsafe setOutput(output, rows, columns, &arguments)
-    unsafe bf16.pointee.gemm(&arguments, scratch.pointer)
+    unsafe unit.pointee.gemm(&arguments, scratch.pointer)
   }
 
   private func setOutput(
@@ -93,15 +96,17 @@ extension Kernels {
   }
 
   /// sums[i] + the products of the pairs of bfloat16 x[i] and y[i], the even element in the lower half: one link of a
-  /// product's chain.
-  package func dot(_ x: [UInt32], _ y: [UInt32], adding sums: [Float]) -> [Float] {
+  /// product's chain, in the order of tiles one whose other products are zero.
+  package func dot(
+    _ x: [UInt32], _ y: [UInt32], adding sums: [Float], order: PairedOrder = .pairs
+  ) -> [Float] {
     precondition(x.count == sums.count && y.count == sums.count)
     var results = sums
     unsafe x.withUnsafeBytes { x in
       unsafe y.withUnsafeBytes { y in
         unsafe results.withUnsafeMutableBufferPointer { results in
           guard let first = results.baseAddress else { return }
-          unsafe bf16.pointee.dot(
+          unsafe paired(order).pointee.dot(
             x.assumingMemoryBound(to: UInt16.self).baseAddress,
             y.assumingMemoryBound(to: UInt16.self).baseAddress, results.count, first)
         }
@@ -111,7 +116,9 @@ extension Kernels {
   }
 
   /// Runs `iterations` rounds of independent dot products and returns the floating-point operations done.
-  func pairedPeak(iterations: Int) -> Double { unsafe bf16.pointee.peak(iterations) }
+  func pairedPeak(_ order: PairedOrder, iterations: Int) -> Double {
+    unsafe paired(order).pointee.peak(iterations)
+  }
 }
 
 extension Matrix {

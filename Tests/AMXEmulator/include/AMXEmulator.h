@@ -14,6 +14,17 @@ int amx_is_missing(void);
 int amx_emulate(void);
 amx_counts amx_counts_of_thread(void);
 
+// How TDPBF16PS may be wrong.
+typedef enum {
+  amx_no_fault,
+  amx_adds_one_by_one,    // the even products' sum is added to C, then the odd ones'
+  amx_keeps_denormals,    // no number is taken for zero
+  amx_truncates           // what is added to C loses the last bit of its sum
+} amx_fault;
+
+// Of the calling thread, from now on.
+void amx_set_fault(amx_fault fault);
+
 // Each runs real instructions and compares what they leave with plain loops written from the manual: 0, or the line of
 // checks.c that found a difference. `seed` chooses sizes and numbers.
 int amx_check_configuration(void);
