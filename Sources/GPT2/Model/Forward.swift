@@ -150,7 +150,7 @@ extension Network {
     case .fp32:
       weight.forward(acts.matrix(.ln1, layer), bias: bias, y: qkv, context: context, beside: queue)
       Attention.forward(qkv, shape: shape, out: atty, logSumExp: logSumExp, kept: kept, context: context)
-    case .bf16:
+    case .bf16, .bf16AMX:
       let sums = acts.attentionSums(layer)
       weight.forward(
         acts.matrix(.ln1, layer), bias: bias, y: sums.qkv, rounded: qkv, context: context, beside: queue)
