@@ -201,6 +201,16 @@ struct Train: ParsableCommand {
     return made
   }
 
+  /// With what depends on the data.
+  private func fitted(
+    _ options: TrainingOptions, to training: DataLoader
+  ) throws(ValidationError) -> TrainingOptions {
+    var options = options
+    try loop.setSteps(of: &options, for: training)
+    try TrainingText.check(options, for: training)
+    return options
+  }
+
   private func session(_ source: ModelSource, _ files: DataFiles) throws -> TrainingSession {
     let batchSize = loop.batchSize ?? Self.batchSize
     let sequenceLength = loop.sequenceLength ?? Self.sequenceLength
@@ -210,14 +220,17 @@ struct Train: ParsableCommand {
       source.configuration, options, batchSize: batchSize, sequenceLength: sequenceLength)
     let vocabularySize = source.configuration.vocabularySize
     let opened = try files.opened(as: data.tokenTypeOption.tokenType, vocabularySize: vocabularySize)
-    func loader(_ files: [TokenFile]) throws -> DataLoader {
+    func loader(_ files: [TokenFile], _ order: DataOrder = .sequential) throws -> DataLoader {
       try DataLoader(
-        files: files, batchSize: batchSize, sequenceLength: sequenceLength, vocabularySize: vocabularySize)
+        files: files, batchSize: batchSize, sequenceLength: sequenceLength, vocabularySize: vocabularySize,
+        order: order, seed: loop.seed)
     }
+    let training = try loader(opened.training, data.order)
     var session = TrainingSession(
-      source: source, model: made, training: try loader(opened.training),
+      source: source, model: made, training: training,
       validation: opened.validation.isEmpty ? nil : try loader(opened.validation), tokenizer: tokenizer,
-      options: options)
+      options: try fitted(options, to: training))
+    session.epochs = loop.epochs
     session.shownInterval = loop.printEvery ?? 1
     session.dataLines = TokenFileText.lines(training: session.training, validation: session.validation)
     session.dataLines.append(("tokenizer", tokenizerSummary))
@@ -244,15 +257,17 @@ struct Train: ParsableCommand {
     let corpus = BuiltInCorpus()
     let options = try trainingOptions(defaults: BuiltInTraining.options(corpus))
     let made = try newModel(configuration, options, batchSize: batchSize, sequenceLength: sequenceLength)
-    func loader(_ file: TokenFile) throws -> DataLoader {
+    func loader(_ file: TokenFile, _ order: DataOrder = .sequential) throws -> DataLoader {
       try DataLoader(
         files: [file], batchSize: batchSize, sequenceLength: sequenceLength,
-        vocabularySize: BuiltInCorpus.vocabularySize)
+        vocabularySize: BuiltInCorpus.vocabularySize, order: order, seed: loop.seed)
     }
+    let training = try loader(corpus.training, data.order)
     var session = TrainingSession(
-      source: source, model: made, training: try loader(corpus.training),
+      source: source, model: made, training: training,
       validation: try loader(corpus.validation), tokenizer: BuiltInCorpus.tokenizer,
-      options: options)
+      options: try fitted(options, to: training))
+    session.epochs = loop.epochs
     session.questions = corpus.validationSums.prefix(50)
     try BuiltInTraining.reserve(forAnswersTo: session.questions.count, of: made)
     session.shownInterval = loop.printEvery ?? 10

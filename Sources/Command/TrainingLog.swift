@@ -68,7 +68,9 @@ struct TrainingLog {
     return [
       ("batch_size", .integer(session.training.batchSize)),
       ("sequence_length", .integer(session.training.sequenceLength)),
+      ("order", .text(session.training.order.rawValue)),
       ("gradient_accumulation", .integer(options.gradientAccumulation)), ("steps", .integer(options.steps)),
+      ("epochs", session.epochs.map { .integer($0) } ?? .null),
       ("val_every", .integer(options.validationInterval)),
       ("val_batches", .integer(options.validationBatches)),
       ("sample_every", .integer(options.sampleInterval)), ("sample_length", .integer(options.sampleLength)),

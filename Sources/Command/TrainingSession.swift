@@ -13,6 +13,8 @@ struct TrainingSession {
   let validation: DataLoader?
   let tokenizer: Tokenizer?
   let options: TrainingOptions
+  /// What the steps were asked for as, if so.
+  var epochs: Int?
   /// The sums to ask after the run; none without the built-in corpus.
   var questions: ArraySlice<BuiltInCorpus.Sum> = []
   /// Only every so many steps get a line on standard output; 0: none.
@@ -109,6 +111,7 @@ struct TrainingSession {
           "training",
           "\(training.tokenCount) tokens, \(NumberText.count(training.batchCount, "batch")) of \(batch)"
             + (accumulation > 1 ? ", \(accumulation) to an update" : "")
+            + TrainingText.order(of: training, options, epochs: epochs)
         ),
         ("optimizer", TrainingText.optimizer(options)),
         ("validation", validation.map(validationText) ?? "none"),

@@ -2,6 +2,7 @@ import ArgumentParser
 import GPT2
 import Operators
 import Terminal
+import Tokens
 
 /// What a run trains with, in words.
 enum TrainingText {
@@ -21,6 +22,14 @@ enum TrainingText {
     }
     if options.gradientClip > 0 { parts.append("gradients clipped to \(text(options.gradientClip))") }
     return parts.joined(separator: ", ")
+  }
+
+  /// ", in random order, 3 epochs in 100 steps" behind the batches of the training data.
+  static func order(of training: DataLoader, _ options: TrainingOptions, epochs: Int?) -> String {
+    (training.order == .sequential ? "" : ", in \(training.order.rawValue) order")
+      + (epochs.map {
+        ", \($0) epoch\($0 == 1 ? "" : "s") in \(NumberText.count(options.steps, "step"))"
+      } ?? "")
   }
 
   /// The shortest digits that give the number, without ".0".
@@ -43,8 +52,11 @@ enum TrainingText {
   /// Checks what was asked for.
   ///
   /// - Throws: `ValidationError`, which names the option to mend.
-  static func check(_ options: TrainingOptions) throws(ValidationError) {
-    do { try options.check() } catch {
+  static func check(_ options: TrainingOptions, for training: DataLoader? = nil) throws(ValidationError) {
+    do throws(TrainingError) {
+      try options.check()
+      if let training { try options.check(for: training) }
+    } catch {
       guard case .option(let name, let expected, let found) = error else { throw ValidationError("\(error)") }
       throw ValidationError("\(Self.options[name] ?? name) should be \(expected), but is \(found)")
     }

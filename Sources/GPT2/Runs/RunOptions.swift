@@ -96,6 +96,9 @@ extension RunOptions {
       Option(name: "gradient_accumulation", value: .integer(trainer.options.gradientAccumulation)),
       Option(name: "train_data", value: .text(summary(trainer.training))),
       Option(name: "val_data", value: .text(trainer.validation.map(summary) ?? "none")),
+      Option(
+        name: "order", value: .text(trainer.training.order.rawValue),
+        implied: .text(DataOrder.sequential.rawValue)),
       Option(name: "seed", value: .text("\(trainer.options.seed)")),
     ]
   }

@@ -35,7 +35,9 @@ package struct RunState {
     var progress = TrainingProgress(
       position: DataLoader.Position(
         file: try place.integer("file"), token: try place.integer("token"),
-        fileTokens: try place.integer("file_tokens")),
+        fileTokens: try place.integer("file_tokens"),
+        // Steps that were saved before there were other orders have none.
+        window: try place["window"] == nil ? 0 : try place.count("window")),
       generator: XorshiftGenerator(seed: try json.hexadecimal("generator")))
     guard case .boolean(let isReported) = try json["reported"] else {
       throw json.mismatch("reported", expected: "true or false", found: "neither")
@@ -60,6 +62,7 @@ package struct RunState {
         .object([
           ("file", .integer(progress.position.file)), ("token", .integer(progress.position.token)),
           ("file_tokens", .integer(progress.position.fileTokens)),
+          ("window", .integer(progress.position.window)),
         ])
       ),
       ("generator", .text(Checksum.text(progress.generator.state))),

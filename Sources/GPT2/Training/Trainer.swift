@@ -28,6 +28,7 @@ public final class Trainer {
     options: TrainingOptions = TrainingOptions()
   ) throws(TrainingError) {
     try options.check()
+    try options.check(for: training)
     self.model = model
     self.training = training
     self.validation = validation

@@ -55,6 +55,19 @@ public struct TrainingOptions: Sendable {
     }
   }
 
+  /// Checks what depends on the data.
+  ///
+  /// - Throws: `TrainingError.option` where a pass over them has too few batches for one update, which would see some
+  ///   of them twice.
+  public func check(for training: DataLoader) throws(TrainingError) {
+    guard gradientAccumulation <= training.batchCount else {
+      throw .option(
+        name: "the number of accumulated batches",
+        expected: "at most \(training.batchCount), the batches of \(training.batchSize) × "
+          + "\(training.sequenceLength) in the training data", found: "\(gradientAccumulation)")
+    }
+  }
+
   private static func check(_ name: String, _ value: Int, in range: ClosedRange<Int>) throws(TrainingError) {
     guard range.contains(value) else {
       let isOpen = range.upperBound == Int.max
