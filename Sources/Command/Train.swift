@@ -49,10 +49,10 @@ struct Train: ParsableCommand {
 
   private func checkCombination() throws {
     try optimizer.checkCombination()
-    // The lowest rate is compared with the largest default: which one holds is known once files are looked for.
+    // What depends on defaults is compared with the largest: which one holds is known once files are looked for.
+    let builtIn = BuiltInTraining.options(BuiltInCorpus(trainingLines: 0, validationLines: 0))
     var defaults = TrainingOptions()
-    defaults.optimizer.learningRate =
-      BuiltInTraining.options(BuiltInCorpus(trainingLines: 0, validationLines: 0)).optimizer.learningRate
+    (defaults.optimizer.learningRate, defaults.steps) = (builtIn.optimizer.learningRate, builtIn.steps)
     _ = try trainingOptions(defaults: defaults)
   }
 
@@ -145,6 +145,7 @@ struct Train: ParsableCommand {
     options.gradientClip = optimizer.gradientClip ?? 0
     options.schedule = optimizer.learningRateSchedule(defaults: defaults.schedule)
     try TrainingText.check(options)
+    try optimizer.checkSchedule(steps: options.steps)
     return options
   }
 
@@ -207,6 +208,7 @@ struct Train: ParsableCommand {
   ) throws(ValidationError) -> TrainingOptions {
     var options = options
     try loop.setSteps(of: &options, for: training)
+    try optimizer.checkSchedule(steps: options.steps)
     try TrainingText.check(options, for: training)
     return options
   }

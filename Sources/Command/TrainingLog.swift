@@ -85,6 +85,8 @@ struct TrainingLog {
       ("optimizer", .text(type(of: optimizer).name)), ("learning_rate", .double(optimizer.learningRate)),
       ("schedule", .text(options.schedule.shape.rawValue)),
       ("warmup_steps", .integer(options.schedule.warmupSteps)),
+      ("warmup", .text(options.schedule.warmup.rawValue)),
+      ("decay_steps", options.schedule.decaySteps.map { .integer($0) } ?? .null),
       ("min_learning_rate", .double(options.schedule.minimum)),
       ("weight_decay", .double(optimizer.weightDecay)),
       ("decay", .text(optimizer.decay.rawValue)), ("gradient_clip", .double(options.gradientClip)),

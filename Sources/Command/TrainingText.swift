@@ -12,9 +12,13 @@ enum TrainingText {
     let (optimizer, schedule) = (options.optimizer, options.schedule)
     var rate = "learning rate \(text(optimizer.learningRate))"
     if schedule.shape != .constant {
-      rate += " falling to \(text(schedule.minimum)) (\(schedule.shape.rawValue))"
+      let last = schedule.shape == .wsd ? ", the last \(schedule.decaySteps(of: options.steps)) steps" : ""
+      rate += " falling to \(text(schedule.minimum)) (\(schedule.shape.rawValue)\(last))"
     }
-    if schedule.warmupSteps > 0 { rate += " after \(NumberText.count(schedule.warmupSteps, "warm-up step"))" }
+    if schedule.warmupSteps > 0 {
+      rate += " after \(NumberText.count(schedule.warmupSteps, "warm-up step"))"
+      if schedule.warmup != .llmc { rate += " (\(schedule.warmup.rawValue)'s)" }
+    }
     var parts = [type(of: optimizer).name, rate]
     parts += optimizer.hyperparameters.map { "\($0.name) \(text($0.value))" }
     if optimizer.weightDecay > 0 {
@@ -43,7 +47,8 @@ enum TrainingText {
     "the number of steps": "--steps", "the number of accumulated batches": "--gradient-accumulation",
     "the validation interval": "--val-every", "the number of validation batches": "--val-batches",
     "the sample interval": "--sample-every", "the sample length": "--sample-length",
-    "the number of warm-up steps": "--warmup-steps", "the learning rate": "--learning-rate",
+    "the number of warm-up steps": "--warmup-steps",
+    "the number of decay steps": "--decay-steps", "the learning rate": "--learning-rate",
     "the weight decay": "--weight-decay", "beta1": "--beta1", "beta2": "--beta2", "epsilon": "--epsilon",
     "the momentum": "--momentum", "the largest gradient norm": "--gradient-clip",
     "the lowest learning rate": "--min-learning-rate",

@@ -27,7 +27,7 @@ public struct BoundedIntegers: Sendable {
   ///
   /// - Precondition: each part's bound is at most `bound`.
   /// - Complexity: a copy; no integer is looked at.
-  public init(_ parts: [BoundedIntegers], below bound: Int) {
+  public init(joining parts: [BoundedIntegers], below bound: Int) {
     precondition(parts.allSatisfy { $0.bound <= bound }, "parts below \(parts.map(\.bound)), not \(bound)")
     self.bound = bound
     storage = parts.flatMap { $0.storage[$0.range] }

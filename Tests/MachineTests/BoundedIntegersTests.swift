@@ -26,9 +26,9 @@ import Testing
 
   @Test func partsComeOneBehindAnother() throws {
     let integers = try BoundedIntegers([5, 4, 3, 2, 1], below: 6)
-    let joined = BoundedIntegers([integers[1..<3], integers[0..<1], integers[2..<2]], below: 7)
+    let joined = BoundedIntegers(joining: [integers[1..<3], integers[0..<1], integers[2..<2]], below: 7)
     #expect(joined.array == [4, 3, 5] && joined.count == 3 && joined.bound == 7)
-    #expect(BoundedIntegers([], below: 7).isEmpty)
+    #expect(BoundedIntegers(joining: [], below: 7).isEmpty)
   }
 
   @Test func slicesCountFromTheirStart() throws {

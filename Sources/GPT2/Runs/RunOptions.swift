@@ -112,6 +112,9 @@ extension RunOptions {
         Option(name: "gradient_clip", value: .double(options.gradientClip)),
         Option(name: "schedule", value: .text(options.schedule.shape.rawValue)),
         Option(name: "warmup_steps", value: .integer(options.schedule.warmupSteps)),
+        Option(
+          name: "warmup", value: .text(options.schedule.warmup.rawValue),
+          implied: .text(LearningRateSchedule.Warmup.llmc.rawValue)),
       ]
   }
 
@@ -120,6 +123,7 @@ extension RunOptions {
     let values: [(String, Value)] = [
       ("steps", .integer(options.steps)), ("learning_rate", .double(options.optimizer.learningRate)),
       ("min_learning_rate", .double(options.schedule.minimum)),
+      ("decay_steps", .integer(options.schedule.decaySteps(of: options.steps))),
       ("val_every", .integer(options.validationInterval)),
       ("val_batches", .integer(options.validationBatches)),
       ("sample_every", .integer(options.sampleInterval)), ("sample_length", .integer(options.sampleLength)),

@@ -44,6 +44,7 @@ public struct TrainingOptions: Sendable {
     try Self.check("the sample interval", sampleInterval, in: 0...Int.max)
     try Self.check("the sample length", sampleLength, in: 1...Self.longestSampleLength)
     try Self.check("the number of warm-up steps", schedule.warmupSteps, in: 0...Int.max)
+    if let steps = schedule.decaySteps { try Self.check("the number of decay steps", steps, in: 1...Int.max) }
     do { try optimizer.check() } catch {
       throw .option(name: error.name, expected: error.expected, found: error.found)
     }

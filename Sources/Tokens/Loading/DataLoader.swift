@@ -151,8 +151,8 @@ public struct DataLoader: Sendable {
           in: next.token..<next.token + sequenceLength + 1, below: vocabularySize))
       next = windows.position(ofWindow: next.window + 1)
     }
-    inputs = BoundedIntegers(rows.map { $0[0..<sequenceLength] }, below: vocabularySize)
-    targets = BoundedIntegers(rows.map { $0[1..<sequenceLength + 1] }, below: vocabularySize)
+    inputs = BoundedIntegers(joining: rows.map { $0[0..<sequenceLength] }, below: vocabularySize)
+    targets = BoundedIntegers(joining: rows.map { $0[1..<sequenceLength + 1] }, below: vocabularySize)
     (self.windows, position) = (windows, next)
   }
 
