@@ -21,6 +21,7 @@ struct Train: ParsableCommand {
   @OptionGroup(title: "Data") var data: DataOptions
   @OptionGroup(title: "Training") var loop: LoopOptions
   @OptionGroup(title: "Optimizer") var optimizer: OptimizerOptions
+  @OptionGroup(title: "Checks") var checks: CheckOptions
   @OptionGroup(title: "Saving") var saving: SavingOptions
 
   @Option(
@@ -123,6 +124,7 @@ struct Train: ParsableCommand {
     session.run = run
     session.saving = saving
     session.loggedOptions = loggedOptions
+    if let count = checks.gradientCheck, count > 0 { session.gradientCheck = GradientCheck(count: count) }
     try saving.checkOutput(of: session.model.configuration)
     try session.prepare()
     // Last, so that what was refused leaves no empty file behind.
@@ -144,6 +146,7 @@ struct Train: ParsableCommand {
     options.optimizer = optimizer.optimizer(learningRate: defaults.optimizer.learningRate)
     options.gradientClip = optimizer.gradientClip ?? 0
     options.schedule = optimizer.learningRateSchedule(defaults: defaults.schedule)
+    checks.apply(to: &options)
     try TrainingText.check(options)
     try optimizer.checkSchedule(steps: options.steps)
     return options

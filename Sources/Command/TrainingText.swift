@@ -25,6 +25,9 @@ enum TrainingText {
       parts.append("weight decay \(text(optimizer.weightDecay)) of \(optimizer.decay.rawValue)")
     }
     if options.gradientClip > 0 { parts.append("gradients clipped to \(text(options.gradientClip))") }
+    for (name, limit) in [
+      ("loss", options.spikeGuard.lossLimit), ("norm", options.spikeGuard.normLimit),
+    ] where limit > 0 { parts.append("updates skipped above a \(name) of z \(text(limit))") }
     return parts.joined(separator: ", ")
   }
 
@@ -52,6 +55,8 @@ enum TrainingText {
     "the weight decay": "--weight-decay", "beta1": "--beta1", "beta2": "--beta2", "epsilon": "--epsilon",
     "the momentum": "--momentum", "the largest gradient norm": "--gradient-clip",
     "the lowest learning rate": "--min-learning-rate",
+    "the z of the loss above which updates are skipped": "--skip-update-loss-z",
+    "the z of the gradient norm above which updates are skipped": "--skip-update-norm-z",
   ]
 
   /// Checks what was asked for.

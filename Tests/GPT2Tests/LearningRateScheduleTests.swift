@@ -81,10 +81,13 @@ import Testing
         shape: .wsd, warmupSteps: warmup, minimum: 2, decaySteps: decay)
       return (0...9).map { schedule.rate(step: $0, steps: 9, peak: 10) }
     }
-    #expect(
-      rates(4) == [10, 10, 10, 10, 10, 10, 6, 10 - 8 * 0.5.squareRoot(), 10 - 8 * 0.75.squareRoot(), 2])
-    #expect(rates(nil, warmup: 2).prefix(9) == [5, 10, 10, 10, 10, 10, 10, 10, 10 - 8 * 0.5.squareRoot()])
-    #expect(rates(9) == (0...9).map { 10 - 8 * (Double($0) / 9).squareRoot() })
+    func fallen(_ ratio: Double) -> Double { 2 + 8 * (1 - ratio.squareRoot()) }
+    let four: [Double] = [10, 10, 10, 10, 10, 10, 6, fallen(0.5), fallen(0.75), 2]
+    #expect(rates(4) == four)
+    let fifth: [Double] = [5, 10, 10, 10, 10, 10, 10, 10, fallen(0.5), 2]
+    #expect(rates(nil, warmup: 2) == fifth)
+    let all: [Double] = (0...9).map { fallen(Double($0) / 9) }
+    #expect(rates(9) == all)
     // As many as llm.c has for every length of a run.
     for steps in 1...5000 {
       #expect(LearningRateSchedule().decaySteps(of: steps) == steps - Int(0.8 as Float * Float(steps)))

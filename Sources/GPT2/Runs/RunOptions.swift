@@ -18,12 +18,14 @@ struct RunOptions {
     case integer(Int)
     case double(Double)
     case text(String)
+    case boolean(Bool)
 
     var json: JSONText {
       switch self {
       case .integer(let value): .integer(value)
       case .double(let value): .double(value)
       case .text(let value): .text(value)
+      case .boolean(let value): .boolean(value)
       }
     }
 
@@ -32,6 +34,7 @@ struct RunOptions {
       case .integer(let value): "\(value)"
       case .double(let value): "\(value)"
       case .text(let value): value
+      case .boolean(let value): "\(value)"
       }
     }
   }
@@ -58,6 +61,7 @@ struct RunOptions {
         case .integer(let value): "\(value)"
         case .number(let value): "\(value)"
         case .string(let value): value
+        case .boolean(let value): "\(value)"
         default: option.implied?.description
         }
       guard text == option.value.description else {
@@ -99,6 +103,9 @@ extension RunOptions {
       Option(
         name: "order", value: .text(trainer.training.order.rawValue),
         implied: .text(DataOrder.sequential.rawValue)),
+      Option(
+        name: "overfit_one_batch", value: .boolean(trainer.options.overfitsOneBatch),
+        implied: .boolean(false)),
       Option(name: "seed", value: .text("\(trainer.options.seed)")),
     ]
   }
@@ -124,6 +131,8 @@ extension RunOptions {
       ("steps", .integer(options.steps)), ("learning_rate", .double(options.optimizer.learningRate)),
       ("min_learning_rate", .double(options.schedule.minimum)),
       ("decay_steps", .integer(options.schedule.decaySteps(of: options.steps))),
+      ("skip_update_loss_z", .double(options.spikeGuard.lossLimit)),
+      ("skip_update_norm_z", .double(options.spikeGuard.normLimit)),
       ("val_every", .integer(options.validationInterval)),
       ("val_batches", .integer(options.validationBatches)),
       ("sample_every", .integer(options.sampleInterval)), ("sample_length", .integer(options.sampleLength)),
