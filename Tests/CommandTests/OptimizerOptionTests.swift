@@ -94,7 +94,7 @@ import Testing
       [], ["--learning-rate", "1e-2"], ["--beta1", "0.5"], ["--beta2", "0.5"], ["--epsilon", "1e-2"],
       ["--weight-decay", "10"], ["--weight-decay", "10", "--decay", "matrices"], ["--schedule", "cosine"],
       ["--schedule", "linear"], ["--schedule", "linear", "--min-learning-rate", "9e-5"],
-      ["--warmup-steps", "3"], ["--warmup-steps", "3", "--warmup", "nanogpt"], ["--schedule", "wsd"],
+      ["--warmup-steps", "3"], ["--warmup-steps", "3", "--warmup", "nanogpt"],
       ["--schedule", "wsd", "--decay-steps", "3"],
       sgd, sgd + ["--momentum", "0"], sgd + ["--nesterov"], sgd + ["--weight-decay", "1"],
       sgd + ["--weight-decay", "1", "--decay", "matrices"], sgd + ["--gradient-clip", "0.5"],
