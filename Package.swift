@@ -36,7 +36,7 @@ let package = Package(
     .executableTarget(
       name: "Command",
       dependencies: [
-        "Terminal", "GPT2", "Tokens", "JSON", "Operators", "Machine",
+        "Terminal", "GPT2", "Tokens", "JSON", "Operators", "Machine", "Reference",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),

@@ -80,6 +80,8 @@ extension Array where Element: Hashable {
   }
 }
 
+extension DataOrder: ExpressibleByArgument {}
+
 /// The options that choose data and tokenizer.
 struct DataOptions: ParsableArguments {
   @Option(
@@ -110,6 +112,14 @@ struct DataOptions: ParsableArguments {
   var validationData: [String] = []
 
   @OptionGroup var tokenTypeOption: TokenTypeOption
+
+  @Option(
+    parsing: .unconditional,
+    help: """
+      Where training's sequences come from: sequential, as they lie in the files; random, from anywhere, as nanoGPT \
+      takes them; shuffled, each once in an epoch, file by file. Validation is sequential.
+      """)
+  var order: DataOrder = .sequential
 
   @Option(
     parsing: .unconditional,

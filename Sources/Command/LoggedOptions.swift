@@ -11,7 +11,7 @@ extension Train {
       ("data", .text(data.data)), ("dataset", .text(data.dataset)),
       ("token_type", .text(data.tokenTypeOption.tokenType?.rawValue)), ("save", .text(saving.save)),
       ("save_every", .integer(saving.interval)), ("keep", .integer(saving.keptSteps)),
-      ("resume", .boolean(saving.resume)),
+      ("resume", .boolean(saving.resume)), ("gradient_check", .integer(checks.gradientCheck ?? 0)),
       ("on_save_error", .text((saving.onSaveError ?? .continue).rawValue)), ("output", .text(saving.output)),
       ("output_format", .text(saving.outputFormat?.rawValue)), ("log", .text(log)),
     ] + optimizer.otherHyperparameters.map { ($0, .null) }

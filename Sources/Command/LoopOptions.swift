@@ -19,6 +19,11 @@ struct LoopOptions: ParsableArguments {
   var steps: Int?
   @Option(
     parsing: .unconditional,
+    help: wholeNumber(
+      "Passes over the training data, instead of --steps; the header says how many steps they are."))
+  var epochs: Int?
+  @Option(
+    parsing: .unconditional,
     help: wholeNumber("Steps between validations; 0: never. (default: 10; built-in corpus: 100)"))
   var valEvery: Int?
   @Option(parsing: .unconditional, help: wholeNumber("Batches of a validation."))
@@ -49,12 +54,18 @@ struct LoopOptions: ParsableArguments {
   var recompute: Recomputation?
   @Option(
     parsing: .unconditional,
-    help: wholeNumber("Where the random numbers of new weights and of samples start."))
+    help: wholeNumber("Where the random numbers of new weights, of samples and of --order start."))
   var seed: UInt64 = 1337
 
   func validate() throws {
     for (name, size) in [("--batch-size", batchSize), ("--sequence-length", sequenceLength)] {
       if let size, size < 1 { throw ValidationError("\(name) should be at least 1, but is \(size)") }
+    }
+    if let epochs {
+      guard steps == nil else {
+        throw ValidationError("expected --steps or --epochs, found both: leave one of them out")
+      }
+      guard epochs >= 1 else { throw ValidationError("--epochs should be at least 1, but is \(epochs)") }
     }
     if let printEvery, printEvery < 0 {
       throw ValidationError("--print-every should be at least 0, but is \(printEvery)")
@@ -67,9 +78,22 @@ struct LoopOptions: ParsableArguments {
     }
   }
 
+  /// The steps of the epochs that were asked for, if they were.
+  ///
+  /// - Throws: `ValidationError` beyond what can be counted.
+  func setSteps(of options: inout TrainingOptions, for training: DataLoader) throws(ValidationError) {
+    guard let epochs else { return }
+    guard let batches = training.batchCount(ofEpochs: epochs) else {
+      throw ValidationError("--epochs should make fewer than 2⁶³ batches, but is \(epochs)")
+    }
+    // Where there are too few batches for a step, that is said.
+    options.steps = max(1, batches / options.gradientAccumulation)
+  }
+
   func trainingOptions(defaults: TrainingOptions) -> TrainingOptions {
     var options = defaults
-    options.steps = steps ?? defaults.steps
+    // How many steps epochs are is known once the data are.
+    options.steps = epochs == nil ? steps ?? defaults.steps : .max
     options.gradientAccumulation = gradientAccumulation
     options.validationInterval = valEvery ?? defaults.validationInterval
     options.validationBatches = valBatches

@@ -63,7 +63,10 @@ struct OptimizerOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help:
-      "The learning rate after the warm-up: constant, or falling to --min-learning-rate, cosine or linear.")
+      """
+      The learning rate after the warm-up: constant, or falling to --min-learning-rate: cosine, linear, or wsd, which \
+      is constant before it falls.
+      """)
   var schedule: LearningRateSchedule.Shape = .constant
   @Option(
     parsing: .unconditional,
@@ -73,7 +76,19 @@ struct OptimizerOptions: ParsableArguments {
   var warmupSteps: Int?
   @Option(
     parsing: .unconditional,
-    help: number("What a cosine or linear schedule falls to at the end. (default: 0)"))
+    help: """
+      Whose warm-up: llm.c's, whose last step has the full rate, or nanoGPT's, behind whose last step it comes. \
+      (default: llmc)
+      """)
+  var warmup: LearningRateSchedule.Warmup?
+  @Option(
+    parsing: .unconditional,
+    help: wholeNumber("Only wsd: the last steps, in which the learning rate falls. (default: a fifth of all)")
+  )
+  var decaySteps: Int?
+  @Option(
+    parsing: .unconditional,
+    help: number("What a schedule that falls comes to at the end. (default: 0)"))
   var minLearningRate: Double?
 
   func validate() throws {
@@ -100,7 +115,36 @@ struct OptimizerOptions: ParsableArguments {
     }
     if minLearningRate != nil, schedule == .constant {
       throw ValidationError(
-        "--min-learning-rate is for a schedule that falls, found constant: give --schedule cosine or linear")
+        "--min-learning-rate is for a schedule that falls, found constant: give --schedule cosine, linear or wsd"
+      )
+    }
+    if warmup != nil, warmupSteps == nil {
+      throw ValidationError(
+        "--warmup says how the rate rises over --warmup-steps, found none: give --warmup-steps, often 100")
+    }
+    if decaySteps != nil, schedule != .wsd {
+      throw ValidationError(
+        "--decay-steps is an option of wsd, but the schedule is \(schedule.rawValue): give --schedule wsd, or"
+          + " leave --decay-steps out")
+    }
+  }
+
+  /// Refuses a schedule of more steps than the run has.
+  ///
+  /// - Throws: `ValidationError`.
+  func checkSchedule(steps: Int) throws(ValidationError) {
+    let warmup = warmupSteps ?? 0
+    guard warmup <= steps else {
+      throw ValidationError(
+        "--warmup-steps should be at most the \(NumberText.count(steps, "step")) of the run, but is \(warmup)"
+      )
+    }
+    guard schedule == .wsd else { return }
+    let decay = learningRateSchedule(defaults: LearningRateSchedule()).decaySteps(of: steps)
+    guard decay <= steps - warmup else {
+      throw ValidationError(
+        "--decay-steps should be at most \(steps - warmup), the steps of the run after the warm-up, but is \(decay)"
+          + (decaySteps == nil ? ", a fifth of all" : ""))
     }
   }
 
@@ -132,7 +176,8 @@ struct OptimizerOptions: ParsableArguments {
 
   func learningRateSchedule(defaults: LearningRateSchedule) -> LearningRateSchedule {
     LearningRateSchedule(
-      shape: schedule, warmupSteps: warmupSteps ?? defaults.warmupSteps, minimum: minLearningRate ?? 0)
+      shape: schedule, warmupSteps: warmupSteps ?? defaults.warmupSteps, warmup: warmup ?? defaults.warmup,
+      minimum: minLearningRate ?? 0, decaySteps: decaySteps)
   }
 }
 
@@ -143,3 +188,4 @@ enum OptimizerName: String, CaseIterable, ExpressibleByArgument {
 
 extension WeightDecayScope: ExpressibleByArgument {}
 extension LearningRateSchedule.Shape: ExpressibleByArgument {}
+extension LearningRateSchedule.Warmup: ExpressibleByArgument {}

@@ -3,6 +3,8 @@
 enum SavedArguments {
   /// The options whose values add up when they are given twice.
   private static let lists = ["--train-data", "--val-data"]
+  /// The options of which one takes the other's place.
+  private static let alternatives = ["--steps": "--epochs", "--epochs": "--steps"]
 
   static func merged(saved: [String], given: [String]) -> [String] {
     // Resumed with the same words again and again they would grow.
@@ -12,10 +14,16 @@ enum SavedArguments {
     for argument in saved {
       if argument.hasPrefix("--") {
         let name = argument.prefix { $0 != "=" }
-        isDropped = lists.contains(String(name)) && given.contains { $0 == name || $0.hasPrefix(name + "=") }
+        isDropped =
+          lists.contains(String(name)) && isGiven(String(name), in: given)
+          || alternatives[String(name)].map { isGiven($0, in: given) } ?? false
       }
       if !isDropped { merged.append(argument) }
     }
     return merged + given
+  }
+
+  private static func isGiven(_ name: String, in arguments: [String]) -> Bool {
+    arguments.contains { $0 == name || $0.hasPrefix(name + "=") }
   }
 }

@@ -21,6 +21,7 @@ struct Train: ParsableCommand {
   @OptionGroup(title: "Data") var data: DataOptions
   @OptionGroup(title: "Training") var loop: LoopOptions
   @OptionGroup(title: "Optimizer") var optimizer: OptimizerOptions
+  @OptionGroup(title: "Checks") var checks: CheckOptions
   @OptionGroup(title: "Saving") var saving: SavingOptions
 
   @Option(
@@ -49,10 +50,10 @@ struct Train: ParsableCommand {
 
   private func checkCombination() throws {
     try optimizer.checkCombination()
-    // The lowest rate is compared with the largest default: which one holds is known once files are looked for.
+    // What depends on defaults is compared with the largest: which one holds is known once files are looked for.
+    let builtIn = BuiltInTraining.options(BuiltInCorpus(trainingLines: 0, validationLines: 0))
     var defaults = TrainingOptions()
-    defaults.optimizer.learningRate =
-      BuiltInTraining.options(BuiltInCorpus(trainingLines: 0, validationLines: 0)).optimizer.learningRate
+    (defaults.optimizer.learningRate, defaults.steps) = (builtIn.optimizer.learningRate, builtIn.steps)
     _ = try trainingOptions(defaults: defaults)
   }
 
@@ -123,6 +124,7 @@ struct Train: ParsableCommand {
     session.run = run
     session.saving = saving
     session.loggedOptions = loggedOptions
+    if let count = checks.gradientCheck, count > 0 { session.gradientCheck = GradientCheck(count: count) }
     try saving.checkOutput(of: session.model.configuration)
     try session.prepare()
     // Last, so that what was refused leaves no empty file behind.
@@ -144,7 +146,9 @@ struct Train: ParsableCommand {
     options.optimizer = optimizer.optimizer(learningRate: defaults.optimizer.learningRate)
     options.gradientClip = optimizer.gradientClip ?? 0
     options.schedule = optimizer.learningRateSchedule(defaults: defaults.schedule)
+    checks.apply(to: &options)
     try TrainingText.check(options)
+    try optimizer.checkSchedule(steps: options.steps)
     return options
   }
 
@@ -210,6 +214,17 @@ struct Train: ParsableCommand {
     return made
   }
 
+  /// With what depends on the data.
+  private func fitted(
+    _ options: TrainingOptions, to training: DataLoader
+  ) throws(ValidationError) -> TrainingOptions {
+    var options = options
+    try loop.setSteps(of: &options, for: training)
+    try optimizer.checkSchedule(steps: options.steps)
+    try TrainingText.check(options, for: training)
+    return options
+  }
+
   private func session(_ source: ModelSource, _ files: DataFiles) throws -> TrainingSession {
     let batchSize = loop.batchSize ?? Self.batchSize
     let sequenceLength = loop.sequenceLength ?? Self.sequenceLength
@@ -219,14 +234,17 @@ struct Train: ParsableCommand {
       source.configuration, options, batchSize: batchSize, sequenceLength: sequenceLength)
     let vocabularySize = source.configuration.vocabularySize
     let opened = try files.opened(as: data.tokenTypeOption.tokenType, vocabularySize: vocabularySize)
-    func loader(_ files: [TokenFile]) throws -> DataLoader {
+    func loader(_ files: [TokenFile], _ order: DataOrder = .sequential) throws -> DataLoader {
       try DataLoader(
-        files: files, batchSize: batchSize, sequenceLength: sequenceLength, vocabularySize: vocabularySize)
+        files: files, batchSize: batchSize, sequenceLength: sequenceLength, vocabularySize: vocabularySize,
+        order: order, seed: loop.seed)
     }
+    let training = try loader(opened.training, data.order)
     var session = TrainingSession(
-      source: source, model: made, training: try loader(opened.training),
+      source: source, model: made, training: training,
       validation: opened.validation.isEmpty ? nil : try loader(opened.validation), tokenizer: tokenizer,
-      options: options)
+      options: try fitted(options, to: training))
+    session.epochs = loop.epochs
     session.shownInterval = loop.printEvery ?? 1
     session.dataLines = TokenFileText.lines(training: session.training, validation: session.validation)
     session.dataLines.append(("tokenizer", tokenizerSummary))
@@ -256,15 +274,17 @@ struct Train: ParsableCommand {
     let corpus = BuiltInCorpus()
     let options = try trainingOptions(defaults: BuiltInTraining.options(corpus))
     let made = try newModel(configuration, options, batchSize: batchSize, sequenceLength: sequenceLength)
-    func loader(_ file: TokenFile) throws -> DataLoader {
+    func loader(_ file: TokenFile, _ order: DataOrder = .sequential) throws -> DataLoader {
       try DataLoader(
         files: [file], batchSize: batchSize, sequenceLength: sequenceLength,
-        vocabularySize: BuiltInCorpus.vocabularySize)
+        vocabularySize: BuiltInCorpus.vocabularySize, order: order, seed: loop.seed)
     }
+    let training = try loader(corpus.training, data.order)
     var session = TrainingSession(
-      source: source, model: made, training: try loader(corpus.training),
+      source: source, model: made, training: training,
       validation: try loader(corpus.validation), tokenizer: BuiltInCorpus.tokenizer,
-      options: options)
+      options: try fitted(options, to: training))
+    session.epochs = loop.epochs
     session.questions = corpus.validationSums.prefix(50)
     try BuiltInTraining.reserve(forAnswersTo: session.questions.count, of: made)
     session.shownInterval = loop.printEvery ?? 10

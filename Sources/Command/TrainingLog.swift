@@ -25,7 +25,7 @@ struct TrainingLog {
           ("milliseconds", .double(step.seconds * 1000)),
           ("tokens_per_second", .double(step.tokensPerSecond)),
           ("learning_rate", .double(step.learningRate)), ("gradient_norm", .double(step.gradientNorm)),
-        ])
+        ] + Self.judgement(step))
     case .validation(let step, let loss):
       try write("validation", [("step", .integer(step)), ("loss", .float(loss))])
     case .sample(let step, let tokens, let text):
@@ -36,6 +36,16 @@ struct TrainingLog {
           ("text", .text(text)),
         ])
     }
+  }
+
+  /// Where a guard against spikes judges.
+  private static func judgement(_ step: TrainingStep) -> [(String, JSONText)] {
+    guard let judgement = step.judgement else { return [] }
+    return [
+      ("loss_z", judgement.loss.map { .double($0) } ?? .null),
+      ("norm_z", judgement.norm.map { .double($0) } ?? .null),
+      ("skipped", .text(judgement.skipped?.rawValue)),
+    ]
   }
 
   func writeStart(_ session: TrainingSession) throws(FileError) {
@@ -68,7 +78,9 @@ struct TrainingLog {
     return [
       ("batch_size", .integer(session.training.batchSize)),
       ("sequence_length", .integer(session.training.sequenceLength)),
+      ("order", .text(session.training.order.rawValue)),
       ("gradient_accumulation", .integer(options.gradientAccumulation)), ("steps", .integer(options.steps)),
+      ("epochs", session.epochs.map { .integer($0) } ?? .null),
       ("val_every", .integer(options.validationInterval)),
       ("val_batches", .integer(options.validationBatches)),
       ("sample_every", .integer(options.sampleInterval)), ("sample_length", .integer(options.sampleLength)),
@@ -83,9 +95,14 @@ struct TrainingLog {
       ("optimizer", .text(type(of: optimizer).name)), ("learning_rate", .double(optimizer.learningRate)),
       ("schedule", .text(options.schedule.shape.rawValue)),
       ("warmup_steps", .integer(options.schedule.warmupSteps)),
+      ("warmup", .text(options.schedule.warmup.rawValue)),
+      ("decay_steps", options.schedule.decaySteps.map { .integer($0) } ?? .null),
       ("min_learning_rate", .double(options.schedule.minimum)),
       ("weight_decay", .double(optimizer.weightDecay)),
       ("decay", .text(optimizer.decay.rawValue)), ("gradient_clip", .double(options.gradientClip)),
+      ("skip_update_loss_z", .double(options.spikeGuard.lossLimit)),
+      ("skip_update_norm_z", .double(options.spikeGuard.normLimit)),
+      ("overfit_one_batch", .boolean(options.overfitsOneBatch)),
     ] + optimizer.hyperparameters.map { ($0.name, .double($0.value)) }
   }
 

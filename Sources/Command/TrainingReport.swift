@@ -22,7 +22,8 @@ struct TrainingReport {
   func show(_ event: TrainingEvent) {
     switch event {
     case .train(let step):
-      if shownInterval > 0, step.step.isMultiple(of: shownInterval) || step.step == steps - 1 {
+      let isDue = shownInterval > 0 && (step.step.isMultiple(of: shownInterval) || step.step == steps - 1)
+      if isDue || step.judgement?.skipped != nil {
         printResult(line(step))
       }
       showProgress(done: step.step + 1)
@@ -42,7 +43,14 @@ struct TrainingReport {
     let rate = NumberText.fixed(step.tokensPerSecond, 0).aligned(to: 8)
     return "\(label(step.step))  loss \(NumberText.fixed(Double(step.loss), 6).aligned(to: 9))"
       + "  \(milliseconds) ms  \(rate) tok/s  lr \(NumberText.scientific(step.learningRate))"
-      + "  norm \(NumberText.fixed(step.gradientNorm, 4))"
+      + "  norm \(NumberText.fixed(step.gradientNorm, 4))" + skipText(step.judgement)
+  }
+
+  private func skipText(_ judgement: SpikeGuard.Judgement?) -> String {
+    guard let judgement, let cause = judgement.skipped else { return "" }
+    let score = (cause == .loss ? judgement.loss : judgement.norm) ?? .nan
+    return
+      "  update skipped: the \(cause.rawValue) is \(NumberText.fixed(score, 1)) standard deviations above the mean"
   }
 
   private func printResult(_ text: String) {

@@ -13,6 +13,9 @@ struct TrainingSession {
   let validation: DataLoader?
   let tokenizer: Tokenizer?
   let options: TrainingOptions
+  /// What the steps were asked for as, if so.
+  var epochs: Int?
+  var gradientCheck: GradientCheck?
   /// The sums to ask after the run; none without the built-in corpus.
   var questions: ArraySlice<BuiltInCorpus.Sum> = []
   /// Only every so many steps get a line on standard output; 0: none.
@@ -35,6 +38,7 @@ struct TrainingSession {
   ///
   /// - Throws: `TrainingError`; `RunError` for what cannot be resumed so, before anything is written anywhere.
   mutating func prepare() throws {
+    try gradientCheck?.check(model, training)
     let trainer = try Trainer(
       model: model, training: training, validation: validation, tokenizer: tokenizer, options: options)
     try resumed?.restore(trainer)
@@ -63,9 +67,13 @@ struct TrainingSession {
         $0, origin: source.checkpoint, modelFiles: modelFiles, run: run, log: log, resumed: resumed)
     }
     do {
+      try gradientCheck?.run(model, training, seed: options.seed)
       try trainer.run(
         report: { event in
-          if case .train = event { summary.steps += 1 }
+          if case .train(let step) = event {
+            summary.steps += 1
+            if step.judgement?.skipped != nil { summary.skipped += 1 }
+          }
           report.show(event)
           try log?.write(event)
         }, shouldStop: { StopSignal.received != nil }, atStep: { try saver?.save(trainer, at: $0) })
@@ -112,6 +120,8 @@ struct TrainingSession {
           "training",
           "\(training.tokenCount) tokens, \(NumberText.count(training.batchCount, "batch")) of \(batch)"
             + (accumulation > 1 ? ", \(accumulation) to an update" : "")
+            + TrainingText.order(of: training, options, epochs: epochs)
+            + (options.overfitsOneBatch ? ", the first one alone" : "")
         ),
         ("optimizer", TrainingText.optimizer(options)),
         ("validation", validation.map(validationText) ?? "none"),
@@ -144,6 +154,7 @@ struct TrainingSession {
     let tokens = summary.steps * options.gradientAccumulation * training.batchSize * training.sequenceLength
     Console.print(
       "\n\(NumberText.count(summary.steps, "step")), \(tokens) tokens in \(NumberText.fixed(summary.seconds, 1)) s"
+        + (summary.skipped > 0 ? ", \(NumberText.count(summary.skipped, "update")) skipped" : "")
     )
     if let (right, asked) = summary.answers {
       Console.print("\(right) of \(asked) sums that are not in the training data answered right")
@@ -154,6 +165,8 @@ struct TrainingSession {
 /// What a run came to.
 struct TrainingSummary {
   var steps = 0
+  /// Steps whose update was not taken.
+  var skipped = 0
   var seconds = 0.0
   var answers: (right: Int, asked: Int)?
 }

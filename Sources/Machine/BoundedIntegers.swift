@@ -23,6 +23,17 @@ public struct BoundedIntegers: Sendable {
     range = 0..<integers.count
   }
 
+  /// Those of all parts, one behind another.
+  ///
+  /// - Precondition: each part's bound is at most `bound`.
+  /// - Complexity: a copy; no integer is looked at.
+  public init(joining parts: [BoundedIntegers], below bound: Int) {
+    precondition(parts.allSatisfy { $0.bound <= bound }, "parts below \(parts.map(\.bound)), not \(bound)")
+    self.bound = bound
+    storage = parts.flatMap { $0.storage[$0.range] }
+    range = 0..<storage.count
+  }
+
   private init(_ storage: [Int32], _ range: Range<Int>, bound: Int) {
     self.bound = bound
     self.storage = storage

@@ -77,6 +77,20 @@ import Testing
     expectRefusal(try train(data: tokens.flatMap { bytes($0) }), "position 77", "-1")
   }
 
+  /// Where an update, or a batch of windows, would have to take some tokens twice.
+  @Test func fewerTokensThanAnUpdateTakes() throws {
+    // 22 tokens a batch: ten batches.
+    expectRefusal(
+      try train("--gradient-accumulation", "11"), exitCode: 64,
+      "--gradient-accumulation should be at most 10", "batches of 2 × 11 in the training data", "11")
+    for order in ["random", "shuffled"] {
+      expectRefusal(
+        try train("--order", order, "--batch-size", "21"), "at least 21 sequences of 11 tokens", "has 20")
+    }
+    expectRefusal(try train("--epochs", "1"), exitCode: 64, "--steps or --epochs")
+    expectRefusal(try train("--order", "sorted"), exitCode: 64, "--order", "sorted", "shuffled")
+  }
+
   @Test func directoriesWithoutDataOrModel() throws {
     try TemporaryDirectory.with { directory in
       expectRefusal(

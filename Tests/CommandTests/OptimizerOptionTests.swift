@@ -97,7 +97,8 @@ import Testing
       [], ["--learning-rate", "1e-2"], ["--beta1", "0.5"], ["--beta2", "0.5"], ["--epsilon", "1e-2"],
       ["--weight-decay", "10"], ["--weight-decay", "10", "--decay", "matrices"], ["--schedule", "cosine"],
       ["--schedule", "linear"], ["--schedule", "linear", "--min-learning-rate", "9e-5"],
-      ["--warmup-steps", "3"],
+      ["--warmup-steps", "3"], ["--warmup-steps", "3", "--warmup", "nanogpt"],
+      ["--schedule", "wsd", "--decay-steps", "3"],
       sgd, sgd + ["--momentum", "0"], sgd + ["--nesterov"], sgd + ["--weight-decay", "1"],
       sgd + ["--weight-decay", "1", "--decay", "matrices"], sgd + ["--gradient-clip", "0.5"],
       sgd + ["--gradient-clip", "0.5", "--nesterov"],
@@ -162,6 +163,26 @@ import Testing
         ["--min-learning-rate", "0.05", "--schedule", "cosine"] + sgd,
         ["--min-learning-rate should be", "0...0.01, the learning rate"]
       ),
+      (["--min-learning-rate", "nan", "--schedule", "wsd"], ["--min-learning-rate should be", "nan"]),
+      (["--min-learning-rate", "-1e-5", "--schedule", "wsd"], ["--min-learning-rate should be", "-1e-05"]),
+      (
+        ["--min-learning-rate", "low", "--schedule", "wsd"],
+        ["--min-learning-rate", "low", "a number, such as"]
+      ),
+      (["--warmup-steps", "5"], ["--warmup-steps should be at most the 4 steps of the run, but is 5"]),
+      (["--warmup", "nanogpt"], ["--warmup", "--warmup-steps, found none"]),
+      (["--warmup", "gpt4", "--warmup-steps", "2"], ["--warmup", "gpt4", "llmc", "nanogpt"]),
+      (["--decay-steps", "2"], ["--decay-steps", "option of wsd", "is constant"]),
+      (["--decay-steps", "0", "--schedule", "wsd"], ["--decay-steps should be at least 1, but is 0"]),
+      (["--decay-steps", "5", "--schedule", "wsd"], ["--decay-steps should be at most 4,", "but is 5"]),
+      (
+        ["--decay-steps", "2", "--warmup-steps", "3", "--schedule", "wsd"],
+        ["--decay-steps should be at most 1, the steps of the run after the warm-up, but is 2"]
+      ),
+      (
+        ["--warmup-steps", "4", "--schedule", "wsd"],
+        ["--decay-steps should be at most 0", "1, a fifth of all"]
+      ),
       (["--seed", "-1"], ["--seed", "-1", "whole number from 0"]),
     ] as [([String], [String])])
   func wrongValuesAndCombinations(_ options: [String], _ fragments: [String]) throws {
@@ -169,6 +190,38 @@ import Testing
     expectRefusal(run, exitCode: 64)
     for fragment in fragments { #expect(run.errors.contains(fragment), "\(run.errors)") }
     #expect(run.output.isEmpty)
+  }
+
+  /// How many steps epochs are is known when the data are; of the built-in corpus there are more than of others.
+  @Test func theScheduleIsComparedWithTheStepsThatHold() throws {
+    let tiny = TrainCase.tiny
+    try TemporaryDirectory.with { directory in
+      let data = ["--checkpoint", tiny.model.path, "--train-data", tiny.tokensInt32.path]
+      let size = ["--batch-size", "\(tiny.batchSize)", "--sequence-length", "\(tiny.sequenceLength)"]
+      let warmup = ["--warmup-steps", "41"]
+      // Ten batches.
+      expectRefusal(
+        try Executable.run(["train"] + data + size + warmup + ["--epochs", "4"], in: directory),
+        exitCode: 64, "--warmup-steps should be at most the 40 steps of the run, but is 41")
+      expectRefusal(
+        try Executable.run(["train"] + data + size + warmup, in: directory), exitCode: 64,
+        "at most the 40 steps of the run")
+      let fits = try Executable.run(["train"] + data + size + warmup + ["--epochs", "5"], in: directory)
+      #expect(fits.exitCode == 0, "\(fits.errors)")
+      expectRefusal(
+        try Executable.run(["train", "--warmup-steps", "701"], in: directory), exitCode: 64,
+        "at most the 700 steps of the run")
+    }
+  }
+
+  @Test func theHeaderSaysHowTheRateMoves() throws {
+    let run = try train([
+      "--schedule", "wsd", "--warmup-steps", "2", "--warmup", "nanogpt", "--decay-steps", "2",
+    ])
+    #expect(
+      try line("optimizer", of: run.run).contains(
+        "0.0001 falling to 0 (wsd, the last 2 steps) after 2 warm-up steps (nanogpt's), beta1"))
+    #expect(run.start["warmup"] as? String == "nanogpt" && run.start["decay_steps"] as? Int == 2)
   }
 
   /// Above the default of a model of one's own, below that of the built-in corpus: known before anything is made.
@@ -196,7 +249,7 @@ import Testing
         "adamw and muon: how much", "sgd and muon: how much", "--nesterov Only sgd", "(default: 0.999)",
         "(default: 1e-8)",
         "(default: all) (values: all, matrices)", "--gradient-clip <x>", "--min-learning-rate <x>",
-        "(values: constant, cosine, linear; default: constant)",
+        "(values: constant, cosine, linear, wsd; default: constant)",
       ] {
         #expect(text.contains(fragment), "\(fragment)")
       }

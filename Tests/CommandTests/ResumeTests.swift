@@ -157,9 +157,9 @@ import Testing
     try TemporaryDirectory.with { directory in
       let saved = ["--schedule", "linear", "--learning-rate", "1e-3"]
       let first = try Executable.run(
-        TrainCase.savedArguments(steps: 2, saveEvery: 100) + saved, in: directory)
+        TrainCase.savedArguments(steps: 3, saveEvery: 100) + saved, in: directory)
       #expect(first.exitCode == 0, "\(first.errors)")
-      let resume = ["train", "--save", "run", "--resume", "--steps", "4", "--min-learning-rate"]
+      let resume = ["train", "--save", "run", "--resume", "--steps", "5", "--min-learning-rate"]
       let above = try Executable.run(resume + ["2e-3"], in: directory)
       #expect(above.exitCode == 64 && above.errors.contains("--min-learning-rate"), "\(above.errors)")
       let log = ["--log", "log.jsonl"]

@@ -43,6 +43,7 @@ struct SavedRun {
     let generator: String
     let position: [String: Int]
     let trainingLosses, validationLosses: [[Double]]
+    let gradientNorms: [Double]
 
     enum CodingKeys: String, CodingKey {
       case step, generator, position
@@ -50,6 +51,7 @@ struct SavedRun {
       case sampleCount = "sample_count"
       case trainingLosses = "training_losses"
       case validationLosses = "validation_losses"
+      case gradientNorms = "gradient_norms"
     }
   }
 }

@@ -29,6 +29,8 @@ import Testing
         (["--beta1", "0.8"], "beta1 should stay 0.9"),
         (["--weight-decay", "0"], "weight-decay should stay 0.01"),
         (["--schedule", "linear"], "schedule should stay cosine"),
+        (["--warmup", "nanogpt"], "warmup should stay llmc"),
+        (["--order", "random"], "order should stay sequential"),
         (["--activation", "gelu-quintic"], "activation should stay gelu"),
         (["--checkpoint", tiny.modelVersion1.path], "checkpoint should stay"),
         (["--train-data", tiny.tokensInt32.path, tiny.tokensInt32.path], "train-data should stay"),

@@ -4,11 +4,15 @@ import Testing
 
 @Suite struct SignalTests {
   /// A step takes long enough to be met by two signals, on any machine: 2.5 TFLOP.
-  private static let slow = [
-    "train", "--layers", "4", "--heads", "4", "--channels", "512", "--vocabulary", "29", "--context", "64",
-    "--train-data", TrainCase.tiny.tokensInt32.path, "--batch-size", "2", "--sequence-length", "64",
-    "--gradient-accumulation", "256", "--steps", "1000000", "--threads", "1", "--isa", "portable",
-  ]
+  private static func slow(in directory: URL) throws -> [String] {
+    let tokens = directory.appending(path: "tokens.bin")
+    try Data(count: 4 * (256 * 2 * 64 + 1)).write(to: tokens)
+    return [
+      "train", "--layers", "4", "--heads", "4", "--channels", "512", "--vocabulary", "29", "--context", "64",
+      "--train-data", tokens.path, "--token-type", "int32", "--batch-size", "2", "--sequence-length", "64",
+      "--gradient-accumulation", "256", "--steps", "1000000", "--threads", "1", "--isa", "portable",
+    ]
+  }
 
   private func wait(_ process: Process, until condition: () -> Bool) {
     let limit = ContinuousClock.now + .seconds(60)
@@ -62,7 +66,8 @@ import Testing
   @Test func aSecondSignalEndsAtOnce() throws {
     try TemporaryDirectory.with { directory in
       let log = directory.appending(path: "log.jsonl")
-      let process = try Executable.start(Self.slow + ["--save", "run", "--log", log.path], in: directory)
+      let process = try Executable.start(
+        Self.slow(in: directory) + ["--save", "run", "--log", log.path], in: directory)
       // The start of the log is written before the first step.
       wait(process) { FileManager.default.fileExists(atPath: log.path) }
       Thread.sleep(forTimeInterval: 0.1)
@@ -79,7 +84,8 @@ import Testing
   func withNothingToSaveTheFirstEndsAtOnce(signal: Int32) throws {
     try TemporaryDirectory.with { directory in
       let log = directory.appending(path: "log.jsonl")
-      let process = try Executable.start(Self.slow + ["--log", log.path], in: directory)
+      let process = try Executable.start(
+        Self.slow(in: directory) + ["--log", log.path], in: directory)
       wait(process) { FileManager.default.fileExists(atPath: log.path) }
       kill(process.processIdentifier, signal)
       try waitForEnd(process)

@@ -44,11 +44,14 @@ struct LogLine: Decodable {
   let milliseconds, tokensPerSecond, learningRate, gradientNorm: Double?
   let tokens: [Int32]?
   let text: String?
-  let isa, error: String?
+  let isa, error, skipped: String?
+  let lossZ, normZ: Double?
   let threads, steps: Int?
 
   enum CodingKeys: String, CodingKey {
-    case event, step, loss, milliseconds, tokens, text, isa, error, threads, steps
+    case event, step, loss, milliseconds, tokens, text, isa, error, threads, steps, skipped
+    case lossZ = "loss_z"
+    case normZ = "norm_z"
     case tokensPerSecond = "tokens_per_second"
     case learningRate = "learning_rate"
     case gradientNorm = "gradient_norm"

@@ -82,6 +82,23 @@ import Testing
     }
   }
 
+  /// Where a run, a model or a log should go is tried before the first step.
+  @Test(arguments: [
+    "--save closed/run", "--output closed/model", "--output closed/model.bin", "--log closed/log.jsonl",
+  ])
+  func whereNothingCanBeWritten(option: String) throws {
+    try TemporaryDirectory.with { directory in
+      let run = try Executable.shell(
+        """
+        cp '\(TrainCase.tiny.tokensInt32.path)' tokens.bin; mkdir closed; chmod 555 closed
+        \(Self.train) --train-data tokens.bin --token-type int32 \(option); code=$?
+        chmod 700 closed; exit $code
+        """, in: directory)
+      expectRefusal(run, "denies permission for closed/")
+      #expect(!run.output.contains("step"), "\(run.output)")
+    }
+  }
+
   @Test func textsInFolders() throws {
     try TemporaryDirectory.with { directory in
       let run = try Executable.shell(

@@ -190,4 +190,30 @@ import Tokens
     #expect(try Data(contentsOf: URL(fileURLWithPath: path + "/model/vocab.json")) == Data("{}".utf8))
     #expect(try Tokenizer(path: path + "/model/gpt2_tokenizer.bin").vocabularySize == 257)
   }
+
+  /// Steps that were saved before there was another order than that of the files.
+  @Test func aStepWithoutAnOrderIsSequential() throws {
+    let scratch = try ScratchDirectory()
+    let trainer = try RunCase.trainer()
+    try RunCase.run(trainer, until: 3)
+    let run = try Run(path: scratch.path + "/run")
+    let path = try run.save(trainer)
+    let (state, manifest) = (path + "/state.json", path + "/manifest.json")
+    func checksum() throws -> String {
+      let digits = String(Checksum.of(try MappedFile(path: state)), radix: 16)
+      return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+    let text = try String(contentsOfFile: state, encoding: .utf8)
+    let old = text.replacing(",\"window\":0", with: "").replacing("\"order\":\"sequential\",", with: "")
+    #expect(text.utf8.count - old.utf8.count == 32)
+    let before = try checksum()
+    try Data(old.utf8).write(to: URL(filePath: state))
+    let files = try String(contentsOfFile: manifest, encoding: .utf8)
+    let adjusted = try files.replacing(before, with: checksum()).replacing(
+      "\"bytes\":\(text.utf8.count)", with: "\"bytes\":\(old.utf8.count)")
+    try Data(adjusted.utf8).write(to: URL(filePath: manifest))
+    let resumed = try RunCase.trainer()
+    try RunStep(path: path).restore(resumed)
+    #expect(resumed.progress == trainer.progress)
+  }
 }

@@ -27,7 +27,7 @@ import Tokens
     let decays: [(Double, WeightDecayScope)] = [(0, .all), (0.2, .all), (0.2, .matrices)]
     let schedules = [
       LearningRateSchedule(), LearningRateSchedule(shape: .linear, warmupSteps: 2, minimum: 1e-2),
-      LearningRateSchedule(shape: .cosine, minimum: 1e-2),
+      LearningRateSchedule(shape: .cosine, warmupSteps: 1, warmup: .nanogpt, minimum: 1e-2),
     ]
     return decays.flatMap { decay in
       [0, 0.1].flatMap { clip in

@@ -24,6 +24,13 @@ import Testing
     #expect(throws: BoundedIntegers.OutOfBounds.self) { try BoundedIntegers([-1], below: Int.max) }
   }
 
+  @Test func partsComeOneBehindAnother() throws {
+    let integers = try BoundedIntegers([5, 4, 3, 2, 1], below: 6)
+    let joined = BoundedIntegers(joining: [integers[1..<3], integers[0..<1], integers[2..<2]], below: 7)
+    #expect(joined.array == [4, 3, 5] && joined.count == 3 && joined.bound == 7)
+    #expect(BoundedIntegers(joining: [], below: 7).isEmpty)
+  }
+
   @Test func slicesCountFromTheirStart() throws {
     let slice = try BoundedIntegers([5, 4, 3, 2, 1], below: 6)[1..<4]
     #expect(slice.array == [4, 3, 2] && slice[2] == 2 && slice.bound == 6)

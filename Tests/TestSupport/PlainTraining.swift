@@ -104,10 +104,13 @@ private struct PlainTrainer<Scalar: Real & BinaryFloatingPoint> {
   private func rate(_ step: Int) -> Double {
     let (schedule, peak) = (options.schedule, options.optimizer.learningRate)
     let warmup = schedule.warmupSteps
-    if step < warmup { return peak * Double(step + 1) / Double(warmup) }
+    if step < warmup {
+      return peak * Double(step + 1) / Double(schedule.warmup == .llmc ? warmup : warmup + 1)
+    }
     let progress = Double(step - warmup) / Double(options.steps - warmup)
     switch schedule.shape {
     case .constant: return peak
+    case .wsd: preconditionFailure("no plain loops for wsd: LearningRateScheduleTests has its rates")
     case .linear: return peak - (peak - schedule.minimum) * progress
     case .cosine: return schedule.minimum + (peak - schedule.minimum) * (1 + Double.cos(.pi * progress)) / 2
     }

@@ -18,12 +18,14 @@ struct RunOptions {
     case integer(Int)
     case double(Double)
     case text(String)
+    case boolean(Bool)
 
     var json: JSONText {
       switch self {
       case .integer(let value): .integer(value)
       case .double(let value): .double(value)
       case .text(let value): .text(value)
+      case .boolean(let value): .boolean(value)
       }
     }
 
@@ -32,6 +34,7 @@ struct RunOptions {
       case .integer(let value): "\(value)"
       case .double(let value): "\(value)"
       case .text(let value): value
+      case .boolean(let value): "\(value)"
       }
     }
   }
@@ -58,6 +61,7 @@ struct RunOptions {
         case .integer(let value): "\(value)"
         case .number(let value): "\(value)"
         case .string(let value): value
+        case .boolean(let value): "\(value)"
         default: option.implied?.description
         }
       guard text == option.value.description else {
@@ -96,6 +100,12 @@ extension RunOptions {
       Option(name: "gradient_accumulation", value: .integer(trainer.options.gradientAccumulation)),
       Option(name: "train_data", value: .text(summary(trainer.training))),
       Option(name: "val_data", value: .text(trainer.validation.map(summary) ?? "none")),
+      Option(
+        name: "order", value: .text(trainer.training.order.rawValue),
+        implied: .text(DataOrder.sequential.rawValue)),
+      Option(
+        name: "overfit_one_batch", value: .boolean(trainer.options.overfitsOneBatch),
+        implied: .boolean(false)),
       Option(name: "seed", value: .text("\(trainer.options.seed)")),
     ]
   }
@@ -109,6 +119,9 @@ extension RunOptions {
         Option(name: "gradient_clip", value: .double(options.gradientClip)),
         Option(name: "schedule", value: .text(options.schedule.shape.rawValue)),
         Option(name: "warmup_steps", value: .integer(options.schedule.warmupSteps)),
+        Option(
+          name: "warmup", value: .text(options.schedule.warmup.rawValue),
+          implied: .text(LearningRateSchedule.Warmup.llmc.rawValue)),
       ]
   }
 
@@ -117,6 +130,9 @@ extension RunOptions {
     let values: [(String, Value)] = [
       ("steps", .integer(options.steps)), ("learning_rate", .double(options.optimizer.learningRate)),
       ("min_learning_rate", .double(options.schedule.minimum)),
+      ("decay_steps", .integer(options.schedule.decaySteps(of: options.steps))),
+      ("skip_update_loss_z", .double(options.spikeGuard.lossLimit)),
+      ("skip_update_norm_z", .double(options.spikeGuard.normLimit)),
       ("val_every", .integer(options.validationInterval)),
       ("val_batches", .integer(options.validationBatches)),
       ("sample_every", .integer(options.sampleInterval)), ("sample_length", .integer(options.sampleLength)),

@@ -35,7 +35,9 @@ package struct RunState {
     var progress = TrainingProgress(
       position: DataLoader.Position(
         file: try place.integer("file"), token: try place.integer("token"),
-        fileTokens: try place.integer("file_tokens")),
+        fileTokens: try place.integer("file_tokens"),
+        // Steps that were saved before there were other orders have none.
+        window: try place["window"] == nil ? 0 : try place.count("window")),
       generator: XorshiftGenerator(seed: try json.hexadecimal("generator")))
     guard case .boolean(let isReported) = try json["reported"] else {
       throw json.mismatch("reported", expected: "true or false", found: "neither")
@@ -45,6 +47,8 @@ package struct RunState {
     progress.updateCount = try json.count("update_count")
     progress.sampleCount = try json.count("sample_count")
     progress.trainingLosses = try json.losses("training_losses")
+    // Steps that were saved before there was a guard against spikes have none.
+    progress.gradientNorms = try json.numbers("gradient_norms") ?? []
     progress.validationLosses = try json.losses("validation_losses")
     return progress
   }
@@ -60,6 +64,7 @@ package struct RunState {
         .object([
           ("file", .integer(progress.position.file)), ("token", .integer(progress.position.token)),
           ("file_tokens", .integer(progress.position.fileTokens)),
+          ("window", .integer(progress.position.window)),
         ])
       ),
       ("generator", .text(Checksum.text(progress.generator.state))),
@@ -67,6 +72,7 @@ package struct RunState {
       ("validation_loss", progress.validationLoss.map { .float($0) } ?? .null),
       ("options", RunOptions(trainer).json), ("arguments", .array(arguments.map { .text($0) })),
       ("training_losses", losses(progress.trainingLosses)),
+      ("gradient_norms", .array(progress.gradientNorms.map { .double($0) })),
       ("validation_losses", losses(progress.validationLosses)),
     ])
     return json.indented + "\n"
@@ -94,6 +100,23 @@ extension JSONObject {
       throw mismatch(field, expected: "16 hexadecimal digits", found: "'\(text.shortened)'")
     }
     return value
+  }
+
+  /// nil where there is no such field.
+  fileprivate func numbers(_ field: String) throws(FormatError) -> [Double]? {
+    guard let found = try self[field] else { return nil }
+    guard case .array(let values) = found else {
+      throw mismatch(field, expected: "an array of numbers", found: found.kind)
+    }
+    var numbers: [Double] = []
+    for value in values {
+      switch value {
+      case .number(let number): numbers.append(number)
+      case .integer(let number): numbers.append(Double(number))
+      default: throw mismatch(field, expected: "an array of numbers", found: "one with \(value.kind) in it")
+      }
+    }
+    return numbers
   }
 
   /// Pairs of a step and a loss.

@@ -28,6 +28,7 @@ public final class Trainer {
     options: TrainingOptions = TrainingOptions()
   ) throws(TrainingError) {
     try options.check()
+    try options.check(for: training)
     self.model = model
     self.training = training
     self.validation = validation
@@ -87,7 +88,7 @@ public final class Trainer {
         try? training.move(to: position)
         throw error
       }
-      ownProgress.addTrainingLoss(result.loss)
+      ownProgress.add(result)
       ownProgress.step += 1
       ownProgress.isReported = false
       try Self.emit(.train(result), report)
@@ -125,24 +126,43 @@ public final class Trainer {
     var sum = 0.0
     state.gradients.zero()
     for _ in 1..<batches {
-      let batch = try nextBatch(of: &training, step: step)
+      let batch = try nextTrainingBatch(step: step)
       do {
         sum += Double(
           try state.accumulate(
             batch, lossScale: 1 / Float(batches), recomputation: model.recomputation, in: model.workspace))
       } catch { throw TrainingError(error, step: step) }
     }
-    let batch = try nextBatch(of: &training, step: step)
+    let batch = try nextTrainingBatch(step: step)
+    var judgement: SpikeGuard.Judgement?
     let result: StepResult
     do {
       result = try state.step(
         batch, lossScale: 1 / Float(batches), optimizer: optimizer, clip: options.gradientClip,
-        recomputation: model.recomputation, leavingUpdateDue: isFollowedByAnother(step), in: model.workspace)
+        recomputation: model.recomputation, leavingUpdateDue: isFollowedByAnother(step), in: model.workspace,
+        isTaken: { result in
+          judgement = judge(loss: Float((sum + Double(result.loss)) / Double(batches)), result.gradientNorm)
+          return judgement?.skipped == nil
+        })
     } catch { throw TrainingError(error, step: step) }
     sum += Double(result.loss)
     return TrainingStep(
       step: step, loss: Float(sum / Double(batches)), learningRate: optimizer.learningRate,
-      gradientNorm: result.gradientNorm, tokens: batches * batch.count, duration: .now - start)
+      gradientNorm: result.gradientNorm, judgement: judgement, tokens: batches * batch.count,
+      duration: .now - start)
+  }
+
+  /// nil without a guard.
+  private func judge(loss: Float, _ norm: Double) -> SpikeGuard.Judgement? {
+    guard options.spikeGuard.isOn else { return nil }
+    return options.spikeGuard.judge(
+      loss: Double(loss), norm: norm, after: ownProgress.trainingLosses.map { Double($0.loss) },
+      ownProgress.gradientNorms)
+  }
+
+  private func nextTrainingBatch(step: Int) throws(TrainingError) -> Batch {
+    if options.overfitsOneBatch { training.reset() }
+    return try nextBatch(of: &training, step: step)
   }
 
   /// Whether a step comes next, and nothing that looks at the parameters before it.

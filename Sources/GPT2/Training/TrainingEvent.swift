@@ -16,6 +16,8 @@ public struct TrainingStep: Sendable {
   public let learningRate: Double
   /// Euclidean, before clipping.
   public let gradientNorm: Double
+  /// nil without a guard against spikes.
+  public let judgement: SpikeGuard.Judgement?
   public let tokens: Int
   public let duration: Duration
 

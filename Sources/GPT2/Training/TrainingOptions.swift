@@ -25,6 +25,11 @@ public struct TrainingOptions: Sendable {
   /// The largest norm of the gradients; larger ones are scaled down to it. 0: never.
   public var gradientClip = 0.0
 
+  /// Which updates are skipped.
+  public var spikeGuard = SpikeGuard()
+  /// Whether each batch is the first one, which finds out whether a model can learn at all.
+  public var overfitsOneBatch = false
+
   public init() {}
 
   /// Tokens of the longest sample; 0 where there are none.
@@ -41,14 +46,36 @@ public struct TrainingOptions: Sendable {
     try Self.check("the sample interval", sampleInterval, in: 0...Int.max)
     try Self.check("the sample length", sampleLength, in: 1...GenerationOptions.longestLength)
     try Self.check("the number of warm-up steps", schedule.warmupSteps, in: 0...Int.max)
+    if let steps = schedule.decaySteps { try Self.check("the number of decay steps", steps, in: 1...Int.max) }
     do { try optimizer.check() } catch {
       throw .option(name: error.name, expected: error.expected, found: error.found)
     }
     try Self.check("the largest gradient norm", gradientClip)
+    for (name, limit) in [
+      ("the z of the loss above which updates are skipped", spikeGuard.lossLimit),
+      ("the z of the gradient norm above which updates are skipped", spikeGuard.normLimit),
+    ] where !(0..<SpikeGuard.largest).contains(limit) {
+      throw .option(
+        name: name, expected: "at least 0 and below 11.3, which no z among 128 numbers exceeds",
+        found: "\(limit)")
+    }
     guard (0...optimizer.learningRate).contains(schedule.minimum) else {
       throw .option(
         name: "the lowest learning rate", expected: "in 0...\(optimizer.learningRate), the learning rate",
         found: "\(schedule.minimum)")
+    }
+  }
+
+  /// Checks what depends on the data.
+  ///
+  /// - Throws: `TrainingError.option` where a pass over them has too few batches for one update, which would see some
+  ///   of them twice.
+  public func check(for training: DataLoader) throws(TrainingError) {
+    guard overfitsOneBatch || gradientAccumulation <= training.batchCount else {
+      throw .option(
+        name: "the number of accumulated batches",
+        expected: "at most \(training.batchCount), the batches of \(training.batchSize) × "
+          + "\(training.sequenceLength) in the training data", found: "\(gradientAccumulation)")
     }
   }
 

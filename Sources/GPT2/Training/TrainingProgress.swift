@@ -23,6 +23,8 @@ public struct TrainingProgress: Sendable, Equatable {
   public internal(set) var sampleCount = 0
   /// Those of the last steps, at most `keptLosses`.
   public internal(set) var trainingLosses: [Loss] = []
+  /// The norms of the gradients of the last steps, at most as many as a guard against spikes looks at.
+  public internal(set) var gradientNorms: [Double] = []
   /// The last ones, at most `keptLosses`.
   public internal(set) var validationLosses: [Loss] = []
 
@@ -35,7 +37,12 @@ public struct TrainingProgress: Sendable, Equatable {
     return last.loss
   }
 
-  mutating func addTrainingLoss(_ loss: Float) { Self.add(Loss(step: step, loss: loss), to: &trainingLosses) }
+  /// Takes in what the step came to.
+  mutating func add(_ result: TrainingStep) {
+    Self.add(Loss(step: step, loss: result.loss), to: &trainingLosses)
+    gradientNorms.append(result.gradientNorm)
+    if gradientNorms.count > SpikeGuard.window { gradientNorms.removeFirst() }
+  }
 
   mutating func addValidationLoss(_ loss: Float) {
     Self.add(Loss(step: step, loss: loss), to: &validationLosses)

@@ -97,13 +97,16 @@ public final class TrainingState {
   ///   - clip: the largest norm of the gradients; larger ones are scaled down to it. 0: never.
   ///   - leavingUpdateDue: the update is taken on the way of the next pass, beside its products, or by `finishUpdate`.
   ///     Until then parameters and slots are those before it, and nobody writes to the gradients.
+  ///   - isTaken: asked once both are known to be finite; where the update is not taken, parameters, slots and count
+  ///     stay as they are, and gradients count as zero.
   /// - Returns: the batch's mean loss, and the Euclidean norm of all gradients before clipping.
   /// - Throws: `ModelError.nonFiniteLoss`, `nonFiniteGradients`: parameters, slots and count are then as before, and
   ///   gradients count as zero; `memory`.
   /// - Complexity: that of the passes, and 32 bytes a parameter.
   public func step(
     _ batch: Batch, lossScale: Float = 1, optimizer: some Optimizer, clip: Double = 0,
-    recomputation: Recomputation = .none, leavingUpdateDue: Bool = false, in workspace: Workspace
+    recomputation: Recomputation = .none, leavingUpdateDue: Bool = false, in workspace: Workspace,
+    isTaken: (StepResult) -> Bool = { _ in true }
   ) throws(ModelError) -> StepResult {
     _ = try slots(for: optimizer)
     let queue = WorkQueue()
@@ -111,9 +114,14 @@ public final class TrainingState {
       norm: norms, gradients: gradients.tensors, queue: queue, context: network.context)
     let loss = try pass(batch, lossScale: lossScale, recomputation, workspace, queue: queue, sink: sink)
     do {
-      let norm = try makeUpdateDue(optimizer, clip: clip)
+      let result = StepResult(loss: loss, gradientNorm: try finiteNorm())
+      guard isTaken(result) else {
+        gradients.zero()
+        return result
+      }
+      try makeUpdateDue(optimizer, clip: clip, norm: result.gradientNorm)
       if !leavingUpdateDue { finishUpdate() }
-      return StepResult(loss: loss, gradientNorm: norm)
+      return result
     } catch {
       gradients.zero()
       throw error
@@ -131,7 +139,8 @@ public final class TrainingState {
     finishUpdate()
     guard gradients.state == .complete else { throw .noGradients }
     norms.measure(gradients.tensors, context: network.context)
-    let norm = try makeUpdateDue(optimizer, clip: clip)
+    let norm = try finiteNorm()
+    try makeUpdateDue(optimizer, clip: clip, norm: norm)
     finishUpdate()
     return norm
   }
@@ -151,15 +160,18 @@ public final class TrainingState {
   }
 
   /// - Precondition: the norms of all gradients are measured.
-  private func makeUpdateDue(_ optimizer: some Optimizer, clip: Double) throws(ModelError) -> Double {
+  private func finiteNorm() throws(ModelError) -> Double {
     let norm = norms.value
     guard norm.isFinite else { throw .nonFiniteGradients(step: updateCount + 1) }
+    return norm
+  }
+
+  private func makeUpdateDue(_ optimizer: some Optimizer, clip: Double, norm: Double) throws(ModelError) {
     let slots = try slots(for: optimizer)
     updateCount += 1
     due = DueUpdate(
       optimizer, of: network, gradients: gradients.tensors, slots: slots, number: updateCount,
       gradientScale: clip > 0 && norm > clip ? clip / norm : 1)
-    return norm
   }
 
   /// Both passes over a batch.

@@ -7,6 +7,8 @@ public enum DataError: Error, CustomStringConvertible {
   case tokenOutOfRange(path: String, position: Int, token: Int, vocabularySize: Int, guess: TokenType? = nil)
   /// Of all the files; the first one's path, and the tokens of the longest.
   case tooFewTokens(path: String, files: Int, needed: Int, found: Int)
+  /// Of all the files; the first one's path.
+  case tooFewWindows(path: String, files: Int, needed: Int, sequenceLength: Int, found: Int)
   case notPositive(name: String, size: Int)
   case batchTooLarge(batchSize: Int, sequenceLength: Int)
   case noFiles
@@ -30,6 +32,10 @@ public enum DataError: Error, CustomStringConvertible {
     case .tooFewTokens(let path, let files, let needed, let found):
       "\(path)\(files > 1 ? " and \(files - 1) more" : ""): a batch needs at least \(needed) tokens (batch size × "
         + "sequence length + 1), but the \(files > 1 ? "longest" : "file") has \(found)."
+    case .tooFewWindows(let path, let files, let needed, let sequenceLength, let found):
+      "\(path)\(files > 1 ? " and \(files - 1) more" : ""): a batch needs at least \(needed) sequences of "
+        + "\(sequenceLength) tokens and the one that follows, but the \(files > 1 ? "files have" : "file has") "
+        + "\(found)."
     case .notPositive(let name, let size):
       "\(name) should be at least 1, but is \(size)."
     case .batchTooLarge(let batchSize, let sequenceLength):

@@ -1,0 +1,126 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The options that watch over a run, as a user types them.
+@Suite struct CheckOptionTests {
+  private func train(_ more: [String]) throws -> (run: Run, log: [LogLine]) {
+    try TemporaryDirectory.with { directory in
+      let log = directory.appending(path: "log.jsonl")
+      let run = try Executable.run(
+        TrainCase.arguments() + ["--sample-every", "0", "--log", log.path] + more, in: directory)
+      return (run, run.exitCode == 0 ? try TrainCase.log(log) : [])
+    }
+  }
+
+  private func losses(_ log: [LogLine]) -> [Float] { log.filter { $0.event == "train" }.compactMap(\.loss) }
+
+  // MARK: - One batch
+
+  @Test func oneBatchIsLearntByHeart() throws {
+    let options = ["--learning-rate", "1e-2", "--steps", "60", "--weight-decay", "0", "--overfit-one-batch"]
+    let (run, log) = try train(options)
+    #expect(run.exitCode == 0, "\(run.errors)")
+    let all = losses(log)
+    #expect(all.count == 60 && all[59] < 0.2 * all[0], "\(all)")
+    #expect(run.lines.contains { $0.hasPrefix("training") && $0.hasSuffix("the first one alone") })
+    // In each order the batch that comes first; with accumulation, the same one again.
+    let twice = try train(options + ["--steps", "3", "--gradient-accumulation", "20"])
+    #expect(zip(losses(twice.log), all).allSatisfy { abs($0 - $1) < 1e-4 } && losses(twice.log).count == 3)
+    let random = try train(options + ["--steps", "3", "--order", "random"])
+    #expect(losses(random.log)[0] != all[0])
+  }
+
+  @Test func oneBatchGoesOnAsOne() throws {
+    try TemporaryDirectory.with { directory in
+      let arguments = TrainCase.savedArguments(steps: 8, saveEvery: 4) + ["--overfit-one-batch"]
+      #expect(try Executable.run(arguments, in: directory).exitCode == 0)
+      let whole = try SavedRun(directory).content(8)
+      try FileManager.default.removeItem(at: directory.appending(path: "run/step-00000008"))
+      #expect(try Executable.run(["train", "--save", "run", "--resume"], in: directory).exitCode == 0)
+      #expect(try SavedRun(directory).content(8) == whole)
+    }
+  }
+
+  // MARK: - Spikes
+
+  /// 139 batches of the same three tokens in turn, and one of others.
+  @Test func aSkippedUpdateIsSaid() throws {
+    try TemporaryDirectory.with { directory in
+      var tokens = (0..<(140 * 11 + 1)).map { Int32($0 % 3) }
+      for position in 132 * 11..<133 * 11 { tokens[position] = Int32(3 + position * 7 % 26) }
+      let (data, log) = (directory.appending(path: "tokens.bin"), directory.appending(path: "log.jsonl"))
+      try Data(tokens.flatMap { bytes($0) }).write(to: data)
+      let run = try Executable.run(
+        [
+          "train", "--checkpoint", TrainCase.tiny.model.path, "--train-data", data.path, "--token-type",
+          "int32",
+          "--batch-size", "1", "--sequence-length", "11", "--steps", "140", "--learning-rate", "1e-2",
+          "--skip-update-loss-z", "5", "--sample-every", "0", "--print-every", "0", "--log", log.path,
+        ], in: directory)
+      #expect(run.exitCode == 0, "\(run.errors)")
+      #expect(
+        run.lines.contains {
+          $0.hasPrefix("optimizer") && $0.hasSuffix("updates skipped above a loss of z 5")
+        })
+      let said = run.lines.filter { $0.hasPrefix("step") }
+      #expect(
+        said.count == 1 && said[0].hasPrefix("step  132") && said[0].contains("update skipped: the loss is 1")
+      )
+      #expect(run.lines.last?.hasSuffix(", 1 update skipped") == true)
+      let steps = try TrainCase.log(log).filter { $0.event == "train" }
+      #expect(steps.count == 140 && steps.prefix(128).allSatisfy { $0.lossZ == nil && $0.normZ == nil })
+      #expect(steps.filter { $0.skipped != nil }.map(\.step) == [132])
+      let spike = try #require(steps.first { $0.skipped == "loss" })
+      #expect(try #require(spike.lossZ) > 10 && #require(spike.normZ) > 10)
+    }
+  }
+
+  // MARK: - Gradients
+
+  @Test(arguments: ["gelu", "gelu-erf", "gelu-quintic"])
+  func gradientsAgreeWithQuotients(activation: String) throws {
+    let options = ["--gradient-check", "32", "--activation", activation, "--steps", "2"]
+    let (run, log) = try train(options)
+    #expect(run.exitCode == 0, "\(run.errors)")
+    let rows = run.lines.filter { $0.hasSuffix("  ok") }
+    #expect(rows.count == 32 && rows[0].hasPrefix("wte[") && rows[31].hasPrefix("lnfb["), "\(run.output)")
+    // Training begins as if nothing had been.
+    #expect(try losses(train(Array(options.dropFirst(2))).log) == losses(log))
+  }
+
+  @Test func bfloat16HasWiderTolerances() throws {
+    let (run, _) = try train(["--gradient-check", "16", "--precision", "bf16", "--steps", "1"])
+    #expect(run.exitCode == 0 && run.lines.count { $0.hasSuffix("  ok") } == 16, "\(run.errors)\(run.output)")
+  }
+
+  @Test func largeModelsAreNotChecked() throws {
+    try TemporaryDirectory.with { directory in
+      let run = try Executable.run(
+        [
+          "train", "--layers", "1", "--heads", "1", "--channels", "64", "--vocabulary", "50257", "--context",
+          "64",
+          "--train-data", TrainCase.tiny.tokensInt32.path, "--batch-size", "3", "--sequence-length", "64",
+          "--gradient-check", "100", "--save", "run",
+        ], in: directory)
+      expectRefusal(run, "--gradient-check 100", "small models", "× 192 tokens")
+      #expect(SavedRun(directory).steps.isEmpty)
+    }
+  }
+
+  // MARK: - What is refused
+
+  @Test(arguments: [
+    (["--skip-update-loss-z", "-1"], ["--skip-update-loss-z should be at least 0", "-1"]),
+    (["--skip-update-norm-z", "12"], ["--skip-update-norm-z should be", "below 11.3", "12"]),
+    (["--skip-update-norm-z", "nan"], ["--skip-update-norm-z should be", "nan"]),
+    (["--skip-update-loss-z", "much"], ["--skip-update-loss-z", "much", "a number"]),
+    (["--gradient-check", "-1"], ["--gradient-check should be at least 0, but is -1"]),
+    (["--gradient-check", "all"], ["--gradient-check", "all", "whole number"]),
+  ])
+  func wrongValues(_ options: [String], _ fragments: [String]) throws {
+    let (run, _) = try train(options)
+    expectRefusal(run, exitCode: 64)
+    for fragment in fragments { #expect(run.errors.contains(fragment), "\(run.errors)") }
+  }
+}
