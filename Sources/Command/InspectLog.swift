@@ -1,4 +1,3 @@
-import JSON
 import Machine
 import Terminal
 
@@ -18,50 +17,10 @@ struct TrainingLogSummary {
   ///
   /// - Throws: `FormatError` for a line, but for the last, that is no event.
   init(path: String) throws(FormatError) {
-    var (rest, number): ([UInt8], Int) = ([], 0)
-    do {
-      let file = try FileReader(path: path)
-      var isAtEnd = false
-      while !isAtEnd {
-        isAtEnd = try file.read(appendingTo: &rest, limit: 1 << 20) == 0
-        var lines = rest.split(separator: 0x0A, omittingEmptySubsequences: false)
-        rest = Array(lines.removeLast())
-        for line in lines {
-          number += 1
-          guard add(Array(line)) else {
-            throw FormatError.mismatch(
-              path: path, field: "line \(number)", expected: "an event of a training run", found: "none")
-          }
-        }
-      }
-    } catch let error as FormatError { throw error } catch let error as FileError { throw .file(error) } catch
-    {
-      throw .invalid(path: path, reason: "\(error)")
+    isCut = try TrainingLogFile.read(path: path) { event in
+      add(event.kind, event.texts, event.numbers)
+      return nil
     }
-    if !rest.isEmpty { isCut = !add(rest) }
-  }
-
-  /// Whether the line is an event.
-  private mutating func add(_ line: [UInt8]) -> Bool {
-    var event: String?
-    var texts: [String: String] = [:]
-    var numbers: [String: Double] = [:]
-    var cursor = JSONCursor(line)
-    do {
-      try cursor.object { (name, cursor) throws(JSONError) in
-        switch cursor.peek() {
-        case "\"":
-          let text = try cursor.string()
-          if name == "event" { event = text } else { texts[name] = text }
-        case "-", "0"..."9": numbers[name] = Double(try cursor.number())
-        default: try cursor.skip()
-        }
-      }
-      try cursor.finish()
-    } catch { return false }
-    guard let event else { return false }
-    add(event, texts, numbers)
-    return true
   }
 
   private mutating func add(_ event: String, _ texts: [String: String], _ numbers: [String: Double]) {
