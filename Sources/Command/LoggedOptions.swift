@@ -13,6 +13,7 @@ extension Train {
       ("resume", .boolean(saving.resume)),
       ("on_save_error", .text((saving.onSaveError ?? .continue).rawValue)), ("output", .text(saving.output)),
       ("output_format", .text(saving.outputFormat?.rawValue)), ("log", .text(log)),
+      ("tensorboard", .text(tensorboard)),
     ]
   }
 }

@@ -22,6 +22,7 @@ struct TrainingSession {
   /// Where the run is kept.
   var run: Run?
   var saving: SavingOptions?
+  var tensorBoard: TensorBoardLog?
   /// What the run goes on from.
   var resumed: RunStep?
   /// Made by `prepare()`.
@@ -53,8 +54,13 @@ struct TrainingSession {
     case .saved: break
     }
     var summary = TrainingSummary()
-    let report = TrainingReport(
-      steps: options.steps, firstStep: resumed?.progress.step ?? 0, shownInterval: shownInterval)
+    var report = TrainingReport(
+      steps: options.steps, shownInterval: shownInterval,
+      live: LiveLine(
+        steps: options.steps, firstStep: resumed?.progress.step ?? 0,
+        secondsAtPeak: Console.showsProgress
+          ? PeakSpeed.secondsPerToken(
+            of: model, batchSize: training.batchSize, sequenceLength: training.sequenceLength) : nil))
     let start = ContinuousClock.now
     let saver = saving.map {
       TrainingSaver($0, origin: source.checkpoint, run: run, log: log, resumed: resumed)
@@ -65,6 +71,7 @@ struct TrainingSession {
           if case .train = event { summary.steps += 1 }
           report.show(event)
           try log?.write(event)
+          try tensorBoard?.write(event)
         }, shouldStop: { StopSignal.received != nil }, atStep: { try saver?.save(trainer, at: $0) })
       summary.seconds = (.now - start) / .seconds(1)
       try saver?.finish(trainer)
