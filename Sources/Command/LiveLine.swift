@@ -10,7 +10,7 @@ struct LiveLine {
   /// That a token would take, by the machine's arithmetic alone; nil where that is not known.
   private let secondsAtPeak: Double?
   private let start = ContinuousClock.now
-  private var loss = MovingMean(), speed = MovingMean()
+  private var loss = MovingMean(), secondsPerToken = MovingMean()
   private var validation: Float?
 
   init(steps: Int, firstStep: Int, secondsAtPeak: Double? = nil) {
@@ -23,7 +23,7 @@ struct LiveLine {
     case .sample: break
     case .train(let step):
       loss.add(Double(step.loss))
-      speed.add(step.tokensPerSecond)
+      secondsPerToken.add(step.seconds / Double(step.tokens))
       guard step.step + 1 < steps else { return Console.clearProgress() }
       Console.showProgress(line(step))
     }
@@ -40,9 +40,9 @@ struct LiveLine {
     if let validation { line.add("val \(loss(Double(validation)))", importance: 5) }
     line.add("lr \(NumberText.short(step.learningRate))", importance: 2)
     line.add("norm \(NumberText.fixed(step.gradientNorm, 2))", importance: 3)
-    line.add("\(NumberText.fixed(speed.mean, 0)) tok/s", importance: 4)
+    line.add("\(NumberText.fixed(1 / secondsPerToken.mean, 0)) tok/s", importance: 4)
     if let secondsAtPeak {
-      line.add("\(NumberText.fixed(speed.mean * secondsAtPeak * 100, 0)) % of peak", importance: 1)
+      line.add("\(NumberText.fixed(secondsAtPeak / secondsPerToken.mean * 100, 0)) % of peak", importance: 1)
     }
     line.add("\(NumberText.duration(seconds: seconds)) left", importance: 8)
     return line
