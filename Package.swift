@@ -13,6 +13,8 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     .package(url: "https://github.com/apple/swift-numerics", exact: "1.1.1"),
+    // swift package generate-documentation --target GPT2; nothing is built with it.
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", exact: "1.5.0"),
   ],
   targets: [
     .target(name: "CKernels", exclude: ["templates", "vector"]),
@@ -39,6 +41,8 @@ let package = Package(
         "Terminal", "GPT2", "Tokens", "JSON", "Operators", "Machine", "Reference",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
+      // In the program itself, which so stays one file.
+      resources: [.embedInCode("Report/Page")],
       swiftSettings: safe),
     .executableTarget(
       name: "GPT2Bench",

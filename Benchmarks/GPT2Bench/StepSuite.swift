@@ -91,18 +91,8 @@ extension Session {
     return samples
   }
 
-  /// FLOP of the model's formulas, whatever the operators compute on top.
-  ///
-  /// A matrix product takes 2 a weight and row forward, 4 back: L·12·C² weights in the blocks and V·C in the head.
-  /// Causal attention has T(T+1)/2 pairs of positions; q·k and att·v take 2·C each of them forward, twice that back.
-  /// What operators compute again in the backward pass, norms, activations, softmax and the update is not counted.
   private var flop: (forward: Double, backward: Double) {
-    let (layers, channels) = (Double(configuration.layers), Double(configuration.channels))
-    let weights = layers * 12 * channels * channels + Double(configuration.vocabularySize) * channels
-    let (batch, sequence) = (Double(settings.batchSize), Double(settings.sequenceLength))
-    let attention = layers * batch * 4 * channels * sequence * (sequence + 1) / 2
-    let forward = 2 * weights * batch * sequence + attention
-    return (forward, 2 * forward)
+    configuration.operations(batchSize: settings.batchSize, sequenceLength: settings.sequenceLength)
   }
 
   private func part(_ name: String, _ times: [Double], _ cost: Cost) -> Row {

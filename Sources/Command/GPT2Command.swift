@@ -19,6 +19,7 @@ struct GPT2Command: ParsableCommand {
     version: ProgramVersion.current,
     subcommands: [
       Train.self, Generate.self, Evaluate.self, Tokenize.self, Verify.self, Convert.self, Inspect.self,
+      Report.self,
     ])
 
   static func main() { runProgram() }

@@ -12,8 +12,8 @@ struct Inspect: ParsableCommand {
     discussion: """
       Knows llm.c's checkpoints (versions 1, 3, 5), data files, tokenizers and debug states, NumPy's .npy and raw \
       token files, the manifests of 'gpt2 tokenize', Hugging Face's GPT-2 directories, safetensors files and vocab.json \
-      (with merges.txt beside it), PyTorch's pytorch_model.bin and nanoGPT's ckpt.pt, folders of token files and logs of \
-      training runs: by their content, whatever their names. Of a checkpoint it prints the sizes and a table of the \
+      (with merges.txt beside it), PyTorch's pytorch_model.bin and nanoGPT's ckpt.pt, folders of token files, logs of \
+      training runs and run directories: by their content, whatever their names. Of a checkpoint it prints the sizes and a table of the \
       sixteen tensors, and before it the tensors of a Hugging Face directory as it names them; the rows that pad the \
       vocabulary are not in its statistics.
       """)
@@ -64,7 +64,7 @@ struct Inspect: ParsableCommand {
   private func describeCheckpoint(_ checkpoint: Checkpoint) throws {
     let configuration = checkpoint.configuration
     printLines([
-      ("file", path),
+      ("file", checkpoint.path),
       ("kind", "\(checkpoint.format)"),
       ("size", sizeText(checkpoint.byteCount)),
       ("model", ModelText.sizes(configuration)), ("parameters", ModelText.parameters(configuration)),
@@ -104,8 +104,14 @@ struct Inspect: ParsableCommand {
     TensorTable.print(file.entries)
   }
 
-  /// A checkpoint first: nothing below it has to be looked at.
+  /// A run, a checkpoint, or else a folder of data: nothing below it has to be looked at.
   private func describeDirectory() throws {
+    if let run = try RunSummary(path: path) {
+      try run.print()
+      guard let newest = run.newest else { return }
+      Console.print()
+      return try describeCheckpoint(try newest.checkpoint())
+    }
     do { try describeCheckpoint(try Checkpoint.opened(path)) } catch {
       guard let sets = TokenFolder.dataSets(in: path) else { throw error }
       printLines([("file", path), ("kind", "folder of token files")] + TokenFolder.lines(sets))

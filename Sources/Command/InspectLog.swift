@@ -1,4 +1,3 @@
-import JSON
 import Machine
 import Terminal
 
@@ -18,51 +17,10 @@ struct TrainingLogSummary {
   ///
   /// - Throws: `FormatError` for a line, but for the last, that is no event.
   init(path: String) throws(FormatError) {
-    var (rest, number): ([UInt8], Int) = ([], 0)
-    func refuse(_ expected: String, _ found: String) -> FormatError {
-      .mismatch(path: path, field: "line \(number)", expected: expected, found: found)
+    isCut = try TrainingLogFile.read(path: path) { event in
+      add(event.kind, event.texts, event.numbers)
+      return nil
     }
-    let file = try writing { () throws(FileError) in try FileReader(path: path) }
-    var isAtEnd = false
-    while !isAtEnd {
-      // Of what was read before it is known that no line ends in it.
-      var (start, searched) = (0, rest.count)
-      do { isAtEnd = try file.read(appendingTo: &rest, limit: 1 << 20) == 0 } catch { throw .file(error) }
-      while let end = rest[searched...].firstIndex(of: 0x0A) {
-        number += 1
-        guard add(Array(rest[start..<end])) else { throw refuse("an event of a training run", "none") }
-        (start, searched) = (end + 1, end + 1)
-      }
-      rest.removeFirst(start)
-      guard rest.count <= largestWholeFile else {
-        number += 1
-        throw refuse("at most \(largestWholeFile) bytes long", "longer")
-      }
-    }
-    if !rest.isEmpty { isCut = !add(rest) }
-  }
-
-  /// Whether the line is an event.
-  private mutating func add(_ line: [UInt8]) -> Bool {
-    var event: String?
-    var texts: [String: String] = [:]
-    var numbers: [String: Double] = [:]
-    var cursor = JSONCursor(line)
-    do {
-      try cursor.object { (name, cursor) throws(JSONError) in
-        switch cursor.peek() {
-        case "\"":
-          let text = try cursor.string()
-          if name == "event" { event = text } else { texts[name] = text }
-        case "-", "0"..."9": numbers[name] = Double(try cursor.number())
-        default: try cursor.skip()
-        }
-      }
-      try cursor.finish()
-    } catch { return false }
-    guard let event else { return false }
-    add(event, texts, numbers)
-    return true
   }
 
   private mutating func add(_ event: String, _ texts: [String: String], _ numbers: [String: Double]) {

@@ -33,6 +33,16 @@ struct Train: ParsableCommand {
       valueName: "file.jsonl"))
   var log: String?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      """
+      A directory that gets a file of events for TensorBoard: loss, validation, learning rate, gradient norm and \
+      throughput as scalars, samples as texts. A resumed run goes on in a file of its own.
+      """,
+      valueName: "dir"))
+  var tensorboard: String?
+
   @OptionGroup var precisionOption: PrecisionOption
 
   @OptionGroup(title: "Execution") var execution: ExecutionOptions
@@ -128,16 +138,31 @@ struct Train: ParsableCommand {
     try saving.checkOutput(of: session.model.configuration)
     try session.prepare()
     // Last, so that what was refused leaves no empty file behind.
+    let log = try openLogs(of: &session)
+    if saving.keepsSomething { StopSignal.note() }
+    try session.run(log: log)
+  }
+
+  private func openLogs(of session: inout TrainingSession) throws -> TrainingLog? {
     let log: TrainingLog?
-    let append = session.resumed != nil
-    do { log = try self.log.map { try TrainingLog(path: $0, append: append) } } catch FileError.exists(
-      let path)
+    let isNew = self.log.map { FileStatus.kind(at: $0) == nil } ?? false
+    do {
+      log = try self.log.map { try TrainingLog(path: $0, append: session.resumed != nil) }
+    } catch FileError
+      .exists(let path)
     {
       throw SetupError(
         description: "\(path): the log should be a new file, but exists: move it or name another.")
     }
-    if saving.keepsSomething { StopSignal.note() }
-    try session.run(log: log)
+    do {
+      session.tensorBoard = try tensorboard.map {
+        try TensorBoardLog(directory: $0, resumedAt: session.resumed?.progress.step)
+      }
+    } catch {
+      if isNew, let log = self.log { try? Directory.removeTree(at: log) }
+      throw error
+    }
+    return log
   }
 
   /// - Throws: `ValidationError` for a number outside its range, which may depend on the defaults.

@@ -5,28 +5,25 @@ import Tokens
 /// What a run prints: results to standard output, and how far it is to standard error on a terminal.
 struct TrainingReport {
   private let steps: Int
-  /// The first that this process runs.
-  private let firstStep: Int
   private let stepWidth: Int
   /// Only every so many steps, and the last, have a line; 0: none. The log has all.
   private let shownInterval: Int
-  private let start = ContinuousClock.now
+  private var live: LiveLine
 
-  init(steps: Int, firstStep: Int = 0, shownInterval: Int) {
+  init(steps: Int, shownInterval: Int, live: LiveLine) {
     self.steps = steps
-    self.firstStep = firstStep
     self.shownInterval = shownInterval
+    self.live = live
     stepWidth = max(4, "\(steps)".count)
   }
 
-  func show(_ event: TrainingEvent) {
+  mutating func show(_ event: TrainingEvent) {
     switch event {
     case .train(let step):
       let isDue = shownInterval > 0 && (step.step.isMultiple(of: shownInterval) || step.step == steps - 1)
       if isDue || step.judgement?.skipped != nil {
         printResult(line(step))
       }
-      showProgress(done: step.step + 1)
     case .validation(let step, let loss):
       printResult("\(label(step))  val loss \(NumberText.fixed(Double(loss), 6))")
     case .sample(let step, let tokens, let text):
@@ -34,6 +31,7 @@ struct TrainingReport {
       printResult(
         "\(label(step))  sample\n---\n\(body.hasSuffix("\n") ? String(body.dropLast()) : body)\n---")
     }
+    live.add(event)
   }
 
   private func label(_ step: Int) -> String { "step " + "\(step)".aligned(to: stepWidth) }
@@ -56,14 +54,5 @@ struct TrainingReport {
   private func printResult(_ text: String) {
     Console.clearProgress()
     Console.print(text)
-  }
-
-  private func showProgress(done: Int) {
-    guard done < steps else { return Console.clearProgress() }
-    let seconds = max((.now - start) / .seconds(1), 1e-9)
-    let rate = Double(done - firstStep) / seconds
-    Console.showProgress(
-      "\(done) of \(steps) steps, \(NumberText.fixed(rate, 2)) steps/s, "
-        + "\(NumberText.duration(seconds: Double(steps - done) / rate)) left")
   }
 }

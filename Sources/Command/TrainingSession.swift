@@ -27,6 +27,7 @@ struct TrainingSession {
   var saving: SavingOptions?
   /// What lies beside the model where it is written.
   var modelFiles: [(name: String, bytes: [UInt8])] = []
+  var tensorBoard: TensorBoardLog?
   /// What the run goes on from.
   var resumed: RunStep?
   /// Made by `prepare()`.
@@ -59,8 +60,13 @@ struct TrainingSession {
     case .saved: break
     }
     var summary = TrainingSummary()
-    let report = TrainingReport(
-      steps: options.steps, firstStep: resumed?.progress.step ?? 0, shownInterval: shownInterval)
+    var report = TrainingReport(
+      steps: options.steps, shownInterval: shownInterval,
+      live: LiveLine(
+        steps: options.steps, firstStep: resumed?.progress.step ?? 0,
+        secondsAtPeak: Console.showsProgress
+          ? PeakSpeed.secondsPerToken(
+            of: model, batchSize: training.batchSize, sequenceLength: training.sequenceLength) : nil))
     let start = ContinuousClock.now
     let saver = saving.map {
       TrainingSaver(
@@ -76,6 +82,7 @@ struct TrainingSession {
           }
           report.show(event)
           try log?.write(event)
+          try tensorBoard?.write(event)
         }, shouldStop: { StopSignal.received != nil }, atStep: { try saver?.save(trainer, at: $0) })
       summary.seconds = (.now - start) / .seconds(1)
       try saver?.finish(trainer)

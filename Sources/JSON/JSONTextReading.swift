@@ -13,7 +13,7 @@ extension JSONText {
 
 extension JSONCursor {
   /// Reads a value of any kind, with all that is in it.
-  fileprivate mutating func text() throws(JSONError) -> JSONText {
+  package mutating func text() throws(JSONError) -> JSONText {
     switch peek() {
     case "{":
       var members: [(String, JSONText)] = []

@@ -1,8 +1,8 @@
 import CLinux
 
-/// A text file that grows by whole lines, such as a log of JSON objects.
+/// A file that grows by whole lines, such as a log of JSON objects, or by whole records.
 ///
-/// Every line is one write at the file's end, so lines of several writers do not mix and a crash loses none that
+/// Every one is one write at the file's end, so those of several writers do not mix and a crash loses none that
 /// were written; where a disk is full, no half of one stays.
 public final class LineWriter: Sendable {
   private let file: FileDescriptor
@@ -20,6 +20,9 @@ public final class LineWriter: Sendable {
 
   /// Writes `line` and a line feed.
   public func write(_ line: String) throws(FileError) {
-    try unsafe file.append(line: (Array(line.utf8) + [0x0A]).span.bytes)
+    try write(record: Array(line.utf8) + [0x0A])
   }
+
+  /// Writes bytes as they are.
+  public func write(record: [UInt8]) throws(FileError) { try unsafe file.append(line: record.span.bytes) }
 }

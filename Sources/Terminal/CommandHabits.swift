@@ -8,6 +8,7 @@ enum CommandHabits {
     "convert": ["export", "import", "save"],
     "inspect": ["info", "show", "describe", "ls"],
     "verify": ["check", "compare"],
+    "report": ["plot", "graph", "draw", "dashboard"],
   ]
 
   /// nil where the word is none of these.

@@ -7,7 +7,7 @@ package enum Console {
   /// Whether standard error is a terminal, where notes may be shown.
   private static let isTerminal = StandardStream.error.isTerminal
   /// Whether it is one that takes a line back.
-  private static let showsProgress =
+  package static let showsProgress =
     isTerminal && !["", "dumb"].contains(ProcessInfo.processInfo.environment["TERM"] ?? "")
   /// Whether the last text on standard output was left without a line feed.
   private static let hasOpenLine = Atomic(false)
@@ -67,8 +67,13 @@ package enum Console {
     if showsProgress { printStatus("\r\u{1B}[K\(text().shown.prefix(StandardStream.error.columns - 1))") }
   }
 
+  /// The same of parts, of which those go first that matter least where the terminal is narrow.
+  package static func showProgress(_ line: @autoclosure () -> ProgressLine) {
+    showProgress(line().text(columns: StandardStream.error.columns - 1))
+  }
+
   /// Removes the line of progress.
-  package static func clearProgress() { showProgress("") }
+  package static func clearProgress() { showProgress(String()) }
 
   /// A line on standard error for whoever looks.
   package static func printNote(_ text: String) {

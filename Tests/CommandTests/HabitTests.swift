@@ -11,6 +11,7 @@ import Testing
   @Test func wordsThatAreNoSubcommands() throws {
     for (word, here) in [
       ("sample", "generate"), ("eval", "evaluate"), ("finetune", "train"), ("info", "inspect"),
+      ("plot", "report"),
     ] {
       expectRefusal(
         try run(word, "--checkpoint", "x"), exitCode: 64, "'\(word)', which '\(here)' does",

@@ -31,6 +31,32 @@ import Testing
     }
   }
 
+  /// The live line of training: all of it where there is room, else what matters most.
+  @Test(.enabled(if: hasScript)) func trainingShowsWhereItIs() throws {
+    func lines(columns: Int) throws -> [String] {
+      try TemporaryDirectory.with { directory in
+        let arguments = TrainCase.arguments() + ["--sample-every", "0", "--threads", "1"]
+        let run = try Executable.shell(
+          """
+          export TERM=xterm
+          script -qec 'stty cols \(columns) < /dev/tty; "\(Executable.url.path)" \(arguments.joined(separator: " "))' \
+            /dev/null
+          """, in: directory)
+        #expect(run.exitCode == 0, "\(run.output)")
+        return run.output.components(separatedBy: "\r\u{1B}[K").filter { $0.contains(" of 10 steps") }
+      }
+    }
+    let wide = try lines(columns: 160)
+    #expect(wide.count >= 9)
+    let whole =
+      /9 of 10 steps  loss \d\.\d{4}  smoothed \d\.\d{4}  val \d\.\d{4}  lr \S+  norm \S+  \d+ tok\/s  \d+ % of peak  \d:\d\d left/
+    #expect(wide.contains { $0.wholeMatch(of: whole) != nil }, "\(wide)")
+    let narrow = try lines(columns: 40)
+    #expect(
+      narrow.contains { $0.wholeMatch(of: /9 of 10 steps  loss \d\.\d{4}  \d:\d\d left/) != nil }, "\(narrow)"
+    )
+  }
+
   @Test(.enabled(if: hasScript), arguments: ["dumb", ""])
   func noEscapesWhereTheTerminalHasNone(term: String) throws {
     #expect(!(try output(term: term, columns: 80).contains("\u{1B}")))

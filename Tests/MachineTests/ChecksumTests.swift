@@ -17,6 +17,16 @@ import Testing
       try checksum(Array("Nobody inspects the spammish repetition".utf8)) == 0xFBCE_A83C_8A37_8BF1)
   }
 
+  /// RFC 3720, appendix B.4, and the value of "123456789" by which CRCs are catalogued.
+  @Test func knownRemainders() {
+    #expect(CyclicRedundancyCheck.of([]) == 0)
+    #expect(CyclicRedundancyCheck.of(Array("123456789".utf8)) == 0xE306_9283)
+    #expect(CyclicRedundancyCheck.of([UInt8](repeating: 0, count: 32)) == 0x8A91_36AA)
+    #expect(CyclicRedundancyCheck.of([UInt8](repeating: 0xFF, count: 32)) == 0x62A8_AB43)
+    #expect(CyclicRedundancyCheck.of((0..<32).map { UInt8($0) }) == 0x46DD_794E)
+    #expect(CyclicRedundancyCheck.of((0..<32).reversed().map { UInt8($0) }) == 0x113F_DB5C)
+  }
+
   /// Every length takes each byte in: one bit of any makes another checksum.
   @Test func everyBitCounts() throws {
     for count in [1, 3, 4, 7, 8, 12, 31, 32, 33, 45, 64, 71] {

@@ -87,6 +87,19 @@ public final class Run {
     try RunDirectory.newest(in: path)
   }
 
+  /// The steps that are there, whole or not, ascending.
+  ///
+  /// - Throws: `FileError`.
+  public static func steps(in path: String) throws(FileError) -> [Int] { try RunDirectory.steps(in: path) }
+
+  /// What the directory of a step is called.
+  public static func name(ofStep step: Int) -> String { RunDirectory.name(ofStep: step) }
+
+  /// Whether the directory is one that a run is saved in, though no step may be there yet.
+  ///
+  /// - Throws: `FileError`.
+  public static func isRun(_ path: String) throws(FileError) -> Bool { try RunDirectory.isRun(path) }
+
   /// Refuses a directory that holds a run, for those who begin one.
   ///
   /// - Throws: `RunError.exists`, `RunError.format`.

@@ -23,6 +23,14 @@ enum RunDirectory {
     try Directory.names(in: path).compactMap(number).sorted()
   }
 
+  /// Whether there is a step, or the lock of a run with nothing beside it but logs and temporaries.
+  static func isRun(_ path: String) throws(FileError) -> Bool {
+    let names = try Directory.names(in: path)
+    return names.contains { number(of: $0) != nil }
+      || names.contains(lockName)
+        && names.allSatisfy { $0 == lockName || $0.hasSuffix(".jsonl") || AtomicDirectory.isTemporary($0) }
+  }
+
   /// The newest whole step, and what is wrong with those that are newer.
   ///
   /// - Throws: `RunError.damaged` where there are steps and none is whole.

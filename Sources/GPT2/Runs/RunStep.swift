@@ -40,6 +40,15 @@ public struct RunStep: Sendable {
   public var progress: TrainingProgress { state.progress }
   /// What the program that saved it was started with: `Run.init`.
   public var arguments: [String] { state.arguments }
+  /// The options that the step was made with, in the order of the file.
+  ///
+  /// - Throws: `FormatError`.
+  package func options() throws(FormatError) -> [(name: String, value: JSONText)] {
+    guard case .object(let members) = try JSONText(path: path + "/" + RunState.fileName),
+      case .object(let options)? = members.first(where: { $0.0 == "options" })?.1
+    else { return [] }
+    return options.map { (name: $0.0, value: $0.1) }
+  }
   /// The model, which every program that reads Hugging Face's directories reads as well.
   public var modelPath: String { path + "/" + Self.modelName }
 
