@@ -15,7 +15,7 @@ import Testing
   private func document(
     _ paths: [String], in directory: URL, script: String = "", columns: Int = 1200
   ) throws -> String {
-    let page = try ReportPage(paths, in: directory)
+    let page = try ReportPage(paths, in: directory, output: "of-\(paths.count).html")
     let text = page.text.replacing("</body>", with: "<script>\(script)</script></body>")
     try Data(text.utf8).write(to: directory.appending(path: "seen.html"))
     let run = try Executable.run(

@@ -179,7 +179,8 @@ struct ReportPage {
     run = try Executable.run(["report"] + paths + ["--output", output], in: directory)
     guard run.exitCode == 0 else { throw TestFileError(run.errors) }
     text = try String(contentsOf: url, encoding: .utf8)
-    let data = try #require(text.firstMatch(of: /<script type="application\/json" id="data">(.*?)<\/script>/))
+    let data = try #require(
+      text.firstMatch(of: /(?s)<script type="application\/json" id="data">(.*?)<\/script>/))
     let json = try JSONSerialization.jsonObject(with: Data(data.1.utf8)) as? [String: Any]
     runs = try #require(json?["runs"] as? [[String: Any]])
   }
