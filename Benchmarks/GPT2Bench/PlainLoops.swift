@@ -76,7 +76,7 @@ struct PlainAttention {
       qkv, batchSize: 1, sequenceLength: sequence, channels: channels, heads: 1)
     backward = PlainLoops(share: share) {
       _ = ReferenceAttention.backward(
-        dout, qkv: qkv, attention: output.attention, batchSize: 1, sequenceLength: sequence,
+        dout, qkv: qkv, kept: output, batchSize: 1, sequenceLength: sequence,
         channels: channels,
         heads: 1)
     }

@@ -7,7 +7,7 @@ import RealModule
 ///
 /// - SeeAlso: Vaswani et al. 2017, arXiv:1706.03762.
 public enum ReferenceAttention {
-  /// What the forward pass gives; the backward pass needs `attention`.
+  /// What the forward pass gives, and the backward pass needs.
   public struct Output<Scalar> {
     /// (B, T, C), the heads side by side.
     public var output: [Scalar]
@@ -67,12 +67,15 @@ public enum ReferenceAttention {
   ///     att[b,h,t,s]    = exp(preatt[t,s] − max_s) / Σ_s exp(preatt[t,s] − max_s)
   ///     y[b,t,h,i]      = Σ_{s ≤ t} att[b,h,t,s] · v[b,s,h,i]
   ///
-  /// - Parameter qkv: (B, T, 3C).
+  /// - Parameters:
+  ///   - qkv: (B, T, 3C), of operands.
+  ///   - operands: what exp(preatt − max) and y become, which products multiply.
   /// - Precondition: NH divides C.
   /// - Complexity: ≈ 2·B·T²·C FLOP for the causal half.
   @inlinable
   public static func forward<Scalar: Real & BinaryFloatingPoint>(
-    _ qkv: [Scalar], batchSize: Int, sequenceLength: Int, channels: Int, heads: Int
+    _ qkv: [Scalar], batchSize: Int, sequenceLength: Int, channels: Int, heads: Int,
+    operands: ReferenceOperands = .exact
   ) -> Output<Scalar> {
     let shape = Shape(
       batchSize: batchSize, sequenceLength: sequenceLength, channels: channels, heads: heads)
@@ -84,17 +87,19 @@ public enum ReferenceAttention {
     for b in 0..<batchSize {
       for head in 0..<heads {
         for t in 0..<sequenceLength {
-          forwardToken(qkv, shape, b, t, head: head, result: &result)
+          forwardToken(qkv, shape, b, t, head: head, operands, result: &result)
         }
       }
     }
+    result.output = operands(result.output)
     return result
   }
 
   /// One row of scores, weights and output.
   @inlinable
   static func forwardToken<Scalar: Real & BinaryFloatingPoint>(
-    _ qkv: [Scalar], _ shape: Shape, _ b: Int, _ t: Int, head: Int, result: inout Output<Scalar>
+    _ qkv: [Scalar], _ shape: Shape, _ b: Int, _ t: Int, head: Int, _ operands: ReferenceOperands,
+    result: inout Output<Scalar>
   ) {
     let headSize = shape.headSize
     let scale = 1 / Scalar(headSize).squareRoot()
@@ -114,39 +119,43 @@ public enum ReferenceAttention {
       sum += result.attention[row + s]
     }
     let output = shape.output(b, t, head: head)
+    let weights = operands(Array(result.attention[row...row + t]))
     for s in 0...t {
       result.attention[row + s] /= sum
       let value = shape.vector(b, s, head: head, part: 2)
-      for i in 0..<headSize { result.output[output + i] += result.attention[row + s] * qkv[value + i] }
+      for i in 0..<headSize { result.output[output + i] += weights[s] * qkv[value + i] }
     }
+    // By what was multiplied: what the roundings of all weights have in common cancels.
+    let weight = weights.reduce(0, +)
+    for i in 0..<headSize { result.output[output + i] /= weight }
   }
 
   /// The gradient of queries, keys and values.
   ///
   ///     datt[t,s]    = Σ_i dy[t,i] · v[s,i]                      dv[s,i] = Σ_{t ≥ s} att[t,s] · dy[t,i]
-  ///     dpreatt[t,s] = att[t,s] · (datt[t,s] − Σ_u att[t,u] · datt[t,u])
+  ///     dpreatt[t,s] = att[t,s] · (datt[t,s] − Σ_i dy[t,i] · y[t,i])
   ///     dq[t,i]      = Σ_{s ≤ t} dpreatt[t,s] · k[s,i] / √hs
   ///     dk[s,i]      = Σ_{t ≥ s} dpreatt[t,s] · q[t,i] / √hs
   ///
   /// - Parameters:
-  ///   - dout: (B, T, C).
-  ///   - qkv: (B, T, 3C).
-  ///   - attention: (B, NH, T, T), from the forward pass.
+  ///   - dout: (B, T, C). qkv: (B, T, 3C). Of operands.
+  ///   - kept: of the forward pass.
+  ///   - operands: what att and dpreatt / √hs become, which products multiply.
   /// - Returns: dqkv (B, T, 3C).
   @inlinable
   public static func backward<Scalar: Real & BinaryFloatingPoint>(
-    _ dout: [Scalar], qkv: [Scalar], attention: [Scalar], batchSize: Int, sequenceLength: Int, channels: Int,
-    heads: Int
+    _ dout: [Scalar], qkv: [Scalar], kept: Output<Scalar>, batchSize: Int, sequenceLength: Int, channels: Int,
+    heads: Int, operands: ReferenceOperands = .exact
   ) -> [Scalar] {
     let shape = Shape(
       batchSize: batchSize, sequenceLength: sequenceLength, channels: channels, heads: heads)
     precondition(dout.count == shape.count && qkv.count == 3 * shape.count)
-    precondition(attention.count == shape.scoreCount)
+    precondition(kept.attention.count == shape.scoreCount && kept.output.count == shape.count)
     var dqkv = [Scalar](repeating: 0, count: qkv.count)
     for b in 0..<batchSize {
       for head in 0..<heads {
         for t in 0..<sequenceLength {
-          backwardToken(dout, qkv, attention, shape, b, t, head: head, dqkv: &dqkv)
+          backwardToken(dout, qkv, kept, shape, b, t, head: head, operands, dqkv: &dqkv)
         }
       }
     }
@@ -156,30 +165,34 @@ public enum ReferenceAttention {
   /// What token t sends back to its own query and to the keys and values it looked at.
   @inlinable
   static func backwardToken<Scalar: Real & BinaryFloatingPoint>(
-    _ dout: [Scalar], _ qkv: [Scalar], _ attention: [Scalar], _ shape: Shape, _ b: Int, _ t: Int, head: Int,
-    dqkv: inout [Scalar]
+    _ dout: [Scalar], _ qkv: [Scalar], _ kept: Output<Scalar>, _ shape: Shape, _ b: Int, _ t: Int, head: Int,
+    _ operands: ReferenceOperands, dqkv: inout [Scalar]
   ) {
     let headSize = shape.headSize
     let scale = 1 / Scalar(headSize).squareRoot()
     let query = shape.vector(b, t, head: head, part: 0)
     let output = shape.output(b, t, head: head)
     let row = shape.row(b, t, head: head)
-    var dattention = [Scalar](repeating: 0, count: t + 1)
+    let attention = Array(kept.attention[row...row + t])
+    let weights = operands(attention)
+    var dscores = [Scalar](repeating: 0, count: t + 1)
     var mean: Scalar = 0
+    for i in 0..<headSize { mean += dout[output + i] * kept.output[output + i] }
     for s in 0...t {
       let value = shape.vector(b, s, head: head, part: 2)
+      var dattention: Scalar = 0
       for i in 0..<headSize {
-        dattention[s] += dout[output + i] * qkv[value + i]
-        dqkv[value + i] += attention[row + s] * dout[output + i]
+        dattention += dout[output + i] * qkv[value + i]
+        dqkv[value + i] += weights[s] * dout[output + i]
       }
-      mean += attention[row + s] * dattention[s]
+      dscores[s] = attention[s] * (dattention - mean) * scale
     }
+    dscores = operands(dscores)
     for s in 0...t {
       let key = shape.vector(b, s, head: head, part: 1)
-      let dscore = attention[row + s] * (dattention[s] - mean) * scale
       for i in 0..<headSize {
-        dqkv[query + i] += dscore * qkv[key + i]
-        dqkv[key + i] += dscore * qkv[query + i]
+        dqkv[query + i] += dscores[s] * qkv[key + i]
+        dqkv[key + i] += dscores[s] * qkv[query + i]
       }
     }
   }

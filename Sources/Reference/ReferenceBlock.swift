@@ -12,6 +12,7 @@ public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
   public var parameters: [String: [Scalar]]
   public var configuration: ReferenceConfiguration
   public var activation: ReferenceGELU
+  public var operands: ReferenceOperands
 
   /// What the forward pass keeps for the backward pass.
   public struct Activations {
@@ -34,11 +35,13 @@ public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
 
   @inlinable
   public init(
-    parameters: [String: [Scalar]], configuration: ReferenceConfiguration, activation: ReferenceGELU = .tanh
+    parameters: [String: [Scalar]], configuration: ReferenceConfiguration, activation: ReferenceGELU = .tanh,
+    operands: ReferenceOperands = .exact
   ) {
     self.parameters = parameters
     self.configuration = configuration
     self.activation = activation
+    self.operands = operands
   }
 
   /// - Parameter input: (B, T, C).
@@ -50,10 +53,10 @@ public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
     var kept = Activations()
     kept.input = input
     kept.norm1 = normalise(input, "ln1")
-    kept.qkv = linear(kept.norm1.output, "qkv")
+    kept.qkv = operands(linear(kept.norm1.output, "qkv"))
     kept.attention = ReferenceAttention.forward(
       kept.qkv, batchSize: batchSize, sequenceLength: sequenceLength, channels: configuration.channels,
-      heads: configuration.heads)
+      heads: configuration.heads, operands: operands)
     kept.residual = ReferenceResidual.forward(input, linear(kept.attention.output, "attproj"))
     kept.norm2 = normalise(kept.residual, "ln2")
     kept.hidden = linear(kept.norm2.output, "fc")
@@ -80,8 +83,9 @@ public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
     let (dinput, dattended) = ReferenceResidual.backward(ReferenceResidual.forward(dresidual, dbranch))
     let dattention = linearBackward(dattended, input: kept.attention.output, "attproj", &gradients)
     let dqkv = ReferenceAttention.backward(
-      dattention, qkv: kept.qkv, attention: kept.attention.attention, batchSize: batchSize,
-      sequenceLength: sequenceLength, channels: configuration.channels, heads: configuration.heads)
+      operands(dattention), qkv: kept.qkv, kept: kept.attention, batchSize: batchSize,
+      sequenceLength: sequenceLength, channels: configuration.channels, heads: configuration.heads,
+      operands: operands)
     let dnorm1 = linearBackward(dqkv, input: kept.norm1.output, "qkv", &gradients)
     let dfirst = normaliseBackward(dnorm1, input: kept.input, kept.norm1, "ln1", &gradients)
     return ReferenceResidual.forward(dinput, dfirst)
@@ -100,7 +104,8 @@ public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
     let weight = parameter(name + "w")
     let channels = weight.count / bias.count
     return ReferenceLinear.forward(
-      input, weight: weight, bias: bias, rows: input.count / channels, inputChannels: channels,
+      operands(input), weight: operands(weight), bias: bias, rows: input.count / channels,
+      inputChannels: channels,
       outputChannels: bias.count)
   }
 
@@ -112,8 +117,8 @@ public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
     let weight = parameter(name + "w")
     return withTensors(name + "w", name + "b", of: &gradients) { dweight, dbias in
       ReferenceLinear.backward(
-        dout, input: input, weight: weight, rows: dout.count / outputs, inputChannels: weight.count / outputs,
-        outputChannels: outputs, dweight: &dweight, dbias: &dbias)
+        operands(dout), input: operands(input), weight: operands(weight), rows: dout.count / outputs,
+        inputChannels: weight.count / outputs, outputChannels: outputs, dweight: &dweight, dbias: &dbias)
     }
   }
 

@@ -8,6 +8,7 @@ import RealModule
 public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
   public let configuration: ReferenceConfiguration
   public var activation: ReferenceGELU
+  public var operands: ReferenceOperands
   /// The sixteen tensors of `configuration.tensors` by name, row-major.
   public var parameters: [String: [Scalar]]
   /// As `parameters`; `backward` adds to them.
@@ -41,7 +42,8 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
   /// - Precondition: `parameters` holds the sixteen tensors, each of its size.
   @inlinable
   public init(
-    configuration: ReferenceConfiguration, parameters: [String: [Scalar]], activation: ReferenceGELU = .tanh
+    configuration: ReferenceConfiguration, parameters: [String: [Scalar]], activation: ReferenceGELU = .tanh,
+    operands: ReferenceOperands = .exact
   ) {
     for tensor in configuration.tensors {
       precondition(parameters[tensor.name]?.count == tensor.shape.reduce(1, *), "\(tensor.name): wrong size")
@@ -49,6 +51,7 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
     self.configuration = configuration
     self.parameters = parameters
     self.activation = activation
+    self.operands = operands
     gradients = configuration.zeros(Scalar.self)
     firstMoments = gradients
     secondMoments = gradients
@@ -81,8 +84,8 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
       stream, weight: parameter("lnfw"), bias: parameter("lnfb"), rows: inputs.count, channels: C,
       epsilon: Scalar(configuration.layerNormEpsilon))
     let logits = ReferenceLinear.forward(
-      pass.norm.output, weight: parameter("wte"), bias: nil, rows: inputs.count, inputChannels: C,
-      outputChannels: Vp)
+      operands(pass.norm.output), weight: operands(parameter("wte")), bias: nil, rows: inputs.count,
+      inputChannels: C, outputChannels: Vp)
     let entropy = ReferenceCrossEntropy.forward(
       logits, targets: targets, rows: inputs.count, vocabulary: configuration.vocabulary,
       paddedVocabulary: Vp)
@@ -100,9 +103,10 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
   public mutating func backward() {
     guard let pass else { preconditionFailure("backward needs a forward pass") }
     let rows = pass.inputs.count
-    let dlogits = ReferenceCrossEntropy.backward(
-      pass.probabilities, targets: pass.targets, rows: rows, vocabulary: configuration.vocabulary,
-      paddedVocabulary: configuration.paddedVocabulary)
+    let dlogits = operands(
+      ReferenceCrossEntropy.backward(
+        pass.probabilities, targets: pass.targets, rows: rows, vocabulary: configuration.vocabulary,
+        paddedVocabulary: configuration.paddedVocabulary))
     var dstream = backwardHead(dlogits, pass)
     for layer in (0..<configuration.layers).reversed() {
       var dblock = layerTensors(gradients, layer)
@@ -148,10 +152,10 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
   mutating func backwardHead(_ dlogits: [Scalar], _ pass: Pass) -> [Scalar] {
     let (rows, C) = (pass.inputs.count, configuration.channels)
     ReferenceLinear.backwardWeight(
-      dlogits, input: pass.norm.output, rows: rows, inputChannels: C,
+      dlogits, input: operands(pass.norm.output), rows: rows, inputChannels: C,
       outputChannels: configuration.paddedVocabulary, dweight: &gradients["wte", default: []])
     let dnorm = ReferenceLinear.backwardInput(
-      dlogits, weight: parameter("wte"), rows: rows, inputChannels: C,
+      dlogits, weight: operands(parameter("wte")), rows: rows, inputChannels: C,
       outputChannels: configuration.paddedVocabulary)
     let weight = parameter("lnfw")
     return withTensors("lnfw", "lnfb", of: &gradients) { dweight, dbias in
@@ -167,7 +171,8 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
   @inlinable
   func block(_ layer: Int) -> ReferenceBlock<Scalar> {
     ReferenceBlock(
-      parameters: layerTensors(parameters, layer), configuration: configuration, activation: activation)
+      parameters: layerTensors(parameters, layer), configuration: configuration, activation: activation,
+      operands: operands)
   }
 
   /// The twelve tensors that have one part a layer, reduced to this layer's.

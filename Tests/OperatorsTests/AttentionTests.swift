@@ -108,7 +108,7 @@ struct AttentionSize: CustomTestStringConvertible, Sendable {
       return ["dqkv": dqkv.array()]
     }
     let expected = ReferenceAttention.backward(
-      doubles(dout), qkv: doubles(qkv), attention: exact.kept.attention, batchSize: size.batchSize,
+      doubles(dout), qkv: doubles(qkv), kept: exact.kept, batchSize: size.batchSize,
       sequenceLength: size.sequenceLength, channels: size.channels, heads: size.heads)
     let bounds = exact.gradientBound(dout, expected)
     for (set, outputs) in results {

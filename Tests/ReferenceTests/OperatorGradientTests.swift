@@ -66,7 +66,7 @@ import Testing
       ReferenceAttention.forward(qkv, batchSize: B, sequenceLength: T, channels: C, heads: heads)
     }
     let dqkv = ReferenceAttention.backward(
-      dout, qkv: qkv, attention: forward(qkv).attention, batchSize: B, sequenceLength: T, channels: C,
+      dout, qkv: qkv, kept: forward(qkv), batchSize: B, sequenceLength: T, channels: C,
       heads: heads)
     try expectGradient(dqkv, of: { dot(forward($0).output, dout) }, at: qkv, "dqkv")
   }
