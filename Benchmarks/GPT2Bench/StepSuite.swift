@@ -44,7 +44,7 @@ extension Session {
   private var precisionNotes: [String] {
     guard settings.precision != .fp32 else { return [] }
     return [
-      "fractions are of the peak in \(settings.precision.rawValue)",
+      "fractions are of the \(settings.precision.rawValue) peak",
       "forward by itself also lays out the weights that update has changed",
     ] + [peak.pairedNote].compactMap(\.self)
   }

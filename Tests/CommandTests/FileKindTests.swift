@@ -172,7 +172,7 @@ import Testing
       try FileManager.default.createDirectory(
         at: directory.appending(path: "sv/step-00000001"), withIntermediateDirectories: true)
       for arguments in [
-        ["convert", "sv", "out"], ["inspect", "sv"], ["train", "--save", "sv", "--resume"],
+        ["convert", "sv", "out"], ["train", "--save", "sv", "--resume"],
       ] {
         let run = try Executable.run(arguments, in: directory)
         expectRefusal(run, "error: sv: one of the kept steps should be whole, but none is: ")

@@ -20,7 +20,7 @@ import Testing
 
   /// Contents, and what is said of them.
   private static let noLogs: [(String, String)] = [
-    ("", "empty"), ("some text\n", "something else"), ("{\"a\":1}\n", "a JSON object"),
+    ("", "empty"), ("some text\n", "is text"), ("{\"a\":1}\n", "a JSON object"),
     ("<!doctype html>", "a web page"), (start, "with a step"), ("\(start)\n", "line 2"),
     (
       "\(start){\"event\":\"train\",\"step\":0,\"loss\":1}\n{\"event\":\"tra\n{\"event\":\"end\"}\n",
