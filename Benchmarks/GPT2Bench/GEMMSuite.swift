@@ -102,7 +102,7 @@ private struct PairedOperands {
   func run(_ pass: Pass, _ context: ExecutionContext) {
     switch pass {
     case .forward:
-      Linear.forward(x, weight: forwardWeight, bias: single.bias, y: single.y, context: context)
+      Linear.forward(x, weight: .panels(forwardWeight), bias: single.bias, y: single.y, context: context)
     case .dinput:
       context.perform(GEMM.work(dout, .panels(backwardWeight), into: single.dx, context: context))
     case .dweight:

@@ -12,7 +12,7 @@ extension GEMM {
   ///
   /// - Parameters:
   ///   - a: (M, K), bfloat16, contiguous along its rows or its columns.
-  ///   - b: (K, N), bfloat16.
+  ///   - b: (K, N), bfloat16, or float32 that is rounded as `OperandLayout` does.
   ///   - bias: (N), added to every row, or nil.
   ///   - accumulate: whether C is added to; if not, C is never read.
   ///   - c: (M, N), float32, contiguous along its rows.
@@ -34,7 +34,12 @@ extension GEMM {
     precondition(
       (a.rowStride == 1 || a.columnStride == 1) && c.columnStride == 1,
       "operands are contiguous along a dimension")
-    if case .rows(let matrix) = b { precondition(matrix.columnStride == 1, "rows of B are contiguous") }
+    switch b {
+    case .rows(let matrix): precondition(matrix.columnStride == 1, "rows of B are contiguous")
+    case .numbers(let matrix):
+      precondition(matrix.columnStride == 1 || matrix.rowStride == 1, "B is contiguous along a dimension")
+    case .panels: break
+    }
     if let bias { precondition(bias.count == c.columns, "a bias of \(bias.count) for \(c.columns) columns") }
     let output = PairedOutput(epilogue, rounded: rounded, of: c)
     let kernels = context.kernels

@@ -37,11 +37,13 @@ public enum PairedOperand: Sendable {
   case rows(Matrix)
   /// Laid out before.
   case panels(PairedMatrix)
+  /// Float32, contiguous along rows or columns: tasks lay it out on their way, each for its own rows of A.
+  case numbers(Matrix)
 
   /// K and N.
   var size: (rows: Int, columns: Int) {
     switch self {
-    case .rows(let matrix): (matrix.rows, matrix.columns)
+    case .rows(let matrix), .numbers(let matrix): (matrix.rows, matrix.columns)
     case .panels(let matrix): (matrix.rows, matrix.columns)
     }
   }

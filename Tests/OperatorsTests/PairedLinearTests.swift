@@ -30,14 +30,19 @@ private func pairedError(_ depth: Int) -> Double {
     let operands = PairedOperands(size)
     let results = try everywhere(withoutMatrixUnit: true) { place in
       var outputs: Outputs = [:]
+      let weight = try place.input(operands.weight).matrix(columns: size.inputs).transposed
       for (name, bias) in [("y", operands.bias), ("y without bias", nil)] {
-        let y = try place.output(size.stridedCount)
+        let (y, ofNumbers) = (try place.output(size.stridedCount), try place.output(size.stridedCount))
         let rounded = try place.pairedOutput(size.rows * size.outputs)
-        try Linear.forward(
-          place.operand(operands.x, columns: size.inputs, rowStride: size.inputs + Self.margin),
-          weight: place.panels(place.input(operands.weight).matrix(columns: size.inputs).transposed),
-          bias: bias.map(place.input), y: size.output(y), rounded: rounded.matrix(columns: size.outputs),
-          context: place.context)
+        func forward(_ weight: PairedOperand, _ y: Tensor) throws {
+          try Linear.forward(
+            place.operand(operands.x, columns: size.inputs, rowStride: size.inputs + Self.margin),
+            weight: weight, bias: bias.map(place.input), y: size.output(y),
+            rounded: rounded.matrix(columns: size.outputs), context: place.context)
+        }
+        try forward(.numbers(weight), ofNumbers)
+        try forward(.panels(place.panels(weight)), y)
+        expect(ofNumbers.array(), equals: y.array(), "\(name) of a weight that the product rounds")
         outputs[name] = size.inside(y.array())
         outputs["\(name) rounded"] = try place.expanded(rounded)
       }
@@ -67,16 +72,23 @@ private func pairedError(_ depth: Int) -> Double {
   @Test(arguments: sizes, [false, true]) func backward(_ size: LinearSize, accumulate: Bool) throws {
     let operands = PairedOperands(size)
     let results = try everywhere(withoutMatrixUnit: true) { place in
-      let dx = try place.output(operands.x.count)
-      let dweight = try accumulate ? place.input(operands.dweight) : place.output(operands.weight.count)
-      let dbias = try accumulate ? place.input(operands.bias) : place.output(size.outputs)
-      try Linear.backward(
-        place.operand(operands.dout, columns: size.outputs, rowStride: size.outputs + Self.margin),
-        x: place.operand(operands.x, columns: size.inputs, rowStride: size.inputs + Self.margin),
-        weight: place.panels(place.input(operands.weight).matrix(columns: size.inputs)),
-        accumulate: accumulate, dx: dx.matrix(columns: size.inputs),
-        dweight: dweight.matrix(columns: size.inputs), dbias: dbias, context: place.context)
-      return ["dx": dx.array(), "dweight": dweight.array(), "dbias": dbias.array()]
+      let weight = try place.input(operands.weight).matrix(columns: size.inputs)
+      func backward(_ weight: PairedOperand) throws -> Outputs {
+        let dx = try place.output(operands.x.count)
+        let dweight = try accumulate ? place.input(operands.dweight) : place.output(operands.weight.count)
+        let dbias = try accumulate ? place.input(operands.bias) : place.output(size.outputs)
+        try Linear.backward(
+          place.operand(operands.dout, columns: size.outputs, rowStride: size.outputs + Self.margin),
+          x: place.operand(operands.x, columns: size.inputs, rowStride: size.inputs + Self.margin),
+          weight: weight, accumulate: accumulate, dx: dx.matrix(columns: size.inputs),
+          dweight: dweight.matrix(columns: size.inputs), dbias: dbias, context: place.context)
+        return ["dx": dx.array(), "dweight": dweight.array(), "dbias": dbias.array()]
+      }
+      let outputs = try backward(.panels(place.panels(weight)))
+      expect(
+        try backward(.numbers(weight))["dx"], equals: try #require(outputs["dx"]),
+        "dx of a weight that the product rounds")
+      return outputs
     }
     let dx = ReferenceLinear.pairedBackwardInput(
       operands.dout, weight: operands.weight, rows: size.rows, inputChannels: size.inputs,
@@ -226,7 +238,7 @@ private struct PairedEpilogues {
     let inputs = operands.size.inputs
     try Linear.forward(
       place.operand(operands.x, columns: inputs),
-      weight: place.panels(place.input(operands.weight).matrix(columns: inputs).transposed),
+      weight: .panels(place.panels(place.input(operands.weight).matrix(columns: inputs).transposed)),
       bias: place.input(operands.bias), y: matrix(y), epilogue: epilogue, rounded: rounded.map(matrix),
       context: place.context)
   }

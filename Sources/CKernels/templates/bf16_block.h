@@ -34,6 +34,12 @@ static gemm_prefetch bf16_next_b(const ck_bf16_gemm *g, long k0, long n0, long n
   }
   if (n0 >= g->n) return (gemm_prefetch){0};
   long k = bf16_depth(g, k0), n = g->n - n0 < nc ? g->n - n0 : nc;
+  if (!g->b) {
+    const float *first = g->numbers + k0 * g->numbers_k + n0 * g->numbers_n;
+    size = sizeof *first;
+    if (g->numbers_n == 1) return prefetch_of(first, g->numbers_k * size, k, n * size, tiles, steps);
+    return prefetch_of(first, g->numbers_n * size, n, k * size, tiles, steps);
+  }
   if (g->b_k != 0) return prefetch_of(g->b + k0 * g->b_k + n0, g->b_k * size, k, n * size, tiles, steps);
   const uint16_t *first = g->b + n0 / CK_BF16_PANEL * g->b_panel + k0 * CK_BF16_PANEL;
   return prefetch_of(first, g->b_panel * size, (n + CK_BF16_PANEL - 1) / CK_BF16_PANEL, k * CK_BF16_PANEL * size, tiles,
@@ -84,6 +90,18 @@ static void bf16_epilogue(const ck_bf16_gemm *g, long r, long rows, long n0, lon
   }
 }
 
+// A block of B that is rounded here, in the panels of bf16_pack_b.
+static void bf16_pack_numbers(const ck_bf16_gemm *g, long k0, long k, long n0, long n, uint16_t *packed) {
+  const float *b = g->numbers + k0 * g->numbers_k + n0 * g->numbers_n;
+  long stride = BF16_B_STRIDE((k + 1) / 2);
+  for (long c = 0; g->numbers_n != 1 && c < n; c += LANES)
+    bf16_lay_out(b + c * g->numbers_n, g->numbers_n, n - c < LANES ? n - c : LANES, k,
+                 packed + c / CK_BF16_PANEL * stride + 2 * (c % CK_BF16_PANEL), 0, 0);
+  for (long t = 0; g->numbers_n == 1 && t < k; t += LANES)
+    bf16_lay_out(b + t * g->numbers_k, g->numbers_k, k - t < LANES ? k - t : LANES, n, 0, packed + t * CK_BF16_PANEL,
+                 stride);
+}
+
 // One block of B against every row of A.
 static void bf16_block(const ck_bf16_gemm *g, long k0, long n0, long nc, uint16_t *scratch) {
   long k = bf16_depth(g, k0), n = g->n - n0 < nc ? g->n - n0 : nc, panels = (n + NR - 1) / NR;
@@ -92,9 +110,11 @@ static void bf16_block(const ck_bf16_gemm *g, long k0, long n0, long nc, uint16_
   bf16_product product = {.a_row = g->a_row, .k = k, .ldc = g->ldc, .columns = n,
                           .bias = g->bias && k0 == 0 ? g->bias + n0 : 0, .accumulate = g->accumulate || k0 > 0,
                           .next_a = &next_a, .next_b = &next_b};
-  product.b = g->b_k != 0 ? packed_b : g->b + n0 / CK_BF16_PANEL * g->b_panel + k0 * CK_BF16_PANEL;
-  product.b_panel = g->b_k != 0 ? BF16_B_STRIDE((k + 1) / 2) : g->b_panel;
-  if (g->b_k != 0) bf16_pack_b(g->b + k0 * g->b_k + n0, g->b_k, k, n, packed_b);
+  int in_place = g->b && g->b_k == 0;
+  product.b = in_place ? g->b + n0 / CK_BF16_PANEL * g->b_panel + k0 * CK_BF16_PANEL : packed_b;
+  product.b_panel = in_place ? g->b_panel : BF16_B_STRIDE((k + 1) / 2);
+  if (!g->b) bf16_pack_numbers(g, k0, k, n0, n, packed_b);
+  else if (!in_place) bf16_pack_b(g->b + k0 * g->b_k + n0, g->b_k, k, n, packed_b);
   for (long r = 0; r < g->m; r += BF16_GROUP_ROWS) {
     long rows = g->m - r < BF16_GROUP_ROWS ? g->m - r : BF16_GROUP_ROWS;
     product.c = g->c + r * g->ldc + n0;

@@ -13,7 +13,7 @@ import Operators
 /// | ln2, ln2_mean, ln2_rstd | as ln1 | |
 /// | fch, fch_gelu | (L, B, T, 4C) | before and after the activation |
 /// | lnf, lnf_mean, lnf_rstd | (B, T, C), (B, T) twice | |
-/// | logits | (B, T, Vp) | columns V..<Vp stay 0; a backward pass leaves their gradient here instead; where they are not kept, (384, Vp): a block of rows at a time |
+/// | logits | (B, T, Vp) | columns V..<Vp stay 0; a backward pass leaves their gradient here instead; where they are not kept, (384, Vp): a block of rows at a time, with products of bfloat16 the gradient of a row in the first half of its logits |
 /// | losses, logits_lse | (B, T) | |
 /// | preatt, att | (L, B, NH, T, T) | scores and weights, only where they are asked for |
 /// | atty_operand | (B, T, C) | atty as its product takes it, only with products of bfloat16 |

@@ -1,7 +1,8 @@
 import Machine
 import Operators
 
-/// The weights of a network's products in bfloat16, laid out for both passes, beside the float32 masters.
+/// The weights of a network's products in bfloat16, laid out for both passes, beside the float32 masters: for passes of
+/// few rows, whose products would spend their time on packing.
 ///
 /// Whoever changes a master sees to it that they follow: an update that is taken on the way of a forward pass lays out
 /// what it changes; after all else they are out of date as a whole, and the next pass begins with them.
@@ -9,23 +10,25 @@ final class LaidOutWeights {
   /// Whether they are those of the masters; if not, the next pass lays all of them out.
   var areCurrent = false
   private let configuration: Configuration
-  private let arena: Arena
-  private let layers: [LayerWeights]
-  let head: ProductWeight
+  /// Nil until the first pass that multiplies them.
+  private var arena: Arena?
+  private var layers: [LayerWeights] = []
 
-  init(_ configuration: Configuration, memory: MemoryOptions) throws(MemoryError) {
-    let (arena, configuration) = (try Self.arena(configuration, memory), configuration)
-    self.configuration = configuration
-    self.arena = arena
+  init(_ configuration: Configuration) { self.configuration = configuration }
+
+  /// Allocates them, once.
+  func reserve(_ memory: MemoryOptions) throws(MemoryError) {
+    if arena != nil { return }
+    arena = try Self.arena(configuration, memory)
     layers = (0..<configuration.layers).map { layer in
-      LayerWeights { Self.weight(ParameterPart($0, layer: layer), configuration, in: arena) }
+      LayerWeights { product(ParameterPart($0, layer: layer)) }
     }
-    head = Self.weight(ParameterPart(.wte), configuration, in: arena)
   }
 
-  var byteCount: Int { arena.byteCount }
+  var byteCount: Int { arena?.byteCount ?? 0 }
 
   func layer(_ layer: Int) -> LayerWeights { layers[layer] }
+  var head: ProductWeight { product(ParameterPart(.wte)) }
 
   /// The matrices of each layer's products.
   private static let layered: [Parameter] = [.qkvw, .attprojw, .fcw, .fcprojw]
@@ -60,16 +63,21 @@ final class LaidOutWeights {
       entries, placement: memory.placement, locked: memory.locked, what: "the weights in bfloat16")
   }
 
-  private static func weight(
-    _ part: ParameterPart, _ configuration: Configuration, in arena: Arena
-  ) -> ProductWeight {
-    let (rows, columns) = size(part, configuration)
-    guard let forward = arena[name(part, "forward")], let backward = arena[name(part, "backward")] else {
-      preconditionFailure("\(part.parameter.name) is laid out")
-    }
-    return .bfloat16(
-      forward: PairedMatrix(forward, rows: columns, columns: rows),
-      backward: PairedMatrix(backward, rows: rows, columns: columns))
+  /// For the forward pass and for the one back.
+  private func panels(_ part: ParameterPart) -> (forward: PairedMatrix, backward: PairedMatrix) {
+    let (rows, columns) = Self.size(part, configuration)
+    guard let arena, let forward = arena[Self.name(part, "forward")],
+      let backward = arena[Self.name(part, "backward")]
+    else { preconditionFailure("\(part.parameter.name) is laid out, and memory reserved for it") }
+    return (
+      PairedMatrix(forward, rows: columns, columns: rows),
+      PairedMatrix(backward, rows: rows, columns: columns)
+    )
+  }
+
+  private func product(_ part: ParameterPart) -> ProductWeight {
+    let (forward, backward) = panels(part)
+    return .bfloat16(forward: .panels(forward), backward: .panels(backward))
   }
 
   // MARK: - What follows a master
@@ -83,7 +91,7 @@ final class LaidOutWeights {
 
   /// The matrix (N, K) that is laid out; nil for a part that is no weight.
   func master(_ part: ParameterPart, of masters: ParameterTensors) -> Matrix? {
-    guard weight(part) != nil else { return nil }
+    guard part.parameter == .wte || Self.layered.contains(part.parameter) else { return nil }
     let (rows, columns) = Self.size(part, configuration)
     return Matrix(masters[part], rows: rows, columns: columns)
   }
@@ -97,19 +105,10 @@ final class LaidOutWeights {
     _ part: ParameterPart, of masters: ParameterTensors, context: ExecutionContext,
     before: @escaping (_ rows: Range<Int>, _ worker: Int) -> Void = { _, _ in }
   ) -> Work {
-    guard let master = master(part, of: masters), case .bfloat16(let forward, let backward) = weight(part)
-    else { preconditionFailure("\(part.parameter.name) is no weight") }
-    return OperandLayout.work(master, forward: forward, backward: backward, context: context, before: before)
-  }
-
-  private func weight(_ part: ParameterPart) -> ProductWeight? {
-    guard let layer = part.layer else { return part.parameter == .wte ? head : nil }
-    return switch part.parameter {
-    case .qkvw: layers[layer].qkvw
-    case .attprojw: layers[layer].attprojw
-    case .fcw: layers[layer].fcw
-    case .fcprojw: layers[layer].fcprojw
-    default: nil
+    guard let master = master(part, of: masters) else {
+      preconditionFailure("\(part.parameter.name) is no weight")
     }
+    let (forward, backward) = panels(part)
+    return OperandLayout.work(master, forward: forward, backward: backward, context: context, before: before)
   }
 }

@@ -47,7 +47,7 @@ public final class Workspace {
     try Batch.check(batchSize: batchSize, sequenceLength: sequenceLength, configuration)
     let precision = precision ?? self.precision
     if backward {
-      _ = try backwardScratch(batchSize: batchSize, sequenceLength: sequenceLength, precision)
+      _ = try backwardScratch(batchSize: batchSize, sequenceLength: sequenceLength, retention, precision)
     }
     _ = try layOut(batchSize: batchSize, sequenceLength: sequenceLength, retention, precision)
   }
@@ -102,13 +102,14 @@ public final class Workspace {
   }
 
   func backwardScratch(
-    batchSize: Int, sequenceLength: Int, _ precision: OperandPrecision
+    batchSize: Int, sequenceLength: Int, _ retention: Retention, _ precision: OperandPrecision
   ) throws(ModelError) -> BackwardScratch {
     let count = BackwardScratch.count(
-      configuration, batchSize: batchSize, sequenceLength: sequenceLength, precision)
+      configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention, precision)
     let storage = try memory(for: count, in: &backwardStorage, what: "the gradients of the activations")
     return BackwardScratch(
-      configuration, batchSize: batchSize, sequenceLength: sequenceLength, precision, storage: storage)
+      configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention, precision,
+      storage: storage)
   }
 
   private func memory(
