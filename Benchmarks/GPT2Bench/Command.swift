@@ -143,7 +143,7 @@ extension OperandPrecision {
   var arithmetic: Limits.Arithmetic { self == .fp32 ? .float32 : .bfloat16 }
   /// The suites that it has, those that run without being named.
   var suites: [SuiteName] {
-    self == .fp32 ? SuiteName.allCases.filter { $0 != .tokenize } : [.peak, .gemm, .step, .evaluate]
+    self == .fp32 ? SuiteName.allCases.filter { $0 != .tokenize } : [.peak, .gemm, .step, .evaluate, .memory]
   }
 }
 

@@ -137,8 +137,7 @@ extension Session {
     let (timings, sum) = rotateSummed("gemm", cases.map { _, pass, run in { run(pass) } })
     let results = zip(cases, timings).map { row($0.0, $0.1, $1) }
     let all = [total(results, sum)] + results
-    let notes = settings.precision == .bf16 ? [peak.pairedNote].compactMap(\.self) : []
-    return Section(title: "gemm", columns: ["M", "N", "K"], rows: { all }, notes: notes)
+    return Section(title: "gemm", columns: ["M", "N", "K"], rows: { all }, notes: pairedNotes)
   }
 
   /// Each product once, as Benchmarks/peers adds them up.

@@ -46,8 +46,11 @@ extension Session {
     return [
       "attention's products are fp32 also in bf16; fractions are of the bf16 peak",
       "forward by itself also lays out the weights that update has changed",
-    ] + [peak.pairedNote].compactMap(\.self)
+    ] + pairedNotes
   }
+
+  /// Whether bfloat16 pays here.
+  var pairedNotes: [String] { settings.precision == .bf16 ? [peak.pairedNote].compactMap(\.self) : [] }
 
   private var clippingNote: [String] {
     let clip = settings.gradientClip
@@ -76,7 +79,7 @@ extension Session {
         ("tokens_per_second", .double(Double(rows) / timing.median * 1e3)),
         ("peak_resident_bytes", .integer(samples.map(\.residentBytes).max() ?? 0)),
       ])
-    return Section(title: "evaluate", rows: { [row] }, notes: notes(samples, row))
+    return Section(title: "evaluate", rows: { [row] }, notes: notes(samples, row) + pairedNotes)
   }
 
   /// Samples after two that allocate and touch everything.

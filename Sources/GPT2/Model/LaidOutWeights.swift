@@ -26,6 +26,8 @@ final class LaidOutWeights {
   }
 
   var byteCount: Int { arena?.byteCount ?? 0 }
+  /// So far.
+  var tensors: [Tensor] { arena?.tensors ?? [] }
 
   func layer(_ layer: Int) -> LayerWeights { layers[layer] }
   var head: ProductWeight { product(ParameterPart(.wte)) }

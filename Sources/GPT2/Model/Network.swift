@@ -28,6 +28,7 @@ public struct Network {
   /// Bytes of the weights that are kept beside the parameters, so far: 4 a weight of a product in bfloat16, where passes
   /// have few rows.
   public var laidOutByteCount: Int { laidOut?.byteCount ?? 0 }
+  package var laidOutTensors: [Tensor] { laidOut?.tensors ?? [] }
 
   /// Makes a network with all parameters 0.
   ///

@@ -34,6 +34,9 @@ public final class Workspace {
   /// Bytes of the memory at hand.
   public var byteCount: Int { (forwardStorage?.byteCount ?? 0) + (backwardStorage?.byteCount ?? 0) }
 
+  /// What backward passes have in their hands; nil before the first.
+  package var backwardMemory: Tensor? { backwardStorage?.all }
+
   /// Makes room for passes over (B, T), so that none allocates, without touching memory that no pass has used.
   ///
   /// - Parameters:
