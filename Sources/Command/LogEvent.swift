@@ -86,7 +86,8 @@ struct TrainingLogFile {
     rest.removeFirst(start)
     guard rest.count <= largestWholeFile else {
       throw .mismatch(
-        path: path, field: "line \(lines + 1)", expected: "at most \(largestWholeFile) bytes long", found: "longer")
+        path: path, field: "line \(lines + 1)", expected: "at most \(largestWholeFile) bytes long",
+        found: "longer")
     }
   }
 
