@@ -140,17 +140,11 @@ enum SuiteName: String, CaseIterable {
 }
 
 extension OperandPrecision {
-  var arithmetic: Limits.Arithmetic {
-    switch self {
-    case .fp32: .float32
-    case .bf16: .bfloat16
-    case .bf16AMX: .bfloat16Tiles
-    }
-  }
   /// The suites that it has, those that run without being named.
   var suites: [SuiteName] {
     self == .fp32
-      ? SuiteName.allCases.filter { $0 != .tokenize } : [.peak, .gemm, .operators, .step, .evaluate]
+      ? SuiteName.allCases.filter { $0 != .tokenize }
+      : [.peak, .gemm, .operators, .step, .evaluate, .memory]
   }
 }
 

@@ -102,16 +102,13 @@ private struct PairedOperands {
   func run(_ pass: Pass, _ context: ExecutionContext) {
     switch pass {
     case .forward:
-      Linear.forward(x, weight: forwardWeight, bias: single.bias, y: single.y, context: context)
+      Linear.forward(x, weight: .panels(forwardWeight), bias: single.bias, y: single.y, context: context)
     case .dinput:
-      context.perform(
-        GEMM.work(
-          dout, .panels(backwardWeight), order: backwardWeight.order, into: single.dx, context: context)
-      )
+      context.perform(GEMM.work(dout, .panels(backwardWeight), into: single.dx, context: context))
     case .dweight:
       context.perform(
         GEMM.work(
-          dout.transposed, .rows(x), order: backwardWeight.order, into: single.dweight, context: context))
+          dout.transposed, .rows(x, backwardWeight.order), into: single.dweight, context: context))
     }
   }
 }
@@ -141,8 +138,7 @@ extension Session {
     let (timings, sum) = rotateSummed("gemm", cases.map { _, pass, run in { run(pass) } })
     let results = zip(cases, timings).map { row($0.0, $0.1, $1) }
     let all = [total(results, sum)] + results
-    let notes = settings.precision != .fp32 ? [peak.pairedNote].compactMap(\.self) : []
-    return Section(title: "gemm", columns: ["M", "N", "K"], rows: { all }, notes: notes)
+    return Section(title: "gemm", columns: ["M", "N", "K"], rows: { all }, notes: pairedNotes)
   }
 
   func gemmArena() throws -> Arena {

@@ -5,7 +5,7 @@ import Operators
 import Terminal
 
 extension Session {
-  /// What every tensor takes for this model, B and T, and how long all threads take to read it.
+  /// What every tensor takes in a step for this model, B and T, and how long all threads take to read it.
   func memorySection() throws -> Section {
     let model = try model()
     let (inputs, targets) = (tokens(seed: 1), tokens(seed: 2))
@@ -21,6 +21,10 @@ extension Session {
     let activations = model.activations?.tensors ?? []
     var wholes = arenas.map { Region(name: $0.0, parts: [$0.1.all], isWhole: true) }
     wholes.append(Region(name: "activations", parts: activations, isWhole: true))
+    wholes.append(
+      Region(name: "activations' gradients", parts: [model.workspace.backwardMemory].compactMap(\.self)))
+    let laidOut = model.network.laidOutTensors
+    if !laidOut.isEmpty { wholes.append(Region(name: "weights in bf16", parts: laidOut, isWhole: true)) }
     let all = Region(name: "all tensors", parts: wholes.flatMap(\.parts), isWhole: true)
     let regions =
       [all] + wholes
@@ -32,8 +36,8 @@ extension Session {
     return Section(
       title: "memory", columns: ["shape", "MiB", "% of all"], rows: { rows },
       notes: [
-        "beside these, the gradients that pass from layer to layer; gradients and moments have the tensors of the "
-          + "parameters"
+        "gradients and moments have the tensors of the parameters; beside all of these, threads have a few megabytes of "
+          + "scratch"
       ])
   }
 
@@ -73,9 +77,17 @@ private struct Region {
   /// Shows those.
   var isFold = false
 
-  var byteCount: Int { parts.reduce(0) { $0 + $1.count * MemoryLayout<Float>.stride } }
+  var byteCount: Int { parts.reduce(0) { $0 + $1.byteCount } }
 }
 
+/// Reads the bytes of tensors, whatever they mean.
 private func read(_ parts: [Tensor], _ context: ExecutionContext) {
-  _ = Limits.read(parts, context: context)
+  let floats = parts.map {
+    $0.reinterpreted(as: .float32, shape: [$0.byteCount / ElementType.float32.byteCount])
+  }
+  _ = Limits.read(floats, context: context)
+}
+
+extension Tensor {
+  fileprivate var byteCount: Int { count * elementType.byteCount }
 }

@@ -45,9 +45,12 @@ extension Session {
     guard settings.precision != .fp32 else { return [] }
     return [
       "fractions are of the \(settings.precision.rawValue) peak",
-      "forward by itself also lays out the weights that update has changed",
-    ] + [peak.pairedNote].compactMap(\.self)
+      "forward by itself also lays out the weights that update has changed, where threads have few rows",
+    ] + pairedNotes
   }
+
+  /// Whether bfloat16 pays here.
+  var pairedNotes: [String] { settings.precision == .fp32 ? [] : [peak.pairedNote].compactMap(\.self) }
 
   private var clippingNote: [String] {
     let clip = settings.gradientClip
@@ -76,7 +79,7 @@ extension Session {
         ("tokens_per_second", .double(Double(rows) / timing.median * 1e3)),
         ("peak_resident_bytes", .integer(samples.map(\.residentBytes).max() ?? 0)),
       ])
-    return Section(title: "evaluate", rows: { [row] }, notes: notes(samples, row))
+    return Section(title: "evaluate", rows: { [row] }, notes: notes(samples, row) + pairedNotes)
   }
 
   /// Samples after two that allocate and touch everything.

@@ -58,7 +58,7 @@ struct GradientCheck {
       training.inputs, targets: training.targets, batchSize: training.batchSize,
       sequenceLength: training.sequenceLength, for: model.configuration)
     let rows = try rows(model, batch, seed: seed)
-    let tolerance = Verification.Tolerance(model.precision == .bf16 ? .bfloat16 : .float32).gradients
+    let tolerance = Verification.Tolerance(model.precision == .fp32 ? .float32 : .bfloat16).gradients
     print(rows, tolerance)
     let off = rows.filter { !($0.difference <= tolerance * $0.largest) }
     guard off.isEmpty else {

@@ -8,8 +8,7 @@ enum PeakSpeed {
 
   /// Seconds that a training token's products take at the peak, the best of a few measurements of some milliseconds.
   static func secondsPerToken(of model: Model, batchSize: Int, sequenceLength: Int) -> Double {
-    let context = model.context
-    let arithmetic = model.precision == .bf16 ? Limits.Arithmetic.bfloat16 : .float32
+    let (context, arithmetic) = (model.context, model.precision.arithmetic)
     func rate(_ iterations: Int) -> (perSecond: Double, time: Duration) {
       let start = ContinuousClock.now
       let operations = Limits.multiplyAdd(arithmetic, iterations: iterations, context: context)

@@ -117,7 +117,7 @@ struct TrainingSession {
         (
           "memory",
           "\(NumberText.bytes(memory)): parameters, gradients, \(slotsText(slots))"
-            + (model.precision.pairedOrder != nil ? "weights in bf16, " : "")
+            + (model.network.laidOutByteCount > 0 ? "weights in bf16, " : "")
             + "\(NumberText.bytes(activationBytes)) of activations (recompute: \(model.recomputation.rawValue))"
         ),
         ("machine", ExecutionOptions.summary(model.context)),

@@ -45,15 +45,25 @@ public enum CrossEntropy {
       })
   }
 
-  /// Both passes over each row while it is in cache: `forward`, then `backward` in place.
+  /// Both passes over each row while it is in cache: `forward`, then `backward`.
   ///
-  /// - Parameters: as in `forward` and `backward`; `logits` receives its own gradient.
-  /// - Complexity: ≈ 45·R·V FLOP; 8·R·Vp bytes.
+  /// - Parameters:
+  ///   - logits, targets, scale, losses, logSumExp: as in `forward` and `backward`.
+  ///   - dlogits: (R, V), overwritten: float32, as in `backward`; or bfloat16, an operand of products, rounded as
+  ///     `OperandLayout` does, each row in memory of its own or where its logits begin. What follows a row's bfloat16
+  ///     is left as it is.
+  /// - Complexity: ≈ 45·R·V FLOP; 8·R·Vp bytes, into bfloat16 6·R·V.
   public static func forwardBackward(
     _ logits: Matrix, targets: BoundedIntegers, scale: Float, losses: Tensor, logSumExp: Tensor,
-    context: ExecutionContext
+    dlogits: Matrix, context: ExecutionContext
   ) {
     check(logits, targets: targets, losses, logSumExp)
+    let isOperand =
+      dlogits.elementType == .bfloat16 && dlogits.rows == logits.rows && dlogits.columns == logits.columns
+      && dlogits.columnStride == 1
+    precondition(
+      isOperand || dlogits.elementType == .float32 && dlogits.hasLayout(of: logits),
+      "a gradient of \(logits.rows) rows of \(logits.columns) logits")
     let kernels = context.kernels
     context.perform(
       .blocks(of: context.blockSize(logits.rows, least: 1), in: logits.rows) { rows, _ in
@@ -62,7 +72,7 @@ public enum CrossEntropy {
             logits, targets: targets, rows: row..<row + 1, losses: losses, logSumExp: logSumExp)
           kernels.crossEntropyBackward(
             logits, targets: targets, logSumExp: logSumExp, scale: scale, rows: row..<row + 1,
-            dlogits: logits)
+            dlogits: dlogits)
         }
       })
   }

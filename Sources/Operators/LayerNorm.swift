@@ -58,14 +58,16 @@ public enum LayerNorm {
   ///   - dout, x: (R, C). mean, rstd: (R), from `forward`.
   ///   - accumulate: whether dweight and dbias are added to or overwritten.
   ///   - dx: (R, C), added to: the residual stream's gradient goes around the block as well as through it.
+  ///   - rounded: (R, C), bfloat16, or nil: dx as an operand of products, rounded as `OperandLayout` does.
   ///   - dweight, dbias: (C).
   /// - Precondition: matrices are dense; the context has reserved `sharedScratchCount`.
-  /// - Complexity: ≈ 16·R·C FLOP; 16·R·C bytes moved; two parallel regions.
+  /// - Complexity: ≈ 16·R·C FLOP; 16·R·C bytes moved, and 2·R·C of what is rounded; two parallel regions.
   public static func backward(
     _ dout: Matrix, x: Matrix, weight: Tensor, mean: Tensor, rstd: Tensor, accumulate: Bool, dx: Matrix,
-    dweight: Tensor, dbias: Tensor, context: ExecutionContext
+    rounded: Matrix? = nil, dweight: Tensor, dbias: Tensor, context: ExecutionContext
   ) {
     check(dout, x, perColumn: (weight, dweight), perRow: (mean, rstd))
+    check(dout, rounded ?? dx, perColumn: (weight, dbias), perRow: (mean, rstd))
     check(dout, dx, perColumn: (weight, dbias), perRow: (mean, rstd))
     let kernels = context.kernels
     let (rows, channels) = (x.rows, x.columns)
@@ -80,6 +82,7 @@ public enum LayerNorm {
           dout, x, weight: weight, mean: mean, rstd: rstd, rows: range,
           block: range.lowerBound / rowsPerBlock, dx: dx, dweightPartial: partials.0, dbiasPartial: partials.1
         )
+        if let rounded { kernels.round(dx, rows: range, y: rounded) }
       })
     func sum(_ partial: Matrix, into gradient: Tensor) -> Work {
       .blocks(of: context.blockSize(channels, least: 64, multipleOf: 64), in: channels) { columns, _ in

@@ -35,38 +35,36 @@ public enum OperandLayout {
     precondition(
       x.rows == y.rows && x.columns == y.columns && (x.rowStride == 1 || x.columnStride == 1),
       "\(x.rows) × \(x.columns) of \(x.tensor.name), \(y.rows) × \(y.columns) of \(y.tensor.name)")
-    if x.rows == 0 { return }
-    context.perform(
-      .blocks(of: context.blockSize(y.panels, least: 1), in: y.panels) { panels, _ in
-        for panel in panels { context.kernels.layOut(x, rows: 0..<x.rows, panel: panel, y: y) }
-      })
+    if x.columnStride == 1 {
+      context.perform(work(x, forward: nil, backward: y, context: context))
+    } else {
+      context.perform(work(x.transposed, forward: y, backward: nil, context: context))
+    }
   }
 
   /// Rows of a weight that one task lays out for both passes: a panel of the forward pass's.
   public static let rowsOfTask = Kernels.pairPanel
 
-  /// `layOut` of a weight for the forward pass and for the one back, each row read once.
+  /// `layOut` of a weight for the forward pass and for the one back, each number read and rounded once.
   ///
   /// - Parameters:
   ///   - weight: (N, K), float32, rows contiguous.
-  ///   - forward: weightᵀ (K, N), overwritten. backward: (N, K), overwritten.
-  ///   - before: called with the rows that a task is about to read, to change them.
+  ///   - forward: weightᵀ (K, N), overwritten, or nil. backward: (N, K), overwritten, or nil.
+  ///   - before: called with the rows that a task is about to read, to change them: they are in cache then.
   /// - Complexity: bound by memory: 8 bytes an element.
   package static func work(
-    _ weight: Matrix, forward: PairedMatrix, backward: PairedMatrix, context: ExecutionContext,
+    _ weight: Matrix, forward: PairedMatrix?, backward: PairedMatrix?, context: ExecutionContext,
     before: @escaping (_ rows: Range<Int>, _ worker: Int) -> Void = { _, _ in }
   ) -> Work {
+    let sizes = [backward.map { ($0.rows, $0.columns) }, forward.map { ($0.columns, $0.rows) }]
     precondition(
-      weight.columnStride == 1 && weight.rows == backward.rows && weight.columns == backward.columns
-        && weight.rows == forward.columns && weight.columns == forward.rows,
-      "\(weight.rows) × \(weight.columns) of \(weight.tensor.name) in panels of \(forward.rows) × "
-        + "\(forward.columns) and \(backward.rows) × \(backward.columns)")
-    let (kernels, transposed) = (context.kernels, weight.transposed)
-    return .blocks(of: rowsOfTask, in: weight.rows) { rows, worker in
+      weight.columnStride == 1
+        && sizes.allSatisfy { $0.map { $0 == (weight.rows, weight.columns) } ?? true },
+      "\(weight.rows) × \(weight.columns) of \(weight.tensor.name) in panels of \(sizes)")
+    let kernels = context.kernels
+    return .blocks(of: rowsOfTask, in: weight.columns == 0 ? 0 : weight.rows) { rows, worker in
       before(rows, worker)
-      kernels.layOut(
-        transposed, rows: 0..<weight.columns, panel: rows.lowerBound / rowsOfTask, y: forward)
-      for panel in 0..<backward.panels { kernels.layOut(weight, rows: rows, panel: panel, y: backward) }
+      kernels.layOut(weight, rows: rows, transposed: forward, panels: backward)
     }
   }
 }

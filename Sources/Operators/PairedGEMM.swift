@@ -14,8 +14,7 @@ extension GEMM {
   ///
   /// - Parameters:
   ///   - a: (M, K), bfloat16, contiguous along its rows or its columns.
-  ///   - b: (K, N), bfloat16.
-  ///   - order: of the sums.
+  ///   - b: (K, N), bfloat16, or float32 that is rounded as `OperandLayout` does. It has the order of the sums.
   ///   - bias: (N), added to every row, or nil.
   ///   - accumulate: whether C is added to; if not, C is never read.
   ///   - c: (M, N), float32, contiguous along its rows.
@@ -28,8 +27,7 @@ extension GEMM {
   ///   that of tiles (K/32 + 19)·ε·(Σ|a·b| + |c|) + 2·(K + 1)·2⁻¹²⁶. An operand has been rounded by at most 2⁻⁸ of itself.
   /// - Complexity: 2·M·N·K FLOP.
   package static func work(
-    _ a: Matrix, _ b: PairedOperand, order: PairedOrder = .pairs, bias: Tensor? = nil,
-    accumulate: Bool = false, into c: Matrix,
+    _ a: Matrix, _ b: PairedOperand, bias: Tensor? = nil, accumulate: Bool = false, into c: Matrix,
     epilogue: Epilogue? = nil, rounded: Matrix? = nil, context: ExecutionContext
   ) -> Work {
     precondition(
@@ -38,18 +36,23 @@ extension GEMM {
     precondition(
       (a.rowStride == 1 || a.columnStride == 1) && c.columnStride == 1,
       "operands are contiguous along a dimension")
-    if case .rows(let matrix) = b { precondition(matrix.columnStride == 1, "rows of B are contiguous") }
+    switch b {
+    case .rows(let matrix, _): precondition(matrix.columnStride == 1, "rows of B are contiguous")
+    case .numbers(let matrix, _):
+      precondition(matrix.columnStride == 1 || matrix.rowStride == 1, "B is contiguous along a dimension")
+    case .panels: break
+    }
     if let bias { precondition(bias.count == c.columns, "a bias of \(bias.count) for \(c.columns) columns") }
     let output = PairedOutput(epilogue, rounded: rounded, of: c)
     let kernels = context.kernels
     let grid = GEMMGrid(
       rows: c.rows, columns: c.columns, aInPlace: a.columnStride == 1, threads: context.threads,
-      tile: (kernels.pairedTileRows(order), Kernels.pairPanel), unit: Kernels.pairPanel)
+      tile: (kernels.pairedTileRows(b.order), Kernels.pairPanel), unit: Kernels.pairPanel)
     return Work(count: grid.count) { task, worker in
       let block = grid.block(task)
       kernels.gemm(
         a, b, bias: bias, rows: block.rows, columns: block.columns, accumulate: accumulate, into: c,
-        output: output, order: order, scratch: context.scratch(worker))
+        output: output, scratch: context.scratch(worker))
     }
   }
 }

@@ -8,7 +8,7 @@ extension Linear {
   ///
   /// - Parameters:
   ///   - x: (R, K), bfloat16.
-  ///   - weight: weightᵀ (K, N), laid out; it has the order of the sums.
+  ///   - weight: weightᵀ (K, N), laid out, or as numbers that the product's tasks round; it has the order of the sums.
   ///   - bias: (N), or nil.
   ///   - y: (R, N), overwritten.
   ///   - epilogue: what follows; the output of an activation may be bfloat16.
@@ -19,13 +19,12 @@ extension Linear {
   ///   of tiles (K/32 + 19)·ε·…; `PairedLinearTests` enforces it.
   /// - Complexity: 2·R·N·K FLOP; 2 bytes a weight for each block of rows of R that tasks are made of.
   public static func forward(
-    _ x: Matrix, weight: PairedMatrix, bias: Tensor?, y: Matrix, epilogue: Epilogue? = nil,
+    _ x: Matrix, weight: PairedOperand, bias: Tensor?, y: Matrix, epilogue: Epilogue? = nil,
     rounded: Matrix? = nil, context: ExecutionContext, beside queue: WorkQueue? = nil
   ) {
     context.perform(
       GEMM.work(
-        x, .panels(weight), order: weight.order, bias: bias, into: y, epilogue: epilogue, rounded: rounded,
-        context: context),
+        x, weight, bias: bias, into: y, epilogue: epilogue, rounded: rounded, context: context),
       beside: queue)
   }
 
@@ -35,7 +34,8 @@ extension Linear {
   ///
   /// - Parameters:
   ///   - dout: (R, N), bfloat16. x: (R, K), bfloat16.
-  ///   - weight: weight (N, K), laid out: another layout than the forward pass's. It has the order of the sums.
+  ///   - weight: weight (N, K), laid out: another layout than the forward pass's; or as numbers. It has the order of the
+  ///     sums.
   ///   - accumulate: whether dweight and dbias are added to or overwritten.
   ///   - dx: (R, K), overwritten.
   ///   - epilogue: what follows for dx, or nil.
@@ -46,17 +46,16 @@ extension Linear {
   /// - Accuracy: as `forward`, with sums over N, R and R terms.
   /// - Complexity: 4·R·N·K FLOP.
   public static func backward(
-    _ dout: Matrix, x: Matrix, weight: PairedMatrix, accumulate: Bool, dx: Matrix, epilogue: Epilogue? = nil,
+    _ dout: Matrix, x: Matrix, weight: PairedOperand, accumulate: Bool, dx: Matrix, epilogue: Epilogue? = nil,
     rounded: Matrix? = nil, dweight: Matrix, dbias: Tensor?, context: ExecutionContext,
     beside queue: WorkQueue? = nil
   ) {
     let outputs = dout.columns
     precondition(dbias.map { $0.count == outputs } ?? true, "a bias gradient has \(outputs) elements")
     let inputGradient = GEMM.work(
-      dout, .panels(weight), order: weight.order, into: dx, epilogue: epilogue, rounded: rounded,
-      context: context)
+      dout, weight, into: dx, epilogue: epilogue, rounded: rounded, context: context)
     let weightGradient = GEMM.work(
-      dout.transposed, .rows(x), order: weight.order, accumulate: accumulate, into: dweight, context: context)
+      dout.transposed, .rows(x, weight.order), accumulate: accumulate, into: dweight, context: context)
     let kernels = context.kernels
     let biasGradient = Work.blocks(
       of: context.blockSize(outputs, least: 64, multipleOf: 64), in: dbias == nil ? 0 : outputs

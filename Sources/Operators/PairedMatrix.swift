@@ -34,18 +34,27 @@ public struct PairedMatrix: Sendable {
   var panels: Int { tensor.count / max(1, panelStride) }
 }
 
-/// The operand B (K, N) of a product of bfloat16.
+/// The operand B (K, N) of a product of bfloat16, and in which order the product is summed.
 public enum PairedOperand: Sendable {
   /// Rows that are contiguous; tasks pair them on their way, which products of many rows hardly notice.
-  case rows(Matrix)
+  case rows(Matrix, PairedOrder)
   /// Laid out before.
   case panels(PairedMatrix)
+  /// Float32, contiguous along rows or columns: tasks lay it out on their way, each for its own rows of A.
+  case numbers(Matrix, PairedOrder)
 
   /// K and N.
   var size: (rows: Int, columns: Int) {
     switch self {
-    case .rows(let matrix): (matrix.rows, matrix.columns)
+    case .rows(let matrix, _), .numbers(let matrix, _): (matrix.rows, matrix.columns)
     case .panels(let matrix): (matrix.rows, matrix.columns)
+    }
+  }
+
+  public var order: PairedOrder {
+    switch self {
+    case .rows(_, let order), .numbers(_, let order): order
+    case .panels(let matrix): matrix.order
     }
   }
 }

@@ -151,8 +151,10 @@ import Testing
     #expect(output.contains("gradients clipped to 0.5"))
   }
 
-  @Test func memoryCountsEveryTensor() throws {
-    let (report, _) = try Bench.report(Bench.small + ["--suite", "memory"])
+  /// Bytes of what is there: activations by their type, weights in bf16 where a pass multiplies them.
+  @Test(arguments: ["fp32", "bf16", "bf16-amx"]) func memoryCountsEveryTensor(_ precision: String) throws {
+    let (report, _) = try Bench.report(
+      Bench.small + ["--suite", "memory", "--precision", precision, "--recompute", "none"])
     let results = try #require(report["results"] as? [[String: Any]])
     func bytes(_ name: String) throws -> Int {
       let result = try #require(results.first { $0["name"] as? String == name }, "\(name)")
@@ -161,7 +163,11 @@ import Testing
     // The padded vocabulary has 128 rows; logits take them, too.
     #expect(try bytes("parameters wte") == 4 * 128 * 32)
     #expect(try bytes("activations logits") == 4 * 2 * 16 * 128)
-    #expect(try bytes("activations qkv") == 4 * 2 * 2 * 16 * 96)
+    let isMixed = precision != "fp32"
+    #expect(try bytes("activations qkv") == (isMixed ? 2 : 4) * 2 * 2 * 16 * 96)
+    #expect(try bytes("activations ln1") == (isMixed ? 2 : 4) * 2 * 2 * 16 * 32)
+    #expect(results.contains { $0["name"] as? String == "weights in bf16" } == isMixed)
+    #expect(try bytes("activations' gradients") > 4 * 2 * 16 * 32)
     let whole = try bytes("parameters")
     for name in ["gradients", "first moments", "second moments"] { #expect(try bytes(name) == whole) }
     #expect(results.count { ($0["name"] as? String)?.hasPrefix("parameters ") == true } == 16)

@@ -89,8 +89,8 @@ import Testing
     #expect(try losses(train(Array(options.dropFirst(2))).log) == losses(log))
   }
 
-  @Test func bfloat16HasWiderTolerances() throws {
-    let (run, _) = try train(["--gradient-check", "16", "--precision", "bf16", "--steps", "1"])
+  @Test(arguments: ["bf16", "bf16-amx"]) func bfloat16HasWiderTolerances(_ precision: String) throws {
+    let (run, _) = try train(["--gradient-check", "16", "--precision", precision, "--steps", "1"])
     #expect(run.exitCode == 0 && run.lines.count { $0.hasSuffix("  ok") } == 16, "\(run.errors)\(run.output)")
   }
 

@@ -67,10 +67,11 @@ import Tokens
     }
   }
 
-  @Test(arguments: Recomputation.allCases)
-  func aStepIsTheFourCalls(_ recomputation: Recomputation) throws {
+  @Test(arguments: Recomputation.allCases, [OperandPrecision.bf16, .bf16AMX])
+  func aStepIsTheFourCalls(_ recomputation: Recomputation, _ precision: OperandPrecision) throws {
     let (separate, whole) = (
-      try model(ExecutionContext(threads: 1)), try model(ExecutionContext(threads: 2))
+      try model(ExecutionContext(threads: 1), precision: precision),
+      try model(ExecutionContext(threads: 2), precision: precision)
     )
     whole.recomputation = recomputation
     for index in 0..<3 {
@@ -113,6 +114,33 @@ import Tokens
     }
     #expect(try loss(later) == loss(now))
     #expect(firstDifference(later.parameters.arrays, now.parameters.arrays) == nil)
+  }
+
+  /// A pass of many rows a thread rounds the masters as it goes, one of few multiplies what lies beside them: the same
+  /// bits, whoever comes after whom, with updates on the way. Nothing lies there before somebody needs it.
+  @Test(arguments: [OperandPrecision.bf16, .bf16AMX])
+  func manyRowsNeedNoLaidOutWeights(_ precision: OperandPrecision) throws {
+    let (rounding, layingOut) = (
+      try model(ExecutionContext(threads: 1), precision: precision),
+      try model(ExecutionContext(threads: 3), precision: precision)
+    )
+    #expect(rounding.precision == precision)
+    for (index, count) in [14, 14, 2, 14, 2, 2, 14].enumerated() {
+      let batch = TestBatch(
+        seed: UInt64(index), vocabulary: 131, batchSize: count, sequenceLength: 75)
+      let results = try [rounding, layingOut].map { model in
+        let training = try model.training()
+        training.gradients.zero()
+        return try training.step(
+          Batch(
+            batch.inputs, targets: batch.targets, batchSize: count, sequenceLength: 75,
+            for: model.configuration), optimizer: optimizer, leavingUpdateDue: true, in: model.workspace)
+      }
+      #expect(results[0] == results[1], "step \(index)")
+      #expect((rounding.network.laidOutByteCount > 0) == (index >= 2))
+      #expect(layingOut.network.laidOutByteCount > 0)
+    }
+    #expect(firstDifference(rounding.parameters.arrays, layingOut.parameters.arrays) == nil)
   }
 
   /// What a user writes to a parameter is multiplied by the next pass.

@@ -148,11 +148,53 @@ import Testing
       let bothSums = try place.output(size.rows)
       CrossEntropy.forwardBackward(
         view(both, size), targets: operands.bounded, scale: scale, losses: bothLosses, logSumExp: bothSums,
-        context: place.context)
+        dlogits: view(both, size), context: place.context)
       expect(both.array(), equals: logits.array(), "dlogits")
       expect(bothLosses.array(), equals: losses.array(), "losses")
       expect(bothSums.array(), equals: sums.array(), "log Σ exp")
       return ["dlogits": both.array()]
+    }
+  }
+
+  /// The gradient as operands: the float32 one, rounded once, in memory of its own and row by row where logits begin,
+  /// whose padding stays as it is.
+  @Test(arguments: Size.ragged) func forwardBackwardIntoOperands(_ size: Size) throws {
+    let operands = try Operands(size)
+    let scale: Float = 1 / Float(size.rows)
+    _ = try everywhere { place in
+      func gradient(of logits: Tensor, to dlogits: Matrix) throws {
+        try CrossEntropy.forwardBackward(
+          view(logits, size), targets: operands.bounded, scale: scale, losses: place.output(size.rows),
+          logSumExp: place.output(size.rows), dlogits: dlogits, context: place.context)
+      }
+      func row(_ values: [Float], _ row: Int, stride: Int, columns: Range<Int>) -> [Float] {
+        columns.map { values[row * stride + $0] }
+      }
+      let (exact, apart, within) = (
+        try place.input(operands.logits), try place.input(operands.logits), try place.input(operands.logits)
+      )
+      let rounded = try place.pairedOutput(operands.logits.count)
+      let halves = within.reinterpreted(as: .bfloat16, shape: [2 * within.count])
+      try gradient(of: exact, to: view(exact, size))
+      try gradient(of: apart, to: view(rounded, size))
+      try gradient(
+        of: within,
+        to: Matrix(halves, rows: size.rows, columns: size.vocabulary, rowStride: 2 * size.padded))
+      expect(apart.array(), equals: operands.logits, "logits stay")
+      let (found, inPlace) = (try place.expanded(rounded), try place.expanded(halves))
+      let (inside, padding) = (0..<size.vocabulary, size.vocabulary..<size.padded)
+      for index in 0..<size.rows {
+        let expected = row(exact.array(), index, stride: size.padded, columns: inside)
+          .map(ReferencePairs.operand)
+        expect(row(found, index, stride: size.padded, columns: inside), equals: expected, "row \(index)")
+        expect(
+          row(inPlace, index, stride: 2 * size.padded, columns: inside), equals: expected,
+          "row \(index) in place")
+        expect(
+          row(within.array(), index, stride: size.padded, columns: padding),
+          equals: padding.map { _ in Float.nan }, "padding of row \(index)")
+      }
+      return ["dlogits": found]
     }
   }
 

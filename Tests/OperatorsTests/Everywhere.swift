@@ -53,10 +53,16 @@ final class Place {
     return matrix
   }
 
+  /// Room for a matrix in pairs; what is there is NaN.
+  func emptyPanels(_ rows: Int, _ columns: Int, order: PairedOrder = .pairs) throws -> PairedMatrix {
+    PairedMatrix(
+      try pairedOutput(PairedMatrix.count(rows: rows, columns: columns)), rows: rows, columns: columns,
+      order: order)
+  }
+
   /// A matrix laid out in pairs.
   func panels(_ x: Matrix, order: PairedOrder = .pairs) throws -> PairedMatrix {
-    let tensor = try pairedOutput(PairedMatrix.count(rows: x.rows, columns: x.columns))
-    let panels = PairedMatrix(tensor, rows: x.rows, columns: x.columns, order: order)
+    let panels = try emptyPanels(x.rows, x.columns, order: order)
     OperandLayout.layOut(x, y: panels, context: context)
     return panels
   }

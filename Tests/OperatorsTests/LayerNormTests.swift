@@ -107,14 +107,17 @@ import Testing
     let (mean, rstd) = (kept.mean.map { Float($0) }, kept.rstd.map { Float($0) })
     let scratch = LayerNorm.sharedScratchCount(rows: size.rows, channels: size.channels)
     let results = try everywhere(sharedCount: scratch) { place in
-      let dx = try place.input(before[0])
+      let (dx, rounded) = (try place.input(before[0]), try place.pairedOutput(before[0].count))
       let dweight = try accumulate ? place.input(before[1]) : place.output(size.channels)
       let dbias = try accumulate ? place.input(before[2]) : place.output(size.channels)
       try LayerNorm.backward(
         place.input(operands.dout).matrix(columns: size.channels),
         x: place.input(operands.x).matrix(columns: size.channels), weight: place.input(operands.weight),
         mean: place.input(mean), rstd: place.input(rstd), accumulate: accumulate,
-        dx: dx.matrix(columns: size.channels), dweight: dweight, dbias: dbias, context: place.context)
+        dx: dx.matrix(columns: size.channels), rounded: rounded.matrix(columns: size.channels),
+        dweight: dweight, dbias: dbias, context: place.context)
+      expect(
+        try place.expanded(rounded), equals: dx.array().map(ReferencePairs.operand), "dx in bfloat16")
       return ["dx": dx.array(), "dweight": dweight.array(), "dbias": dbias.array()]
     }
     let start = accumulate ? before : [before[0], [], []]

@@ -97,28 +97,30 @@ private func tokens(_ ids: [Int32], below bound: Int) throws -> BoundedIntegers 
     }
     await #expect(processExitsWith: trap, "float32 in place of bfloat16") {
       let context = try ExecutionContext(threads: 1)
-      try Linear.forward(matrix(2, 3), weight: panels(3, 4), bias: nil, y: matrix(2, 4), context: context)
+      try Linear.forward(
+        matrix(2, 3), weight: .panels(panels(3, 4)), bias: nil, y: matrix(2, 4), context: context)
     }
     await #expect(processExitsWith: trap, "the weight of the other pass") {
       let context = try ExecutionContext(threads: 1)
-      try Linear.forward(paired(2, 3), weight: panels(4, 3), bias: nil, y: matrix(2, 4), context: context)
+      try Linear.forward(
+        paired(2, 3), weight: .panels(panels(4, 3)), bias: nil, y: matrix(2, 4), context: context)
     }
     await #expect(processExitsWith: trap, "a rounded output with too few rows") {
       let context = try ExecutionContext(threads: 1)
       try Linear.forward(
-        paired(2, 3), weight: panels(3, 4), bias: nil, y: matrix(2, 4), rounded: paired(1, 4),
+        paired(2, 3), weight: .panels(panels(3, 4)), bias: nil, y: matrix(2, 4), rounded: paired(1, 4),
         context: context)
     }
     await #expect(processExitsWith: trap, "an activation's output in bfloat16 and another one") {
       let context = try ExecutionContext(threads: 1)
       try Linear.forward(
-        paired(2, 3), weight: panels(3, 4), bias: nil, y: matrix(2, 4),
+        paired(2, 3), weight: .panels(panels(3, 4)), bias: nil, y: matrix(2, 4),
         epilogue: .activation(.gelu, output: paired(2, 4)), rounded: paired(2, 4), context: context)
     }
     await #expect(processExitsWith: trap, "columns of B that are apart") {
       let context = try ExecutionContext(threads: 1)
       _ = try GEMM.work(
-        paired(2, 3), .rows(paired(4, 3).transposed), into: matrix(2, 4), context: context)
+        paired(2, 3), .rows(paired(4, 3).transposed, .pairs), into: matrix(2, 4), context: context)
     }
     await #expect(processExitsWith: trap, "panels of another size than what is laid out") {
       let context = try ExecutionContext(threads: 1)

@@ -49,10 +49,28 @@ import Testing
     for (set, outputs) in try everywhere(
       withoutMatrixUnit: true,
       { place in
-        [
-          "rows": try place.expanded(place.panels(place.input(values).matrix(columns: columns)).tensor),
-          "columns": try place.expanded(
-            place.panels(place.input(across).matrix(columns: rows).transposed).tensor),
+        let (matrix, transposed) = (
+          try place.input(values).matrix(columns: columns), try place.input(across).matrix(columns: rows)
+        )
+        // Both layouts of one weight, and the rows that each task is about to read.
+        let forward = try place.panels(matrix.transposed)
+        let (bothForward, bothBackward) = (
+          try place.emptyPanels(columns, rows), try place.emptyPanels(rows, columns)
+        )
+        place.context.perform(
+          OperandLayout.work(
+            matrix, forward: bothForward, backward: bothBackward, context: place.context,
+            before: { rows, _ in
+              for index in rows.lowerBound * columns..<rows.upperBound * columns {
+                matrix.tensor[index] = -values[index]
+              }
+            }))
+        expect(
+          try place.expanded(bothForward.tensor), equals: try place.expanded(forward.tensor).map(negated),
+          "for the forward pass, changed before")
+        return [
+          "rows": try place.expanded(bothBackward.tensor).map(negated),
+          "columns": try place.expanded(place.panels(transposed.transposed).tensor),
         ]
       })
     {
@@ -74,3 +92,6 @@ import Testing
         == (set == .avx512))
   }
 }
+
+/// The same number with the other sign; what pads panels stays a positive zero.
+private func negated(_ value: Float) -> Float { value == 0 ? 0 : -value }

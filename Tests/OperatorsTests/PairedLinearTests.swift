@@ -48,15 +48,19 @@ struct PairedWay: CustomTestStringConvertible, Sendable {
     let operands = PairedOperands(size)
     let results = try everywhere(order) { place in
       var outputs: Outputs = [:]
+      let weight = try place.input(operands.weight).matrix(columns: size.inputs).transposed
       for (name, bias) in [("y", operands.bias), ("y without bias", nil)] {
-        let y = try place.output(size.stridedCount)
+        let (y, ofNumbers) = (try place.output(size.stridedCount), try place.output(size.stridedCount))
         let rounded = try place.pairedOutput(size.rows * size.outputs)
-        try Linear.forward(
-          place.operand(operands.x, columns: size.inputs, rowStride: size.inputs + Self.margin),
-          weight: place.panels(
-            place.input(operands.weight).matrix(columns: size.inputs).transposed, order: order),
-          bias: bias.map(place.input), y: size.output(y), rounded: rounded.matrix(columns: size.outputs),
-          context: place.context)
+        func forward(_ weight: PairedOperand, _ y: Tensor) throws {
+          try Linear.forward(
+            place.operand(operands.x, columns: size.inputs, rowStride: size.inputs + Self.margin),
+            weight: weight, bias: bias.map(place.input), y: size.output(y),
+            rounded: rounded.matrix(columns: size.outputs), context: place.context)
+        }
+        try forward(.numbers(weight, order), ofNumbers)
+        try forward(.panels(place.panels(weight, order: order)), y)
+        expect(ofNumbers.array(), equals: y.array(), "\(name) of a weight that the product rounds")
         outputs[name] = size.inside(y.array())
         outputs["\(name) rounded"] = try place.expanded(rounded)
       }
@@ -87,16 +91,25 @@ struct PairedWay: CustomTestStringConvertible, Sendable {
     let (order, accumulate) = (way.order, way.accumulate)
     let operands = PairedOperands(size)
     let results = try everywhere(order) { place in
-      let dx = try place.output(operands.x.count)
-      let dweight = try accumulate ? place.input(operands.dweight) : place.output(operands.weight.count)
-      let dbias = try accumulate ? place.input(operands.bias) : place.output(size.outputs)
-      try Linear.backward(
-        place.operand(operands.dout, columns: size.outputs, rowStride: size.outputs + Self.margin),
-        x: place.operand(operands.x, columns: size.inputs, rowStride: size.inputs + Self.margin),
-        weight: place.panels(place.input(operands.weight).matrix(columns: size.inputs), order: order),
-        accumulate: accumulate, dx: dx.matrix(columns: size.inputs),
-        dweight: dweight.matrix(columns: size.inputs), dbias: dbias, context: place.context)
-      return ["dx": dx.array(), "dweight": dweight.array(), "dbias": dbias.array()]
+      let weight = try place.input(operands.weight).matrix(columns: size.inputs)
+      func backward(_ weight: PairedOperand) throws -> Outputs {
+        let dx = try place.output(operands.x.count)
+        let dweight = try accumulate ? place.input(operands.dweight) : place.output(operands.weight.count)
+        let dbias = try accumulate ? place.input(operands.bias) : place.output(size.outputs)
+        try Linear.backward(
+          place.operand(operands.dout, columns: size.outputs, rowStride: size.outputs + Self.margin),
+          x: place.operand(operands.x, columns: size.inputs, rowStride: size.inputs + Self.margin),
+          weight: weight, accumulate: accumulate, dx: dx.matrix(columns: size.inputs),
+          dweight: dweight.matrix(columns: size.inputs), dbias: dbias, context: place.context)
+        return ["dx": dx.array(), "dweight": dweight.array(), "dbias": dbias.array()]
+      }
+      let outputs = try backward(.panels(place.panels(weight, order: order)))
+      let ofNumbers = try backward(.numbers(weight, order))
+      for name in ["dx", "dweight"] {
+        expect(
+          ofNumbers[name], equals: try #require(outputs[name]), "\(name) of a weight that the product rounds")
+      }
+      return outputs
     }
     let dx = ReferenceLinear.pairedBackwardInput(
       operands.dout, weight: operands.weight, rows: size.rows, inputChannels: size.inputs,
@@ -161,8 +174,7 @@ struct PairedWay: CustomTestStringConvertible, Sendable {
         let c = try place.output(rows * columns)
         try place.context.perform(
           GEMM.work(
-            place.operand(a, columns: rows).transposed, .rows(place.operand(b, columns: columns)),
-            order: order,
+            place.operand(a, columns: rows).transposed, .rows(place.operand(b, columns: columns), order),
             bias: place.input(bias), into: c.matrix(columns: columns), context: place.context))
         return ["c": c.array()]
       })
@@ -257,7 +269,8 @@ private struct PairedEpilogues {
     let inputs = operands.size.inputs
     try Linear.forward(
       place.operand(operands.x, columns: inputs),
-      weight: place.panels(place.input(operands.weight).matrix(columns: inputs).transposed, order: order),
+      weight: .panels(
+        place.panels(place.input(operands.weight).matrix(columns: inputs).transposed, order: order)),
       bias: place.input(operands.bias), y: matrix(y), epilogue: epilogue, rounded: rounded.map(matrix),
       context: place.context)
   }

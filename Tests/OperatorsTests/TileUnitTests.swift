@@ -90,7 +90,7 @@ import Testing
     let result = try place.input(c)
     try place.context.perform(
       GEMM.work(
-        operand(a, columns: a.count / rows), .rows(operand(b, columns: columns)), order: .tiles,
+        operand(a, columns: a.count / rows), .rows(operand(b, columns: columns), .tiles),
         accumulate: true,
         into: result.matrix(columns: columns), context: place.context))
     return result.array()
@@ -208,7 +208,7 @@ struct TileCheckTests {
       .panels(
         place.panels(
           place.input([Float](repeating: 1, count: depth * columns)).matrix(columns: columns), order: .tiles)),
-      order: .tiles, into: c.matrix(columns: columns), context: context)
+      into: c.matrix(columns: columns), context: context)
     let before = amx_counts_of_thread()
     context.perform(work)
     let after = amx_counts_of_thread()

@@ -65,7 +65,8 @@ typedef struct {
 // b[(n / CK_BF16_PANEL)·b_panel + (k / 2)·2·CK_BF16_PANEL + 2·(n % CK_BF16_PANEL) + k % 2], zeros where k or n ends.
 typedef struct {
   const uint16_t *a; long a_row, a_k;   // A(M,K): strides between rows and along k, one of which is 1
-  const uint16_t *b; long b_k, b_panel; // B(K,N): rows b_k apart; or in panels, b_panel apart, where b_k is 0
+  const uint16_t *b; long b_k, b_panel; // B(K,N): rows b_k apart; or in panels, b_panel apart, where b_k is 0; or NULL:
+  const float *numbers; long numbers_k, numbers_n; // B as numbers to be rounded: strides along k and n, one of them is 1
   float *c; long ldc;                   // C(M,N)
   long m, n, k;
   const float *bias;                    // (N), added to every row; may be NULL
@@ -84,9 +85,10 @@ typedef struct {
   // y = x rounded to an operand: to nearest, ties to even; smaller than any normal number becomes a zero of its sign,
   // too large infinite, a NaN quiet.
   void (*round)(const float *x, long n, uint16_t *y);
-  // One panel of B(K,N), n ≤ CK_BF16_PANEL of its columns, from numbers that are rounded on the way: element (k, n) of
-  // x is x[k·x_k + n·x_n], one of the strides is 1. All of the panel is written.
-  void (*lay_out)(const float *x, long x_k, long x_n, long k, long n, uint16_t *panel);
+  // Rows of a weight, at most CK_LANES and ld apart, rounded on the way into panels of B. `transposed`: they are columns
+  // of B, the first of CK_LANES in a panel, of which all are written. `panels`: they are rows of B, from an even one on;
+  // every panel's columns are written to its end, panels are `panel` apart. Either may be NULL.
+  void (*lay_out)(const float *x, long ld, long rows, long columns, uint16_t *transposed, uint16_t *panels, long panel);
   // sums[i] += x[2i]·y[2i] + x[2i + 1]·y[2i + 1], as the products add. n is that of sums.
   void (*dot)(const uint16_t *x, const uint16_t *y, long n, float *sums);
   // FLOP done by `iterations` rounds of independent dot products.
@@ -202,6 +204,9 @@ typedef struct ck_kernels {
   // dlogits = (softmax − one-hot)·scale; columns v..<ld become 0. May be in place.
   void (*cross_entropy_backward)(const float *logits, const int32_t *targets, const float *log_sum_exp,
                                  float scale, long rows, long v, long ld, float *dlogits);
+  // The same rounded to operands, rows ld_dlogits apart. A row may begin where its logits do; nothing follows column v.
+  void (*bf16_cross_entropy_backward)(const float *logits, const int32_t *targets, const float *log_sum_exp,
+                                      float scale, long rows, long v, long ld, uint16_t *dlogits, long ld_dlogits);
   // out[c] (+)= Σ_r x[r][c], rows ascending in blocks of CK_SUM_ROWS.
   void (*column_sum)(const float *x, long rows, long columns, long ld, int accumulate, float *out);
   void (*bf16_column_sum)(const uint16_t *x, long rows, long columns, long ld, int accumulate, float *out);

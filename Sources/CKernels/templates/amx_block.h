@@ -23,8 +23,8 @@ INLINE long amx_block_columns(long n) {
 // Where a block of B lies: packed, or in place but for the link with zeros.
 static void amx_lay_b(const ck_bf16_gemm *g, long k0, long n0, amx_product *p, long k, uint16_t *packed, uint16_t *last) {
   long whole = k - k % CK_BF16_LINK;
-  if (g->b_k != 0) {
-    bf16_pack_b(g->b + k0 * g->b_k + n0, g->b_k, k, p->columns, AMX_LINKS(k) * AMX_PAIRS, packed);
+  if (!bf16_in_place(g)) {
+    bf16_pack_block(g, k0, k, n0, p->columns, AMX_LINKS(k) * AMX_PAIRS, packed);
     p->b = packed;
     p->b_panel = p->last_b_panel = BF16_B_STRIDE(AMX_LINKS(k) * AMX_PAIRS);
     p->last_b = packed + whole * CK_BF16_PANEL;

@@ -3,6 +3,7 @@
 //   A(M,K) along k     in place: 16 rows of 64 bytes are a tile
 //   A(M,K) across      packed: [k/32][32 rows][32]
 //   B(K,N) by rows     packed, panels of CK_BF16_PANEL columns: [k/2][CK_BF16_PANEL][2]
+//   B(K,N) as numbers  packed as by rows, rounded on the way
 //   B(K,N) in panels   in place: 16 pairs of 16 columns are a tile, 64 bytes of each line of a panel
 //
 // The last link of a K that is no multiple of 32 meets zeros: of operands in place it is copied. Nothing beyond a row's

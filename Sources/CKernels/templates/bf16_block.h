@@ -34,6 +34,12 @@ static gemm_prefetch bf16_next_b(const ck_bf16_gemm *g, long k0, long n0, long n
   }
   if (n0 >= g->n) return (gemm_prefetch){0};
   long k = bf16_depth(g, k0), n = g->n - n0 < nc ? g->n - n0 : nc;
+  if (!g->b) {
+    const float *first = g->numbers + k0 * g->numbers_k + n0 * g->numbers_n;
+    size = sizeof *first;
+    if (g->numbers_n == 1) return prefetch_of(first, g->numbers_k * size, k, n * size, tiles, steps);
+    return prefetch_of(first, g->numbers_n * size, n, k * size, tiles, steps);
+  }
   if (g->b_k != 0) return prefetch_of(g->b + k0 * g->b_k + n0, g->b_k * size, k, n * size, tiles, steps);
   const uint16_t *first = g->b + n0 / CK_BF16_PANEL * g->b_panel + k0 * CK_BF16_PANEL;
   return prefetch_of(first, g->b_panel * size, (n + CK_BF16_PANEL - 1) / CK_BF16_PANEL, k * CK_BF16_PANEL * size, tiles,
@@ -80,9 +86,10 @@ static void bf16_block(const ck_bf16_gemm *g, long k0, long n0, long nc, uint16_
   bf16_product product = {.a_row = g->a_row, .k = k, .ldc = g->ldc, .columns = n,
                           .bias = g->bias && k0 == 0 ? g->bias + n0 : 0, .accumulate = g->accumulate || k0 > 0,
                           .next_a = &next_a, .next_b = &next_b};
-  product.b = g->b_k != 0 ? packed_b : g->b + n0 / CK_BF16_PANEL * g->b_panel + k0 * CK_BF16_PANEL;
-  product.b_panel = g->b_k != 0 ? BF16_B_STRIDE((k + 1) / 2) : g->b_panel;
-  if (g->b_k != 0) bf16_pack_b(g->b + k0 * g->b_k + n0, g->b_k, k, n, (k + 1) / 2, packed_b);
+  int in_place = bf16_in_place(g);
+  product.b = in_place ? g->b + n0 / CK_BF16_PANEL * g->b_panel + k0 * CK_BF16_PANEL : packed_b;
+  product.b_panel = in_place ? g->b_panel : BF16_B_STRIDE((k + 1) / 2);
+  if (!in_place) bf16_pack_block(g, k0, k, n0, n, (k + 1) / 2, packed_b);
   for (long r = 0; r < g->m; r += BF16_GROUP_ROWS) {
     long rows = g->m - r < BF16_GROUP_ROWS ? g->m - r : BF16_GROUP_ROWS;
     product.c = g->c + r * g->ldc + n0;

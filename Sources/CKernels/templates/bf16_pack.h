@@ -4,6 +4,7 @@
 //   A(M,K) across      packed, panels of MR rows: [k/2][MR][2]
 //   B(K,N) by rows     packed, panels of CK_BF16_PANEL columns: [k/2][CK_BF16_PANEL][2]
 //   B(K,N) in panels   in place
+//   B(K,N) as numbers  packed as by rows, rounded on the way: along k or across it
 //
 // Two rows meet in one register; an odd last row meets zeros. Nothing beyond a row's end is read.
 
@@ -26,9 +27,8 @@ INLINE vi bf16_pairs(const uint16_t *even, const uint16_t *odd, long left) {
   return vi_pairs(rows[0], rows[1]);
 }
 
-// Row by row, so that B is read in order. Each panel gets so many pairs, zeros behind those of k.
-static void bf16_pack_b(const uint16_t *b, long b_k, long k, long n, long pairs, uint16_t *packed) {
-  long stride = BF16_B_STRIDE(pairs), given = (k + 1) / 2;
+// Row by row, so that B is read in order.
+static void bf16_pack_b(const uint16_t *b, long b_k, long k, long n, long stride, uint16_t *packed) {
   for (long t = 0; t < k; t += 2, b += 2 * b_k, packed += 2 * CK_BF16_PANEL) {
     const uint16_t *odd = t + 1 < k ? b + b_k : 0;
     uint16_t *to = packed;
@@ -36,9 +36,6 @@ static void bf16_pack_b(const uint16_t *b, long b_k, long k, long n, long pairs,
       UNROLL for (long j = 0; j < CK_BF16_PANEL; j += LANES)
         if (c + j < n) vi_store(to + 2 * j, bf16_pairs(b + c + j, odd ? odd + c + j : 0, n - c - j));
   }
-  if (given == pairs) return;
-  unsigned long bytes = (unsigned long)((pairs - given) * 2 * CK_BF16_PANEL) * sizeof *packed;
-  for (long c = 0; c < n; c += CK_BF16_PANEL, packed += stride) __builtin_memset(packed, 0, bytes);
 }
 
 // Panels that share lines of A's columns are packed together.
@@ -56,7 +53,7 @@ static void bf16_pack_a(const uint16_t *a, long a_k, long k, long rows, uint16_t
 
 // Numbers become operands one by one: plain loops, which compilers turn into vectors of any instruction set.
 #ifndef BF16_ROUND
-static void bf16_round(const float *restrict x, long n, uint16_t *restrict y) {
+INLINE void bf16_round(const float *restrict x, long n, uint16_t *restrict y) {
   for (long i = 0; i < n; i++) {
     uint32_t bits;
     __builtin_memcpy(&bits, x + i, sizeof bits);
@@ -84,25 +81,59 @@ INLINE vi v_rounded_pairs(vf even, vf odd) {
 }
 #endif
 
-// Rows of numbers first, transposed where they lie along k, then pairs of them.
-static void bf16_lay_out(const float *x, long x_k, long x_n, long k, long n, uint16_t *panel) {
-  float block[LANES * CK_BF16_PANEL];
-  uint16_t rows[LANES][CK_BF16_PANEL];
-  for (long k0 = 0; k0 < k; k0 += LANES) {
-    long depth = k - k0 < LANES ? k - k0 : LANES;
-    __builtin_memset(rows, 0, sizeof rows);
-    for (long c = 0; x_n != 1 && c < n; c += LANES) {
-      const float *from = x + k0 + c * x_n;
-      float *to = block + c;
-      if (depth == LANES && n - c >= LANES) {
-        v_transpose(from, x_n, to, CK_BF16_PANEL);
-        continue;
-      }
-      for (long t = 0; t < depth; t++)
-        for (long j = 0; j < LANES && c + j < n; j++) to[t * CK_BF16_PANEL + j] = from[j * x_n + t];
+#define BF16_BLOCK (2 * LANES)
+
+// Columns 2t and 2t + 1 of row i become pair t of a panel's column i: words of two numbers change places.
+INLINE void bf16_store_transposed(const uint16_t (*block)[BF16_BLOCK], long pairs, uint16_t *to) {
+  if (pairs == LANES) return v_transpose((const float *)block, LANES, (float *)to, CK_BF16_PANEL);
+  float words[LANES * LANES];
+  v_transpose((const float *)block, LANES, words, LANES);
+  for (long t = 0; t < pairs; t++)
+    __builtin_memcpy(to + t * 2 * CK_BF16_PANEL, words + t * LANES, LANES * sizeof *words);
+}
+
+// Each block of 16 rows and 32 columns is rounded once and goes into both layouts from L1.
+static void bf16_lay_out(const float *x, long ld, long rows, long columns, uint16_t *transposed, uint16_t *panels,
+                         long panel) {
+  long width = panels ? (columns + CK_BF16_PANEL - 1) / CK_BF16_PANEL * CK_BF16_PANEL : columns;
+  for (long c = 0; c < width; c += BF16_BLOCK) {
+    _Alignas(64) uint16_t block[LANES][BF16_BLOCK];
+    long left = columns - c;
+    if (rows == LANES && left >= BF16_BLOCK) {
+      UNROLL for (long i = 0; i < LANES; i++) bf16_round(x + i * ld + c, BF16_BLOCK, block[i]);
+    } else {
+      __builtin_memset(block, 0, sizeof block);
+      for (long i = 0; i < rows && left > 0; i++)
+        bf16_round(x + i * ld + c, left < BF16_BLOCK ? left : BF16_BLOCK, block[i]);
     }
-    for (long t = 0; t < depth; t++) bf16_round(x_n == 1 ? x + (k0 + t) * x_k : block + t * CK_BF16_PANEL, n, rows[t]);
-    for (long t = 0; t < depth; t += 2, panel += 2 * CK_BF16_PANEL)
-      UNROLL for (long j = 0; j < CK_BF16_PANEL; j += LANES) vi_store(panel + 2 * j, vi_pairs(rows[t] + j, rows[t + 1] + j));
+    if (transposed && left > 0)
+      bf16_store_transposed(block, left < BF16_BLOCK ? (left + 1) / 2 : LANES, transposed + c * CK_BF16_PANEL);
+    for (long j = 0; panels && j < BF16_BLOCK && c + j < width; j += LANES) {
+      uint16_t *to = panels + (c + j) / CK_BF16_PANEL * panel + 2 * ((c + j) % CK_BF16_PANEL);
+      for (long i = 0; i < rows; i += 2) vi_store(to + i * CK_BF16_PANEL, vi_pairs(block[i] + j, block[i + 1] + j));
+    }
   }
+}
+
+static void bf16_pack_numbers(const float *b, long b_k, long b_n, long k, long n, long stride, uint16_t *packed) {
+  for (long c = 0; b_n != 1 && c < n; c += LANES)
+    bf16_lay_out(b + c * b_n, b_n, n - c < LANES ? n - c : LANES, k,
+                 packed + c / CK_BF16_PANEL * stride + 2 * (c % CK_BF16_PANEL), 0, 0);
+  for (long t = 0; b_n == 1 && t < k; t += LANES)
+    bf16_lay_out(b + t * b_k, b_k, k - t < LANES ? k - t : LANES, n, 0, packed + t * CK_BF16_PANEL, stride);
+}
+
+INLINE int bf16_in_place(const ck_bf16_gemm *g) { return g->b && g->b_k == 0; }
+
+// A block of B that is not in panels yet. Each panel gets so many pairs, zeros behind those of k.
+static void bf16_pack_block(const ck_bf16_gemm *g, long k0, long k, long n0, long n, long pairs, uint16_t *packed) {
+  long stride = BF16_B_STRIDE(pairs), given = (k + 1) / 2;
+  if (g->b) bf16_pack_b(g->b + k0 * g->b_k + n0, g->b_k, k, n, stride, packed);
+  else
+    bf16_pack_numbers(g->numbers + k0 * g->numbers_k + n0 * g->numbers_n, g->numbers_k, g->numbers_n, k, n, stride,
+                      packed);
+  if (given == pairs) return;
+  unsigned long bytes = (unsigned long)((pairs - given) * 2 * CK_BF16_PANEL) * sizeof *packed;
+  packed += given * 2 * CK_BF16_PANEL;
+  for (long c = 0; c < n; c += CK_BF16_PANEL, packed += stride) __builtin_memset(packed, 0, bytes);
 }

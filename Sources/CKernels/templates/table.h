@@ -71,6 +71,7 @@ const ck_kernels ISA_NAME(ck_table) = {
     .encoder_backward = encoder_backward,
     .cross_entropy_forward = cross_entropy_forward,
     .cross_entropy_backward = cross_entropy_backward,
+    .bf16_cross_entropy_backward = bf16_cross_entropy_backward,
     .column_sum = column_sum,
     .bf16_column_sum = bf16_column_sum,
     .adamw = adamw,

@@ -5,8 +5,11 @@
 INLINE vf v_dot(vf acc, vi a, vi b) { return _mm512_dpbf16_ps(acc, (__m512bh)a, (__m512bh)b); }
 
 #define BF16_ROUND
-static void bf16_round(const float *x, long n, uint16_t *y) {
-  for (long i = 0; i < n; i += LANES) {
+INLINE void bf16_round(const float *x, long n, uint16_t *y) {
+  long i = 0;
+  for (; i + 2 * LANES <= n; i += 2 * LANES)
+    vi_store(y + i, (vi)_mm512_cvtne2ps_pbh(v_load(x + i + LANES), v_load(x + i)));
+  for (; i < n; i += LANES) {
     long left = n - i;
     __m256i halves = (__m256i)_mm512_cvtneps_pbh(v_load_some(x + i, left));
     if (left >= LANES) _mm256_storeu_si256((__m256i *)(y + i), halves);

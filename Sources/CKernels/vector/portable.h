@@ -98,8 +98,8 @@ INLINE int v_any_special(vf x) {
 }
 INLINE vi vi_to_exponent(vi a) { return (vi)((a + 127) << 23); }
 
-// dst[c][r] = src[r][c] for a 16 × 16 block.
+// dst[c][r] = src[r][c] for a 16 × 16 block of any words of 32 bits.
 INLINE void v_transpose(const float *src, long src_stride, float *dst, long dst_stride) {
   for (int c = 0; c < LANES; c++)
-    for (int r = 0; r < LANES; r++) dst[c * dst_stride + r] = src[r * src_stride + c];
+    for (int r = 0; r < LANES; r++) memcpy(dst + c * dst_stride + r, src + r * src_stride + c, sizeof *dst);
 }

@@ -127,7 +127,8 @@ public final class Decoder {
       memory.stream[rows], weight: parameters[ParameterPart(.lnfw)], bias: parameters[ParameterPart(.lnfb)],
       epsilon: network.epsilon,
       y: normalised, mean: memory.mean.slice(rows), rstd: memory.rstd.slice(rows), context: context)
-    network.headWeight.forward(normalised, bias: nil, y: memory.logits[rows], context: context)
+    network.headWeight(rows: rows.count).forward(
+      normalised, bias: nil, y: memory.logits[rows], context: context)
   }
 
   /// One block over one position of each sequence: as `Network.forwardLayer`, attention from the cache.

@@ -13,11 +13,12 @@ import Operators
 /// | ln2, ln2_mean, ln2_rstd | as ln1 | |
 /// | fch, fch_gelu | (L, B, T, 4C) | before and after the activation |
 /// | lnf, lnf_mean, lnf_rstd | (B, T, C), (B, T) twice | |
-/// | logits | (B, T, Vp) | columns V..<Vp stay 0; a backward pass leaves their gradient here instead; where they are not kept, (384, Vp): a block of rows at a time |
+/// | logits | (B, T, Vp) | columns V..<Vp stay 0; a backward pass leaves their gradient here instead; where they are not kept, (384, Vp): a block of rows at a time, with products of bfloat16 the gradient of a row in the first half of its logits |
 /// | losses, logits_lse | (B, T) | |
 /// | preatt, att | (L, B, NH, T, T) | scores and weights, only where they are asked for |
 ///
-/// Where a layer's tensor is not kept, L is 1. With products of bfloat16 ln1, ln2, lnf and fch_gelu are bfloat16.
+/// Where a layer's tensor is not kept, L is 1. With products of bfloat16 ln1, qkv, atty, ln2, fch_gelu and
+/// lnf are bfloat16.
 public enum ActivationTensor: String, CaseIterable, Sendable {
   case encoded
   case ln1

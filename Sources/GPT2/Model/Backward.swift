@@ -18,7 +18,7 @@ extension Network {
     let (batch, acts) = (pass.batch, pass.activations)
     guard let targets = batch.targets else { preconditionFailure("a backward pass needs targets") }
     let scratch = try workspace.backwardScratch(
-      batchSize: acts.batchSize, sequenceLength: acts.sequenceLength, precision)
+      batchSize: acts.batchSize, sequenceLength: acts.sequenceLength, acts.retention, precision)
     gradients.add { accumulate in
       context.together {
         backwardWholeHead(
@@ -46,7 +46,8 @@ extension Network {
     LayerNorm.backward(
       scratch.dbranch, x: stream(into: configuration.layers, acts), weight: masters[ParameterPart(.lnfw)],
       mean: acts[.lnfMean], rstd: acts[.lnfRstd], accumulate: accumulate, dx: scratch.dresidual,
-      dweight: gradients[ParameterPart(.lnfw)], dbias: gradients[ParameterPart(.lnfb)], context: context)
+      rounded: scratch.rounded?.dresidual, dweight: gradients[ParameterPart(.lnfw)],
+      dbias: gradients[ParameterPart(.lnfb)], context: context)
     sink.areFinal(.lastNorm)
     for layer in (0..<configuration.layers).reversed() {
       backwardLayer(
@@ -95,9 +96,9 @@ extension Network {
     _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors,
     accumulate: Bool, sink: some GradientSink, beside queue: WorkQueue?
   ) {
-    let (tensors, weights) = (masters.layer(layer), weights(layer))
+    let (tensors, weights) = (masters.layer(layer), weights(layer, rows: acts.rows))
     weights.fcprojw.backward(
-      operand(scratch.dresidual, in: scratch.rounded?.dresidual), x: acts.matrix(.fchGELU, layer),
+      scratch.rounded?.dresidual ?? scratch.dresidual, x: acts.matrix(.fchGELU, layer),
       accumulate: accumulate, dx: scratch.dfch,
       epilogue: .slope(activation, input: acts.matrix(.fch, layer)), rounded: scratch.rounded?.dfch,
       dweight: gradients.fcprojw.matrix(), dbias: gradients.fcprojb, context: context, beside: queue)
@@ -109,8 +110,8 @@ extension Network {
     sink.areFinal(.parts(layer, [.fcw, .fcb]))
     LayerNorm.backward(
       scratch.dbranch, x: acts.matrix(.residual2, layer), weight: tensors.ln2w, mean: acts[.ln2Mean, layer],
-      rstd: acts[.ln2Rstd, layer], accumulate: accumulate, dx: scratch.dresidual, dweight: gradients.ln2w,
-      dbias: gradients.ln2b, context: context)
+      rstd: acts[.ln2Rstd, layer], accumulate: accumulate, dx: scratch.dresidual,
+      rounded: scratch.rounded?.dresidual, dweight: gradients.ln2w, dbias: gradients.ln2b, context: context)
     sink.areFinal(.parts(layer, [.ln2w, .ln2b]))
   }
 
@@ -118,9 +119,9 @@ extension Network {
     _ layer: Int, _ acts: Activations, _ scratch: BackwardScratch, _ gradients: LayerTensors,
     accumulate: Bool, sink: some GradientSink, beside queue: WorkQueue?
   ) {
-    let (tensors, weights) = (masters.layer(layer), weights(layer))
+    let (tensors, weights) = (masters.layer(layer), weights(layer, rows: acts.rows))
     weights.attprojw.backward(
-      operand(scratch.dresidual, in: scratch.rounded?.dresidual),
+      scratch.rounded?.dresidual ?? scratch.dresidual,
       x: acts.matrix(.atty, layer), accumulate: accumulate, dx: scratch.dbranch,
       rounded: scratch.rounded?.datty, dweight: gradients.attprojw.matrix(), dbias: gradients.attprojb,
       context: context, beside: queue)
@@ -133,8 +134,10 @@ extension Network {
     sink.areFinal(.parts(layer, [.qkvw, .qkvb]))
     LayerNorm.backward(
       scratch.dbranch, x: stream(into: layer, acts), weight: tensors.ln1w, mean: acts[.ln1Mean, layer],
-      rstd: acts[.ln1Rstd, layer], accumulate: accumulate, dx: scratch.dresidual, dweight: gradients.ln1w,
-      dbias: gradients.ln1b, context: context)
+      rstd: acts[.ln1Rstd, layer], accumulate: accumulate, dx: scratch.dresidual,
+      // The embeddings take float32.
+      rounded: layer == 0 ? nil : scratch.rounded?.dresidual, dweight: gradients.ln1w, dbias: gradients.ln1b,
+      context: context)
     sink.areFinal(.parts(layer, [.ln1w, .ln1b]))
   }
 

@@ -16,7 +16,8 @@ struct BackwardScratch {
   private static let widths = [1, 1, 3, 4]
 
   static func count(
-    _ configuration: Configuration, batchSize: Int, sequenceLength: Int, _ precision: OperandPrecision
+    _ configuration: Configuration, batchSize: Int, sequenceLength: Int, _ retention: Retention,
+    _ precision: OperandPrecision
   ) -> Int? {
     let shape = [batchSize, sequenceLength, widths.reduce(0, +), configuration.channels]
     let float32 = Arena.Entry(name: "", shape: shape).elementCount.map {
@@ -25,14 +26,14 @@ struct BackwardScratch {
     guard precision.pairedOrder != nil, let float32 else { return float32 }
     guard
       let rounded = RoundedGradients.count(
-        configuration, batchSize: batchSize, sequenceLength: sequenceLength)
+        configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention)
     else { return nil }
     return float32 + rounded
   }
 
   init(
-    _ configuration: Configuration, batchSize: Int, sequenceLength: Int, _ precision: OperandPrecision,
-    storage: Tensor
+    _ configuration: Configuration, batchSize: Int, sequenceLength: Int, _ retention: Retention,
+    _ precision: OperandPrecision, storage: Tensor
   ) {
     let (rows, channels) = (batchSize * sequenceLength, configuration.channels)
     var offset = 0
@@ -46,7 +47,8 @@ struct BackwardScratch {
     dfch = next(Self.widths[3])
     rounded =
       precision.pairedOrder != nil
-      ? RoundedGradients(configuration, rows: rows, storage: storage.slice(offset..<storage.count)) : nil
+      ? RoundedGradients(configuration, rows: rows, retention, storage: storage.slice(offset..<storage.count))
+      : nil
   }
 }
 
@@ -58,21 +60,23 @@ struct RoundedGradients {
   let dfch: Matrix
   /// (B·T, C) and (B·T, 3C), in the memory of dfch: never at once.
   let datty, dqkv: Matrix
-  /// (384, V), of a block of rows.
-  let dlogits: Matrix
+  /// (384, V), of a block of rows of logits that are kept whole; nil where it takes the place of its logits.
+  let dlogits: Matrix?
 
   /// Floats that they take.
-  static func count(_ configuration: Configuration, batchSize: Int, sequenceLength: Int) -> Int? {
+  static func count(
+    _ configuration: Configuration, batchSize: Int, sequenceLength: Int, _ retention: Retention
+  ) -> Int? {
     let (channels, padded) = (configuration.channels, configuration.paddedVocabularySize)
     let layers = Arena.Entry(name: "", shape: [batchSize, sequenceLength, 5, channels]).elementCount
     guard let layers else { return nil }
-    let rows = min(batchSize * sequenceLength, ActivationTensor.blockOfLogits)
+    let rows = retention.keepsLogits ? min(batchSize * sequenceLength, ActivationTensor.blockOfLogits) : 0
     let block = Arena.Entry(name: "", shape: [rows, padded]).elementCount
     guard let block, layers <= Int.max / 64, block <= Int.max / 64 else { return nil }
     return (layers + block) / 2 + 4 * Arena.lineFloats
   }
 
-  init(_ configuration: Configuration, rows: Int, storage: Tensor) {
+  init(_ configuration: Configuration, rows: Int, _ retention: Retention, storage: Tensor) {
     let channels = configuration.channels
     var offset = 0
     func next(_ shape: [Int]) -> Tensor {
@@ -87,7 +91,9 @@ struct RoundedGradients {
     dqkv = Matrix(wide, rows: rows, columns: 3 * channels, offset: rows * channels)
     let block = min(rows, ActivationTensor.blockOfLogits)
     let padded = configuration.paddedVocabularySize
-    dlogits = Matrix(
-      next([block, padded]), rows: block, columns: configuration.vocabularySize, rowStride: padded)
+    dlogits =
+      retention.keepsLogits
+      ? Matrix(next([block, padded]), rows: block, columns: configuration.vocabularySize, rowStride: padded)
+      : nil
   }
 }

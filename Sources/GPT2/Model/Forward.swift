@@ -26,7 +26,7 @@ extension Network {
   func forward(
     _ batch: Batch, keepsAttention: Bool, in workspace: Workspace
   ) throws(ModelError) -> ForwardPass {
-    let acts = try workspace.prepare(for: batch, retention: .all(attention: keepsAttention), precision)
+    let acts = try prepare(batch, retention: .all(attention: keepsAttention), in: workspace)
     var loss: Float?
     context.together {
       forwardBlocks(batch.inputs, acts)
@@ -50,7 +50,7 @@ extension Network {
   /// - Returns: (B, T), a view of the workspace, valid until its next pass.
   func losses(_ batch: Batch, in workspace: Workspace) throws(ModelError) -> Tensor {
     guard let targets = batch.targets else { preconditionFailure("a loss needs targets") }
-    let acts = try workspace.prepare(for: batch, retention: .nothing, precision)
+    let acts = try prepare(batch, retention: .nothing, in: workspace)
     context.together {
       forwardBlocks(batch.inputs, acts)
       _ = forwardHead(targets, acts)
@@ -69,7 +69,7 @@ extension Network {
     _ batch: Batch, in workspace: Workspace,
     afterLayer: (_ layer: Int, _ acts: Activations) -> Void = { _, _ in }
   ) throws(ModelError) -> Matrix {
-    let acts = try workspace.prepare(for: batch, retention: .nothing, precision)
+    let acts = try prepare(batch, retention: .nothing, in: workspace)
     var logits: Matrix?
     context.together {
       forwardBlocks(batch.inputs, acts) { afterLayer($0, acts) }
@@ -77,6 +77,14 @@ extension Network {
     }
     guard let logits else { preconditionFailure("the program ran") }
     return logits
+  }
+
+  /// Makes room for a pass and begins it.
+  func prepare(
+    _ batch: Batch, retention: Retention, in workspace: Workspace
+  ) throws(ModelError) -> Activations {
+    try reserve(rows: batch.count)
+    return try workspace.prepare(for: batch, retention: retention, precision)
   }
 
   /// Everything before the head: `lnf` of the activations is its input.
@@ -89,8 +97,9 @@ extension Network {
     _ inputs: BoundedIntegers, _ acts: Activations, taking update: DueUpdate? = nil,
     afterLayer: (_ layer: Int) -> Void = { _ in }
   ) {
+    let laidOut = laidOut(rows: acts.rows)
     if let laidOut, update == nil, !laidOut.areCurrent { laidOut.layOut(masters, context: context) }
-    update?.prepareEmbeddings(of: inputs)
+    update?.prepareEmbeddings(of: inputs, layingOut: laidOut)
     Encoder.forward(
       inputs, wte: masters[ParameterPart(.wte)].matrix(), wpe: masters[ParameterPart(.wpe)].matrix(),
       sequenceLength: acts.sequenceLength, out: acts.matrix(.encoded), context: context)
@@ -114,7 +123,7 @@ extension Network {
 
   /// One block, from the stream into it to the stream into the next.
   func forwardLayer(_ layer: Int, _ acts: Activations, beside queue: WorkQueue? = nil) {
-    let (tensors, weights) = (masters.layer(layer), weights(layer))
+    let (tensors, weights) = (masters.layer(layer), weights(layer, rows: acts.rows))
     let stream = stream(into: layer, acts)
     LayerNorm.forward(
       stream, weight: tensors.ln1w, bias: tensors.ln1b, epsilon: epsilon, y: acts.matrix(.ln1, layer),
@@ -141,7 +150,9 @@ extension Network {
 
   /// `atty` from `ln1`.
   private func attend(_ layer: Int, _ acts: Activations, beside queue: WorkQueue?) {
-    let (weight, bias, shape) = (weights(layer).qkvw, masters.layer(layer).qkvb, attentionShape(acts))
+    let (weight, bias, shape) = (
+      weights(layer, rows: acts.rows).qkvw, masters.layer(layer).qkvb, attentionShape(acts)
+    )
     let (qkv, atty, logSumExp) = (acts.matrix(.qkv, layer), acts.matrix(.atty, layer), acts[.attLSE, layer])
     let kept =
       acts.retention.storesAttention

@@ -3,14 +3,6 @@ import Operators
 
 /// The language model's head and the loss.
 extension Network {
-  /// The head's weight: the token embedding without the rows that pad the vocabulary.
-  var headWeight: ProductWeight {
-    if let laidOut { return laidOut.head }
-    return .float32(
-      Matrix(
-        masters[ParameterPart(.wte)], rows: configuration.vocabularySize, columns: configuration.channels))
-  }
-
   /// Rows of logits: V of Vp columns.
   private func logits(_ acts: Activations, rows: Int) -> Matrix {
     Matrix(
@@ -25,14 +17,14 @@ extension Network {
       acts[.lnf], rows: acts.batchSize, columns: channels, rowStride: length * channels,
       offset: (length - 1) * channels)
     let logits = logits(acts, rows: acts.batchSize)
-    headWeight.forward(last, bias: nil, y: logits, context: context)
+    headWeight(rows: acts.rows).forward(last, bias: nil, y: logits, context: context)
     return logits
   }
 
   /// Keeps all logits; returns the mean loss where there are targets.
   func forwardWholeHead(_ targets: BoundedIntegers?, _ acts: Activations) -> Float? {
     let logits = logits(acts, rows: acts.rows)
-    headWeight.forward(acts.matrix(.lnf), bias: nil, y: logits, context: context)
+    headWeight(rows: acts.rows).forward(acts.matrix(.lnf), bias: nil, y: logits, context: context)
     guard let targets else { return nil }
     CrossEntropy.forward(
       logits, targets: targets, losses: acts[.losses], logSumExp: acts[.logitsLSE], context: context)
@@ -53,7 +45,8 @@ extension Network {
       context: context)
     for rows in Self.blocks(of: acts.rows) {
       backwardProduct(
-        logits[rows], acts, rows, scratch, accumulate: accumulate || rows.lowerBound > 0, dwte: dwte)
+        operand(logits[rows], in: scratch.rounded?.dlogits?[0..<rows.count]), acts, rows, scratch,
+        accumulate: accumulate || rows.lowerBound > 0, dwte: dwte)
     }
     if !accumulate { zeroPadding(of: dwte) }
   }
@@ -65,6 +58,8 @@ extension Network {
     let rows: Range<Int>
     let targets: BoundedIntegers
     let normalised, logits: Matrix
+    /// As the products back take it: the logits themselves, or in bfloat16 each row where its logits begin.
+    let dlogits: Matrix
     let losses, logSumExp: Tensor
   }
 
@@ -73,11 +68,12 @@ extension Network {
     _ targets: BoundedIntegers, _ acts: Activations, _ body: (Block) -> Void
   ) -> Float {
     for rows in Self.blocks(of: targets.count) {
+      let logits = logits(acts, rows: rows.count)
       let block = Block(
-        rows: rows, targets: targets[rows], normalised: acts.matrix(.lnf)[rows],
-        logits: logits(acts, rows: rows.count), losses: acts[.losses].slice(rows),
+        rows: rows, targets: targets[rows], normalised: acts.matrix(.lnf)[rows], logits: logits,
+        dlogits: precision.pairedOrder == nil ? logits : logits.halves, losses: acts[.losses].slice(rows),
         logSumExp: acts[.logitsLSE].slice(rows))
-      headWeight.forward(block.normalised, bias: nil, y: block.logits, context: context)
+      headWeight(rows: acts.rows).forward(block.normalised, bias: nil, y: block.logits, context: context)
       body(block)
     }
     return Self.mean(acts[.losses])
@@ -101,9 +97,9 @@ extension Network {
     return lossOfBlocks(targets, acts) { block in
       CrossEntropy.forwardBackward(
         block.logits, targets: block.targets, scale: lossScale / Float(targets.count), losses: block.losses,
-        logSumExp: block.logSumExp, context: context)
+        logSumExp: block.logSumExp, dlogits: block.dlogits, context: context)
       backwardProduct(
-        block.logits, acts, block.rows, scratch, accumulate: accumulate || block.rows.lowerBound > 0,
+        block.dlogits, acts, block.rows, scratch, accumulate: accumulate || block.rows.lowerBound > 0,
         dwte: dwte)
     }
   }
@@ -120,8 +116,8 @@ extension Network {
     _ dlogits: Matrix, _ acts: Activations, _ rows: Range<Int>, _ scratch: BackwardScratch, accumulate: Bool,
     dwte: Tensor
   ) {
-    headWeight.backward(
-      operand(dlogits, in: scratch.rounded?.dlogits[0..<rows.count]), x: acts.matrix(.lnf)[rows],
+    headWeight(rows: acts.rows).backward(
+      dlogits, x: acts.matrix(.lnf)[rows],
       accumulate: accumulate, dx: scratch.dbranch[rows], dweight: gradient(dwte), dbias: nil,
       context: context)
   }
@@ -140,5 +136,14 @@ extension Network {
   static func mean(_ losses: Tensor) -> Float {
     let sum = losses.withSpan { losses in losses.indices.reduce(0.0) { $0 + Double(losses[$1]) } }
     return Float(sum / Double(losses.count))
+  }
+}
+
+extension Matrix {
+  /// As many numbers in bfloat16, each row in the first half of this one's memory.
+  fileprivate var halves: Matrix {
+    Matrix(
+      tensor.reinterpreted(as: .bfloat16, shape: [2 * tensor.count]), rows: rows, columns: columns,
+      rowStride: 2 * rowStride, offset: 2 * offset)
   }
 }

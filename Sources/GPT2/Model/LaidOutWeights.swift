@@ -1,7 +1,8 @@
 import Machine
 import Operators
 
-/// The weights of a network's products in bfloat16, laid out for both passes, beside the float32 masters.
+/// The weights of a network's products in bfloat16, laid out for both passes, beside the float32 masters: for passes of
+/// few rows, whose products would spend their time on packing.
 ///
 /// Whoever changes a master sees to it that they follow: an update that is taken on the way of a forward pass lays out
 /// what it changes; after all else they are out of date as a whole, and the next pass begins with them.
@@ -11,24 +12,29 @@ final class LaidOutWeights {
   /// In which products sum.
   let order: PairedOrder
   private let configuration: Configuration
-  private let arena: Arena
-  private let layers: [LayerWeights]
-  let head: ProductWeight
+  /// Nil until the first pass that multiplies them.
+  private var arena: Arena?
+  private var layers: [LayerWeights] = []
 
-  init(_ configuration: Configuration, _ order: PairedOrder, memory: MemoryOptions) throws(MemoryError) {
-    let (arena, configuration) = (try Self.arena(configuration, memory), configuration)
-    self.configuration = configuration
-    self.order = order
-    self.arena = arena
-    layers = (0..<configuration.layers).map { layer in
-      LayerWeights { Self.weight(ParameterPart($0, layer: layer), configuration, order, in: arena) }
-    }
-    head = Self.weight(ParameterPart(.wte), configuration, order, in: arena)
+  init(_ configuration: Configuration, _ order: PairedOrder) {
+    (self.configuration, self.order) = (configuration, order)
   }
 
-  var byteCount: Int { arena.byteCount }
+  /// Allocates them, once.
+  func reserve(_ memory: MemoryOptions) throws(MemoryError) {
+    if arena != nil { return }
+    arena = try Self.arena(configuration, memory)
+    layers = (0..<configuration.layers).map { layer in
+      LayerWeights { product(ParameterPart($0, layer: layer)) }
+    }
+  }
+
+  var byteCount: Int { arena?.byteCount ?? 0 }
+  /// So far.
+  var tensors: [Tensor] { arena?.tensors ?? [] }
 
   func layer(_ layer: Int) -> LayerWeights { layers[layer] }
+  var head: ProductWeight { product(ParameterPart(.wte)) }
 
   /// The matrices of each layer's products.
   private static let layered: [Parameter] = [.qkvw, .attprojw, .fcw, .fcprojw]
@@ -63,16 +69,21 @@ final class LaidOutWeights {
       entries, placement: memory.placement, locked: memory.locked, what: "the weights in bfloat16")
   }
 
-  private static func weight(
-    _ part: ParameterPart, _ configuration: Configuration, _ order: PairedOrder, in arena: Arena
-  ) -> ProductWeight {
-    let (rows, columns) = size(part, configuration)
-    guard let forward = arena[name(part, "forward")], let backward = arena[name(part, "backward")] else {
-      preconditionFailure("\(part.parameter.name) is laid out")
-    }
-    return .bfloat16(
-      forward: PairedMatrix(forward, rows: columns, columns: rows, order: order),
-      backward: PairedMatrix(backward, rows: rows, columns: columns, order: order))
+  /// For the forward pass and for the one back.
+  private func panels(_ part: ParameterPart) -> (forward: PairedMatrix, backward: PairedMatrix) {
+    let (rows, columns) = Self.size(part, configuration)
+    guard let arena, let forward = arena[Self.name(part, "forward")],
+      let backward = arena[Self.name(part, "backward")]
+    else { preconditionFailure("\(part.parameter.name) is laid out, and memory reserved for it") }
+    return (
+      PairedMatrix(forward, rows: columns, columns: rows, order: order),
+      PairedMatrix(backward, rows: rows, columns: columns, order: order)
+    )
+  }
+
+  private func product(_ part: ParameterPart) -> ProductWeight {
+    let (forward, backward) = panels(part)
+    return .bfloat16(forward: .panels(forward), backward: .panels(backward))
   }
 
   // MARK: - What follows a master
@@ -86,7 +97,7 @@ final class LaidOutWeights {
 
   /// The matrix (N, K) that is laid out; nil for a part that is no weight.
   func master(_ part: ParameterPart, of masters: ParameterTensors) -> Matrix? {
-    guard weight(part) != nil else { return nil }
+    guard part.parameter == .wte || Self.layered.contains(part.parameter) else { return nil }
     let (rows, columns) = Self.size(part, configuration)
     return Matrix(masters[part], rows: rows, columns: columns)
   }
@@ -100,19 +111,10 @@ final class LaidOutWeights {
     _ part: ParameterPart, of masters: ParameterTensors, context: ExecutionContext,
     before: @escaping (_ rows: Range<Int>, _ worker: Int) -> Void = { _, _ in }
   ) -> Work {
-    guard let master = master(part, of: masters), case .bfloat16(let forward, let backward) = weight(part)
-    else { preconditionFailure("\(part.parameter.name) is no weight") }
-    return OperandLayout.work(master, forward: forward, backward: backward, context: context, before: before)
-  }
-
-  private func weight(_ part: ParameterPart) -> ProductWeight? {
-    guard let layer = part.layer else { return part.parameter == .wte ? head : nil }
-    return switch part.parameter {
-    case .qkvw: layers[layer].qkvw
-    case .attprojw: layers[layer].attprojw
-    case .fcw: layers[layer].fcw
-    case .fcprojw: layers[layer].fcprojw
-    default: nil
+    guard let master = master(part, of: masters) else {
+      preconditionFailure("\(part.parameter.name) is no weight")
     }
+    let (forward, backward) = panels(part)
+    return OperandLayout.work(master, forward: forward, backward: backward, context: context, before: before)
   }
 }

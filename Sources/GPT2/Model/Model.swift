@@ -255,6 +255,7 @@ public final class Model {
     try Batch.check(batchSize: batchSize, sequenceLength: sequenceLength, configuration)
     meanLoss = nil
     try training().reserve(for: optimizer)
+    try network.reserve(rows: batchSize * sequenceLength)
     try workspace.reserve(
       batchSize: batchSize, sequenceLength: sequenceLength, retention: .forBackward(recomputation),
       backward: true)

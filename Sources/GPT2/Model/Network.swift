@@ -13,7 +13,9 @@ public struct Network {
   public let context: ExecutionContext
   /// The parameters, for those of this module that change none of them, or lay out what they changed.
   let masters: ParameterTensors
-  /// What products multiply in bfloat16; nil: the masters.
+  /// What matrix products multiply.
+  public let precision: OperandPrecision
+  /// What products of few rows multiply in bfloat16; nil in float32.
   let laidOut: LaidOutWeights?
 
   /// The parameters, in float32. They may be written to before the next pass; to write after it, ask for them again:
@@ -23,11 +25,10 @@ public struct Network {
     return masters
   }
 
-  /// What matrix products multiply.
-  public var precision: OperandPrecision { OperandPrecision(laidOut?.order) }
-
-  /// Bytes of the weights that are kept beside the parameters: 4 a weight of a product in bfloat16.
+  /// Bytes of the weights that are kept beside the parameters, so far: 4 a weight of a product in bfloat16, where passes
+  /// have few rows.
   public var laidOutByteCount: Int { laidOut?.byteCount ?? 0 }
+  package var laidOutTensors: [Tensor] { laidOut?.tensors ?? [] }
 
   /// Makes a network with all parameters 0.
   ///
@@ -46,16 +47,13 @@ public struct Network {
     masters = try ModelError.wrapping { () throws(MemoryError) in
       try ParameterTensors(configuration, memory: memory, what: "the model's parameters")
     }
-    laidOut = try ModelError.wrapping { () throws(MemoryError) in
-      try precision.pairedOrder.map { order throws(MemoryError) in
-        try LaidOutWeights(configuration, order, memory: memory)
-      }
-    }
+    self.precision = precision
+    laidOut = precision.pairedOrder.map { LaidOutWeights(configuration, $0) }
   }
 
   private init(inFloat32 other: Network) {
     (configuration, memory, context) = (other.configuration, other.memory, other.context)
-    (masters, laidOut) = (other.masters, nil)
+    (masters, precision, laidOut) = (other.masters, .fp32, nil)
   }
 
   /// The same parameters, multiplied in float32.
@@ -69,17 +67,50 @@ public struct Network {
     Workspace(configuration: configuration, precision: precision, memory: memory, context: context)
   }
 
+  // MARK: - What products multiply
+
+  /// Rows of a thread from which on tasks of products round the masters themselves: that then costs one or two hundredths
+  /// of their time, and saves 4 bytes a weight.
+  static let rowsToRound = 1024
+
+  /// The weights that a pass of so many rows multiplies; nil: the masters.
+  func laidOut(rows: Int) -> LaidOutWeights? {
+    rows < Self.rowsToRound * context.threads ? laidOut : nil
+  }
+
+  /// Makes room for what passes of so many rows multiply.
+  func reserve(rows: Int) throws(ModelError) {
+    guard let laidOut = laidOut(rows: rows) else { return }
+    try ModelError.wrapping { () throws(MemoryError) in try laidOut.reserve(memory) }
+  }
+
   /// The weights of a layer's products.
-  func weights(_ layer: Int) -> LayerWeights {
-    if let laidOut { return laidOut.layer(layer) }
+  func weights(_ layer: Int, rows: Int) -> LayerWeights {
+    if let laidOut = laidOut(rows: rows) { return laidOut.layer(layer) }
     let tensors = masters.layer(layer)
     return LayerWeights { parameter in
       switch parameter {
-      case .qkvw: .float32(tensors.qkvw.matrix())
-      case .attprojw: .float32(tensors.attprojw.matrix())
-      case .fcw: .float32(tensors.fcw.matrix())
-      default: .float32(tensors.fcprojw.matrix())
+      case .qkvw: weight(tensors.qkvw.matrix())
+      case .attprojw: weight(tensors.attprojw.matrix())
+      case .fcw: weight(tensors.fcw.matrix())
+      default: weight(tensors.fcprojw.matrix())
       }
+    }
+  }
+
+  /// The head's weight: the token embedding without the rows that pad the vocabulary.
+  func headWeight(rows: Int) -> ProductWeight {
+    if let laidOut = laidOut(rows: rows) { return laidOut.head }
+    return weight(
+      Matrix(
+        masters[ParameterPart(.wte)], rows: configuration.vocabularySize, columns: configuration.channels))
+  }
+
+  private func weight(_ master: Matrix) -> ProductWeight {
+    switch precision.pairedOrder {
+    case nil: .float32(master)
+    case .some(let order):
+      .bfloat16(forward: .numbers(master.transposed, order), backward: .numbers(master, order))
     }
   }
 

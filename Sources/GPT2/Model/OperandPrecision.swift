@@ -20,12 +20,12 @@ public enum OperandPrecision: String, CaseIterable, Sendable {
     }
   }
 
-  init(_ order: PairedOrder?) {
-    self =
-      switch order {
-      case nil: .fp32
-      case .pairs: .bf16
-      case .tiles: .bf16AMX
-      }
+  /// What limits its products.
+  package var arithmetic: Limits.Arithmetic {
+    switch self {
+    case .fp32: .float32
+    case .bf16: .bfloat16
+    case .bf16AMX: .bfloat16Tiles
+    }
   }
 }

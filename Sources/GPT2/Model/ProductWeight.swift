@@ -5,8 +5,8 @@ import Operators
 enum ProductWeight: Sendable {
   /// (N, K): the master itself.
   case float32(Matrix)
-  /// Laid out for the forward pass (K, N), and for the gradient of the input (N, K).
-  case bfloat16(forward: PairedMatrix, backward: PairedMatrix)
+  /// For the forward pass (K, N), and for the gradient of the input (N, K).
+  case bfloat16(forward: PairedOperand, backward: PairedOperand)
 
   /// `Linear.forward` in the weight's precision.
   ///

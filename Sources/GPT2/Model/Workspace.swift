@@ -34,6 +34,9 @@ public final class Workspace {
   /// Bytes of the memory at hand.
   public var byteCount: Int { (forwardStorage?.byteCount ?? 0) + (backwardStorage?.byteCount ?? 0) }
 
+  /// What backward passes have in their hands; nil before the first.
+  package var backwardMemory: Tensor? { backwardStorage?.all }
+
   /// Makes room for passes over (B, T), so that none allocates, without touching memory that no pass has used.
   ///
   /// - Parameters:
@@ -47,7 +50,7 @@ public final class Workspace {
     try Batch.check(batchSize: batchSize, sequenceLength: sequenceLength, configuration)
     let precision = precision ?? self.precision
     if backward {
-      _ = try backwardScratch(batchSize: batchSize, sequenceLength: sequenceLength, precision)
+      _ = try backwardScratch(batchSize: batchSize, sequenceLength: sequenceLength, retention, precision)
     }
     _ = try layOut(batchSize: batchSize, sequenceLength: sequenceLength, retention, precision)
   }
@@ -102,13 +105,14 @@ public final class Workspace {
   }
 
   func backwardScratch(
-    batchSize: Int, sequenceLength: Int, _ precision: OperandPrecision
+    batchSize: Int, sequenceLength: Int, _ retention: Retention, _ precision: OperandPrecision
   ) throws(ModelError) -> BackwardScratch {
     let count = BackwardScratch.count(
-      configuration, batchSize: batchSize, sequenceLength: sequenceLength, precision)
+      configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention, precision)
     let storage = try memory(for: count, in: &backwardStorage, what: "the gradients of the activations")
     return BackwardScratch(
-      configuration, batchSize: batchSize, sequenceLength: sequenceLength, precision, storage: storage)
+      configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention, precision,
+      storage: storage)
   }
 
   private func memory(

@@ -15,6 +15,8 @@ final class DueUpdate {
   private let gradientScale: Double
   /// The place in the queue before which each layer's part ends.
   private var layerEnds: [WorkQueue.Position] = []
+  /// The weights that the pass multiplies, where it lays them out.
+  private var laidOut: LaidOutWeights?
   /// Whether the head's weight waits to be laid out, or is.
   private var isHeadWaiting = false
 
@@ -40,12 +42,16 @@ final class DueUpdate {
   // MARK: - On the way of a forward pass
 
   /// Takes what the embeddings of `tokens` need, and lets everything else wait beside the products.
-  func prepareEmbeddings(of tokens: BoundedIntegers) {
+  ///
+  /// - Parameter laidOut: what these multiply; nil: the parameters.
+  func prepareEmbeddings(of tokens: BoundedIntegers, layingOut laidOut: LaidOutWeights?) {
     let configuration = network.configuration
+    self.laidOut = laidOut
+    network.laidOut?.areCurrent = false
     guard optimizer.extent == .elements else {
       // Rows of the embedding by themselves would not do.
       takeAll()
-      network.laidOut?.layOut(network.masters, context: network.context)
+      laidOut?.layOut(network.masters, context: network.context)
       isHeadWaiting = true
       layerEnds = [WorkQueue.Position](repeating: queue.end, count: configuration.layers)
       return
@@ -80,12 +86,12 @@ final class DueUpdate {
   func finish() {
     layOutHead()
     takeRest()
-    network.laidOut?.areCurrent = true
+    laidOut?.areCurrent = true
   }
 
   /// Takes all that changes wte, and lets the layout of the head wait beside the products.
   private func layOutHead() {
-    guard let laidOut = network.laidOut, !isHeadWaiting else { return }
+    guard let laidOut, !isHeadWaiting else { return }
     takeRest()
     isHeadWaiting = true
     queue.add(laidOut.work(ParameterPart(.wte), of: network.masters, context: network.context))
@@ -105,7 +111,7 @@ final class DueUpdate {
   /// The update of a layer's weight lays out the rows that it has just computed.
   private func workWithLayout(_ rows: ParameterRows) -> Work {
     // wte's rows come by tokens, its layout behind all of them.
-    guard let laidOut = network.laidOut, rows.part.layer != nil,
+    guard let laidOut, rows.part.layer != nil,
       let weight = laidOut.master(rows.part, of: network.masters)
     else { return work(rows) }
     // A row of the weight may be several of C numbers.

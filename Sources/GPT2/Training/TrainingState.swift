@@ -182,9 +182,9 @@ public final class TrainingState {
     queue: WorkQueue?, sink: some GradientSink
   ) throws(ModelError) -> Float {
     guard let targets = batch.targets else { preconditionFailure("training needs targets") }
-    let acts = try workspace.prepare(for: batch, retention: .forBackward(recomputation), network.precision)
+    let acts = try network.prepare(batch, retention: .forBackward(recomputation), in: workspace)
     let scratch = try workspace.backwardScratch(
-      batchSize: batch.batchSize, sequenceLength: batch.sequenceLength, network.precision)
+      batchSize: batch.batchSize, sequenceLength: batch.sequenceLength, acts.retention, network.precision)
     let tensors = gradients.tensors
     var loss = Float.nan
     network.context.together {

@@ -13,15 +13,22 @@ extension Kernels {
     }
   }
 
-  /// - Precondition: both matrices have the same layout.
+  /// - Precondition: both matrices have the same layout, or dlogits is bfloat16.
   func crossEntropyBackward(
     _ logits: Matrix, targets: BoundedIntegers, logSumExp: Tensor, scale: Float, rows: Range<Int>,
     dlogits: Matrix
   ) {
     precondition(targets.bound <= logits.columns)
-    let (input, sums, output) = unsafe (
-      logits.pointer(rows), logSumExp.pointer(rows), dlogits.paddedPointer(rows)
-    )
+    let (input, sums) = unsafe (logits.pointer(rows), logSumExp.pointer(rows))
+    if dlogits.elementType == .bfloat16 {
+      let output = unsafe dlogits.pairedPointer(rows, 0..<dlogits.columns)
+      return unsafe targets.withPointer(rows) { targets in
+        unsafe table.pointee.bf16_cross_entropy_backward(
+          input, targets, sums, scale, rows.count, logits.columns, logits.rowStride, output, dlogits.rowStride
+        )
+      }
+    }
+    let output = unsafe dlogits.paddedPointer(rows)
     unsafe targets.withPointer(rows) { targets in
       unsafe table.pointee.cross_entropy_backward(
         input, targets, sums, scale, rows.count, logits.columns, dlogits.rowStride, output)

@@ -19,19 +19,23 @@ extension Kernels {
   /// columns where panels begin.
   func gemm(
     _ a: Matrix, _ b: PairedOperand, bias: Tensor?, rows: Range<Int>, columns: Range<Int>, accumulate: Bool,
-    into c: Matrix, output: PairedOutput, order: PairedOrder, scratch: Tensor
+    into c: Matrix, output: PairedOutput, scratch: Tensor
   ) {
-    let unit = unsafe paired(order)
+    let unit = unsafe paired(b.order)
     precondition(unsafe scratch.count >= unit.pointee.scratch)
     var arguments = unsafe ck_bf16_gemm()
     unsafe arguments.a = UnsafePointer(a.pairedPointer(rows, 0..<a.columns))
     unsafe arguments.a_row = a.rowStride
     unsafe arguments.a_k = a.columnStride
     switch b {
-    case .rows(let matrix):
+    case .rows(let matrix, _):
       unsafe arguments.b = UnsafePointer(matrix.pairedPointer(0..<a.columns, columns))
       // One row is no stride, and 0 means panels.
       unsafe arguments.b_k = max(1, matrix.rowStride)
+    case .numbers(let matrix, _):
+      unsafe arguments.numbers = UnsafePointer(matrix.pointer(0..<a.columns, columns))
+      unsafe arguments.numbers_k = matrix.rowStride
+      unsafe arguments.numbers_n = matrix.columnStride
     case .panels(let matrix):
       precondition(columns.lowerBound % Self.pairPanel == 0)
       let first = columns.lowerBound / Self.pairPanel
@@ -79,13 +83,23 @@ extension Kernels {
     }
   }
 
-  /// Rows of a panel of y = x, rounded; whole pairs of them, but for the last of an odd number.
-  func layOut(_ x: Matrix, rows: Range<Int>, panel: Int, y: PairedMatrix) {
-    precondition(rows.lowerBound % 2 == 0 && (rows.upperBound % 2 == 0 || rows.upperBound == x.rows))
-    let columns = panel * Self.pairPanel..<min(x.columns, (panel + 1) * Self.pairPanel)
-    unsafe bf16.pointee.lay_out(
-      x.pointer(rows, columns), x.rowStride, x.columnStride, rows.count, columns.count,
-      y.pointer(panel..<panel + 1) + rows.lowerBound * Self.pairPanel)
+  /// Rows of a weight (N, K), rounded: all of a panel's columns in `transposed` (K, N), and rows of `panels` (N, K).
+  func layOut(_ weight: Matrix, rows: Range<Int>, transposed: PairedMatrix?, panels: PairedMatrix?) {
+    let panel = rows.lowerBound / Self.pairPanel
+    precondition(
+      rows.lowerBound % Self.pairPanel == 0 && rows.count <= Self.pairPanel
+        && (rows.count == Self.pairPanel || rows.upperBound == weight.rows))
+    for first in stride(from: 0, to: Self.pairPanel, by: Self.lanes) {
+      let group = rows.dropFirst(first).prefix(Self.lanes)
+      let columns = unsafe transposed.map { unsafe $0.pointer(panel..<panel + 1) + 2 * first }
+      // Beyond the last row there are zeros in the panel that it is a column of, and nothing elsewhere.
+      let pairs = unsafe (group.isEmpty ? nil : panels).map {
+        unsafe $0.pointer(0..<$0.panels) + group.lowerBound * Self.pairPanel
+      }
+      unsafe bf16.pointee.lay_out(
+        weight.pointer(group.isEmpty ? rows : group), weight.rowStride, group.count, weight.columns, columns,
+        pairs, panels?.panelStride ?? 0)
+    }
   }
 
   /// out[columns] (+)= the sum of the rows of x, bfloat16, there.
