@@ -10,8 +10,8 @@ public final class ExecutionContext {
   private var workerScratch: Arena
   private var sharedScratch: Arena
   private var workerScratchStride = 0
-  private var optimizerScratchArena: Arena
-  private var optimizerScratchStride = 0
+  /// A row for each worker; nil until somebody reserves it.
+  private var optimizerScratch: Tensor?
 
   /// The threads of the running `together`.
   private var team: Team?
@@ -43,16 +43,14 @@ public final class ExecutionContext {
     self.kernels = kernels
     sharedScratch = try Arena([.init(name: "shared scratch", shape: [1])])
     workerScratch = sharedScratch
-    optimizerScratchArena = sharedScratch
     // One number a thread is the least that an operator shares.
     try reserve(sequenceLength: 1, sharedCount: threads)
   }
 
   /// Bytes of the scratch at hand.
   package var scratchByteCount: Int {
-    // Before anybody asks for it, the optimizer's is the shared one.
     workerScratch.byteCount + sharedScratch.byteCount
-      + (optimizerScratchStride > 0 ? optimizerScratchArena.byteCount : 0)
+      + (optimizerScratch.map { $0.count * MemoryLayout<Float>.stride } ?? 0)
   }
 
   /// Makes room for attention over `sequenceLength` positions and `sharedCount` floats of shared scratch.
@@ -77,17 +75,19 @@ public final class ExecutionContext {
   ///
   /// - Throws: `MemoryError` when that exceeds the memory at hand.
   package func reserve(optimizerCount count: Int) throws(MemoryError) {
-    guard count > optimizerScratchStride else { return }
-    optimizerScratchArena = try Arena(
-      [.init(name: "the optimizer's scratch", shape: [threads, count])], placement: .local)
-    optimizerScratchStride = count
+    guard threads * count > optimizerScratch?.count ?? 0 else { return }
+    optimizerScratch = try Arena(
+      [.init(name: "the optimizer's scratch", shape: [threads, count])], placement: .local
+    ).all
   }
 
   /// The scratch of one worker for its part of an update; kernels that it calls use `scratch`.
   ///
   /// - Precondition: `reserve` made room for it.
   package func optimizerScratch(_ worker: Int) -> Tensor {
-    optimizerScratchArena.all.slice(worker * optimizerScratchStride..<(worker + 1) * optimizerScratchStride)
+    guard let optimizerScratch else { preconditionFailure("the optimizer's scratch is reserved") }
+    let count = optimizerScratch.count / threads
+    return optimizerScratch.slice(worker * count..<(worker + 1) * count)
   }
 
   /// The scratch that belongs to one worker while a parallel region runs.

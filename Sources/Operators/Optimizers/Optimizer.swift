@@ -100,6 +100,7 @@ public struct OptimizerStep: Sendable {
   public let gradientScale: Double
   /// Whether the optimizer's decay covers these parameters.
   public let decays: Bool
+  /// Of these parameters.
   public let role: ParameterRole
 
   public init(number: Int, gradientScale: Double = 1, decays: Bool = true, role: ParameterRole = .matrix) {
