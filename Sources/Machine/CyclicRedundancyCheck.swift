@@ -9,6 +9,9 @@ public enum CyclicRedundancyCheck {
     }
   }
 
+  /// The check of the bytes; of none it is 0.
+  ///
+  /// - Complexity: a step a byte.
   public static func of(_ bytes: some Sequence<UInt8>) -> UInt32 {
     let table = table
     return ~bytes.reduce(~UInt32(0)) { remainder, byte in

@@ -51,6 +51,7 @@ public enum PairedOperand: Sendable {
     }
   }
 
+  /// Of the product's sums: it decides their bits.
   public var order: PairedOrder {
     switch self {
     case .rows(_, let order), .numbers(_, let order): order

@@ -34,6 +34,7 @@ public struct LearningRateSchedule: Sendable, Equatable {
   /// Steps of wsd's descent, its last ones; nil: a fifth of all, rounded up, as in llm.c. No other shape uses it.
   public var decaySteps: Int?
 
+  /// As the properties say; `TrainingOptions.check` compares them with the length of a run.
   public init(
     shape: Shape = .constant, warmupSteps: Int = 0, warmup: Warmup = .llmc, minimum: Double = 0,
     decaySteps: Int? = nil

@@ -12,6 +12,7 @@ public struct SpikeGuard: Sendable, Equatable {
   /// The z of the norm of the gradients, before clipping, above which an update is skipped; 0: none is.
   public var normLimit = 0.0
 
+  /// Both limits off unless given.
   public init(lossLimit: Double = 0, normLimit: Double = 0) {
     (self.lossLimit, self.normLimit) = (lossLimit, normLimit)
   }

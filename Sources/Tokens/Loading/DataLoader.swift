@@ -22,6 +22,7 @@ public struct DataLoader: Sendable {
   /// What every token is below.
   public let vocabularySize: Int
   public let files: [TokenFile]
+  /// In which windows come.
   public let order: DataOrder
   /// Where the next batch comes from.
   public private(set) var position: Position
