@@ -85,7 +85,8 @@ struct BenchCommand: ParsableCommand {
       """)
   var precision: OperandPrecision = .fp32
 
-  @OptionGroup var kernels: KernelOptions
+  @OptionGroup var execution: ExecutionOptions
+  private var kernels: KernelOptions { execution.kernels }
 
   @Option(help: ArgumentHelp("The text file of the suite tokenize.", valueName: "file"))
   var text: String?
@@ -161,6 +162,7 @@ struct Settings {
   let precision: OperandPrecision
   let threads: Int
   let instructionSet: InstructionSet
+  let placement: Placement
   let quick: Bool
   /// The files of the suite tokenize; nil without it.
   let encodedText: (path: String, tokenizer: String)?
@@ -185,7 +187,7 @@ extension BenchCommand {
         ?? .automatic(
           configuration, batchSize: batchSize, sequenceLength: sequenceLength, precision: precision),
       gradientClip: gradientClip ?? 0, precision: precision, threads: try threadChoice(),
-      instructionSet: try kernels.instructionSet(), quick: quick, encodedText: encodedText)
+      instructionSet: try kernels.instructionSet(), placement: try execution.placement(), quick: quick, encodedText: encodedText)
   }
 
   private func checkBatch(_ configuration: Configuration) throws(ValidationError) {

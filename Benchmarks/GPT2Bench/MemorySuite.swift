@@ -34,11 +34,29 @@ extension Session {
       "memory", regions.map { region in { [context] in read(region.parts, context) } })
     let rows = zip(regions, timings).map { row($0, of: all.byteCount, $1) }
     return Section(
-      title: "memory", columns: ["shape", "MiB", "% of all"], rows: { rows },
+      title: "memory", columns: ["shape", "MiB", "% of all"] + (hasNodes ? ["% of nodes"] : []),
+      rows: { rows },
       notes: [
         "gradients and moments have the tensors of the parameters; beside all of these, threads have a few megabytes of "
           + "scratch"
       ])
+  }
+
+  private var hasNodes: Bool { Placement.nodes.count > 1 }
+
+  /// "50 50": which share of the touched pages each node has.
+  private func nodeText(_ region: Region) -> String {
+    guard let pages = region.pagesOfNodes else { return "" }
+    let sum = max(1, pages.values.reduce(0, +))
+    return Placement.nodes.map { "\((100 * (pages[$0] ?? 0) + sum / 2) / sum)" }.joined(separator: " ")
+  }
+
+  /// Which node has how many pages; none where the kernel has no NUMA.
+  private func nodeFields(_ region: Region) -> [(String, JSONText)] {
+    guard let pages = region.pagesOfNodes else { return [] }
+    return [
+      ("pages", .object(pages.sorted { $0.key < $1.key }.map { ("node\($0.key)", .integer($0.value)) }))
+    ]
   }
 
   /// Tensors, of which those below a hundredth of all are printed as one.
@@ -58,11 +76,11 @@ extension Session {
     let shape = (region.parts.count > 1 ? [region.parts.count] : []) + region.parts[0].shape
     return Row(
       suite: .memory, name: region.name, timing: timing, cost: .traffic(Double(bytes)),
-      fields: [("bytes", .integer(bytes))],
+      fields: [("bytes", .integer(bytes))] + nodeFields(region),
       cells: [
         .text(region.isWhole || region.isFold ? "" : shape.map { "\($0)" }.joined(separator: "×")),
         .number(Double(bytes) / 0x1p20), .number(100 * Double(bytes) / Double(total)),
-      ], isPart: region.isFold, isFolded: region.isFolded)
+      ] + (hasNodes ? [.text(nodeText(region))] : []), isPart: region.isFold, isFolded: region.isFolded)
   }
 }
 
@@ -78,6 +96,16 @@ private struct Region {
   var isFold = false
 
   var byteCount: Int { parts.reduce(0) { $0 + $1.byteCount } }
+
+  /// A page that two tensors share counts for both.
+  var pagesOfNodes: [Int: Int]? {
+    var sums: [Int: Int] = [:]
+    for part in parts {
+      guard let pages = part.pagesOfNodes else { return nil }
+      sums.merge(pages, uniquingKeysWith: +)
+    }
+    return sums
+  }
 }
 
 /// Reads the bytes of tensors, whatever they mean.

@@ -25,7 +25,9 @@ final class Session {
   init(_ settings: Settings) throws {
     self.settings = settings
     text = try settings.encodedText.map { try EncodedText(path: $0.path, tokenizer: $0.tokenizer) }
-    context = try ExecutionContext(threads: settings.threads, instructionSet: settings.instructionSet)
+    context = try ExecutionContext(
+      threads: settings.threads, instructionSet: settings.instructionSet)
+    if let notice = context.parallel.slots.notice { Console.printWarning(notice) }
     peak = try Peak(context: context, precision: settings.precision, quick: settings.quick)
     do {
       for suite in settings.suites { try checkMemory(of: suite) }
@@ -93,7 +95,8 @@ final class Session {
       [.init(name: "logits", shape: [rows, configuration.paddedVocabularySize])],
       what: "the tensor of the logits")
     let model = try Model(
-      configuration: configuration, precision: settings.precision, context: context)
+      configuration: configuration, precision: settings.precision, placement: settings.placement,
+      context: context)
     model.recomputation = settings.recomputation
     try model.reserve(
       batchSize: settings.batchSize, sequenceLength: settings.sequenceLength, sampleLength: 0)

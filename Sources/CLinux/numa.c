@@ -67,3 +67,19 @@ int clinux_numa_node_of_address(void *address, int *node) {
   if (numa_available() < 0) return ENOSYS;
   return get_mempolicy(node, NULL, 0, address, MPOL_F_NODE | MPOL_F_ADDR) == 0 ? 0 : errno;
 }
+
+int clinux_numa_nodes_of_pages(void *address, size_t count, int *nodes) {
+  enum { at_once = 512 };
+  void *pages[at_once];
+  size_t page_bytes = clinux_page_bytes();
+  for (size_t first = 0; first < count; first += at_once) {
+    size_t length = count - first < at_once ? count - first : at_once;
+    for (size_t i = 0; i < length; i++) pages[i] = (char *)address + (first + i) * page_bytes;
+    // Without nodes to move to it tells where the pages are.
+    if (move_pages(0, length, pages, NULL, nodes + first, 0) != 0) return errno;
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (nodes[i] < 0) nodes[i] = -1;
+  }
+  return 0;
+}

@@ -35,6 +35,37 @@ int clinux_affinity(int *cpus, int capacity, int *count) {
   return EINVAL;
 }
 
+int clinux_read_mask(clinux_cpu_mask *mask) {
+  *mask = (clinux_cpu_mask){{0}};
+  return sched_getaffinity(0, sizeof *mask, (cpu_set_t *)mask) == 0 ? 0 : errno;
+}
+
+int clinux_write_mask(const clinux_cpu_mask *mask) {
+  return sched_setaffinity(0, sizeof *mask, (const cpu_set_t *)mask) == 0 ? 0 : errno;
+}
+
+int clinux_mask_has(const clinux_cpu_mask *mask, int cpu) {
+  if (cpu < 0 || (size_t)cpu >= 8 * sizeof *mask) return 0;
+  return mask->words[cpu / 64] >> (cpu % 64) & 1;
+}
+
+int clinux_pin(int cpu) {
+  clinux_cpu_mask mask = {{0}};
+  if (cpu < 0 || (size_t)cpu >= 8 * sizeof mask) return EINVAL;
+  mask.words[cpu / 64] |= (uint64_t)1 << (cpu % 64);
+  return clinux_write_mask(&mask);
+}
+
+int clinux_current_cpu(void) {
+  return sched_getcpu();
+}
+
+int64_t clinux_nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 int clinux_usage(struct clinux_usage *usage) {
   struct rusage now;
   if (getrusage(RUSAGE_SELF, &now) != 0) return errno;

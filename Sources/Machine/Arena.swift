@@ -35,6 +35,11 @@ public final class Arena: Sendable {
   private struct Place {
     var entry: Entry
     var offset: Int
+
+    /// Sizes have been checked.
+    var bytes: Range<Int> {
+      offset..<offset + (entry.elementCount ?? 0) * entry.elementType.byteCount
+    }
   }
 
   let buffer: Buffer
@@ -52,21 +57,27 @@ public final class Arena: Sendable {
 
   /// - Parameters:
   ///   - entries: names, each used once, and shapes; a dimension may be 0.
+  ///   - parts: the bytes of what is placed as one, by default those of each tensor.
+  ///   - shares: whose nodes have what of a part.
   ///   - locked: keeps the pages in memory; where the system refuses, `notice` says so.
   ///   - what: names the arena in an error, as in "The parameters".
   /// - Throws: `MemoryError`; `exceedsMemory` comes before anything is mapped.
   public convenience init(
-    _ entries: [Entry], placement: Placement = .automatic, locked: Bool = false, what: String = "An arena"
+    _ entries: [Entry], placement: Placement = .automatic, parts: [Range<Int>]? = nil,
+    shares: NodeShares? = nil, locked: Bool = false, what: String = "An arena"
   ) throws(MemoryError) {
-    try self.init(entries, placement: placement, locked: locked, what: what, guardEdge: nil)
+    try self.init(
+      entries, placement: placement, parts: parts, shares: shares, locked: locked, what: what, guardEdge: nil)
   }
 
   init(
-    _ entries: [Entry], placement: Placement, locked: Bool, what: String, guardEdge: GuardEdge?
+    _ entries: [Entry], placement: Placement, parts: [Range<Int>]? = nil, shares: NodeShares? = nil,
+    locked: Bool, what: String, guardEdge: GuardEdge?
   ) throws(MemoryError) {
     let (places, byteCount) = try Self.layOut(entries, padded: guardEdge == nil)
     buffer = try Buffer(
-      byteCount: byteCount, placement: placement, locked: locked, what: what, guarded: guardEdge != nil)
+      byteCount: byteCount, placement: placement, parts: parts ?? places.map(\.bytes), shares: shares,
+      locked: locked, what: what, guarded: guardEdge != nil)
     firstByte = guardEdge == .end ? buffer.byteCount - byteCount : 0
     self.places = places
     self.byteCount = byteCount

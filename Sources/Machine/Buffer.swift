@@ -16,26 +16,33 @@ import CLinux
   // The guard page before and the one after, zero where there are none.
   private let guardBytes: Int
 
-  static let pageBytes = clinux_page_bytes()
+  package static let pageBytes = clinux_page_bytes()
   package static let hugePageBytes = 2 << 20
 
   /// - Parameters:
   ///   - byteCount: at least this many bytes; 0 gives one page.
   ///   - placement: which NUMA nodes hold the pages.
+  ///   - parts: the bytes of each tensor, by default all of one; `split` shares each out by itself.
+  ///   - shares: whose nodes have what of a tensor.
   ///   - locked: keeps the pages in memory (mlock); where the system refuses, `notice` says so.
   ///   - what: names the use in an error, as in "The parameters".
   /// - Throws: `MemoryError.exceedsMemory` before anything is mapped; `mappingFailed`; `placementFailed`.
   public init(
-    byteCount: Int, placement: Placement = .automatic, locked: Bool = false, what: String = "A buffer"
+    byteCount: Int, placement: Placement = .automatic, parts: [Range<Int>]? = nil, shares: NodeShares? = nil,
+    locked: Bool = false, what: String = "A buffer"
   ) throws(MemoryError) {
     precondition(byteCount >= 0, "a buffer of \(byteCount) bytes")
-    try self.init(byteCount: byteCount, placement: placement, locked: locked, what: what, guarded: false)
+    try self.init(
+      byteCount: byteCount, placement: placement, parts: parts, shares: shares, locked: locked, what: what,
+      guarded: false)
   }
 
   /// With `guarded`, an inaccessible page lies right before the first byte and right after the last one. Such a
   /// buffer cannot be locked: the lock spans the guard pages, so that tests see a real refusal.
   init(
-    byteCount: Int, placement: Placement, locked: Bool, what: String, guarded: Bool
+    byteCount: Int, placement: Placement, parts: [Range<Int>]?, shares: NodeShares?, locked: Bool,
+    what: String,
+    guarded: Bool
   ) throws(MemoryError) {
     let pages = max(1, byteCount / Self.pageBytes + (byteCount % Self.pageBytes == 0 ? 0 : 1))
     let (mappedBytes, overflow) = pages.multipliedReportingOverflow(by: Self.pageBytes)
@@ -51,7 +58,9 @@ import CLinux
     }
     let guardBytes = guarded ? Self.pageBytes : 0
     do throws(MemoryError) {
-      try unsafe placement.apply(to: address, byteCount: mappedBytes, nodes: Placement.nodes)
+      try unsafe placement.apply(
+        to: address, byteCount: mappedBytes, parts: parts ?? [0..<mappedBytes], shares: shares,
+        nodes: Placement.nodes)
     } catch {
       _ = unsafe clinux_unmap(address - guardBytes, mappedBytes + 2 * guardBytes)
       throw error

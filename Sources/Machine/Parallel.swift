@@ -8,6 +8,11 @@ import Synchronization
 /// wait for another one. The threads sleep between calls, and waking them costs some microseconds.
 public struct Parallel: Sendable {
   public let threads: Int
+  /// Where they are.
+  public let slots: Slots
+  /// Whose tasks are whose.
+  package let homes: Homes
+  private let simulation: Simulation?
 
   private static let regions = Atomic<Int>(0)
   private static let wakes = Atomic<Int>(0)
@@ -15,7 +20,15 @@ public struct Parallel: Sendable {
   /// - Precondition: `threads` ≥ 1.
   public init(threads: Int) {
     precondition(threads >= 1, "\(threads) threads")
-    self.threads = threads
+    self.init(slots: Slots.here(for: threads))
+  }
+
+  /// - Parameter simulation: what stands for the threads.
+  package init(slots: Slots, simulation: Simulation? = nil) {
+    threads = slots.count
+    self.slots = slots
+    self.simulation = simulation
+    homes = Homes(slots)
   }
 
   /// Parallel regions opened in this process so far; work done on the calling thread alone opens none.
@@ -25,10 +38,12 @@ public struct Parallel: Sendable {
   public static var wakeCount: Int { wakes.load(ordering: .relaxed) }
 
   /// Runs `program` with all threads awake until it ends; it passes the team to its regions.
-  package func together(_ program: (Team?) -> Void) {
-    if threads == 1 { return program(nil) }
+  ///
+  /// - Parameter recorder: who writes down what runs where.
+  package func together(recorder: Recorder? = nil, _ program: (Team?) -> Void) {
+    if simulation != nil || (threads == 1 && recorder == nil) { return program(nil) }
     Self.wakes.wrappingAdd(1, ordering: .relaxed)
-    Team.run(threads: threads) { program($0) }
+    Team.run(on: slots, recorder: recorder) { program($0) }
   }
 
   /// As below, on threads that sleep.
@@ -43,22 +58,36 @@ public struct Parallel: Sendable {
   ///   - team: threads that are awake, where the caller is in a program of theirs, and not in a task.
   ///   - body: `worker`, in `0..<threads`, belongs to one running task at a time: an index of scratch memory.
   ///     Tasks run at the same time: whatever they write must be disjoint.
-  package func forEach(_ tasks: Int, team: Team?, _ body: (_ task: Int, _ worker: Int) -> Void) {
+  package func forEach(
+    _ tasks: Int, team: Team?, name: RegionName = RegionName(), _ body: (_ task: Int, _ worker: Int) -> Void
+  ) {
+    let bounds = (0..<homes.domains).reduce(into: [0]) { $0.append(homes.share(of: tasks, $1).upperBound) }
+    forEach(bounds: bounds.span, team: team, name: name, body)
+  }
+
+  /// The same, with those tasks of each domain that lie between two bounds.
+  func forEach(
+    bounds: Span<Int>, team: Team?, name: RegionName, _ body: (_ task: Int, _ worker: Int) -> Void
+  ) {
     if let team {
-      team.alone { open(tasks, team: team, body) }
+      team.alone { open(bounds, team: team, name: name, body) }
     } else {
-      open(tasks, team: nil, body)
+      open(bounds, team: nil, name: name, body)
     }
   }
 
-  private func open(_ tasks: Int, team: Team?, _ body: (_ task: Int, _ worker: Int) -> Void) {
+  private func open(
+    _ bounds: Span<Int>, team: Team?, name: RegionName, _ body: (_ task: Int, _ worker: Int) -> Void
+  ) {
+    if let simulation { return simulation.run(bounds, on: slots, name: name, body) }
+    let tasks = bounds[homes.domains]
     let workers = min(threads, tasks)
-    if workers <= 1 {
+    if workers <= 1 && team?.isRecorded != true {
       for task in 0..<max(0, tasks) { body(task, 0) }
       return
     }
     Self.regions.wrappingAdd(1, ordering: .relaxed)
-    if let team { return team.forEach(tasks, body) }
+    if let team { return team.forEach(bounds: bounds, name: name, body) }
     Self.wakes.wrappingAdd(1, ordering: .relaxed)
     withoutActuallyEscaping(body) { body in
       let region = Region(tasks: tasks, body: body)

@@ -2,16 +2,15 @@ import CLinux
 
 /// Which NUMA nodes hold the pages of a buffer. With one node, or a kernel without NUMA, all are the same.
 public enum Placement: String, Sendable, CaseIterable {
-  /// `interleaved` where there are several nodes, else `local`; where the system refuses to place, `local`.
-  /// Tasks go to whichever thread comes, so no range of memory has threads of its own: interleaving gives all of
-  /// them the bandwidth of all nodes.
+  /// `split` where threads stay on the processors of several nodes, and each part of a tensor has its own; else
+  /// `interleaved` where there are several nodes, else `local`. Where the system refuses to place, `local`.
   case automatic
   /// A page lies on the node of the thread that touches it first.
   case local
   /// Pages go round all nodes: every thread sees the same average latency and bandwidth.
   case interleaved
-  /// Equal ranges of pages, node by node: the first range on the first node, and so on, so that threads which
-  /// use one range can own its pages.
+  /// Of each tensor every node has a range of pages, the one that its threads use first (`NodeShares`); equal ranges
+  /// where threads have no place. What is too small to share out goes round all nodes.
   case split
 }
 
@@ -23,19 +22,14 @@ extension Placement {
     return nodes.prefix(Int(count)).map { Int($0) }
   }()
 
-  /// Byte ranges, one a node in order, which cover `byteCount` bytes, begin at multiples of `grain`, and differ
-  /// in length by at most one grain; the last ones are empty when there are fewer grains than nodes.
-  package static func split(byteCount: Int, nodes: Int, grain: Int) -> [Range<Int>] {
-    let grains = (byteCount + grain - 1) / grain
-    func start(_ node: Int) -> Int {
-      min(byteCount, (grains / nodes * node + min(node, grains % nodes)) * grain)
-    }
-    return (0..<nodes).map { start($0)..<start($0 + 1) }
-  }
-
   /// Sets the policy of pages that nobody has touched yet.
+  ///
+  /// - Parameters:
+  ///   - parts: the bytes of each tensor.
+  ///   - shares: whose nodes have what of a tensor; nil where threads have no place.
   @unsafe func apply(
-    to address: UnsafeMutableRawPointer, byteCount: Int, nodes: [Int]
+    to address: UnsafeMutableRawPointer, byteCount: Int, parts: [Range<Int>], shares: NodeShares?,
+    nodes: [Int]
   ) throws(MemoryError) {
     guard byteCount > 0, !nodes.isEmpty else { return }
     switch self {
@@ -43,22 +37,29 @@ extension Placement {
       return
     case .automatic:
       guard nodes.count > 1 else { return }
+      let placement = shares == nil ? Placement.interleaved : .split
       // Containers often forbid mbind; first touch serves whoever asked for nothing in particular.
-      try? unsafe Placement.interleaved.apply(to: address, byteCount: byteCount, nodes: nodes)
+      try? unsafe placement.apply(
+        to: address, byteCount: byteCount, parts: parts, shares: shares, nodes: nodes)
     case .interleaved:
       let numbers = nodes.map { Int32($0) }
       let error = unsafe clinux_numa_interleave(address, byteCount, numbers, Int32(numbers.count))
       if error != 0 { throw .placementFailed(placement: self, errno: error) }
     case .split:
-      // A huge page lies on one node, so ranges end between huge pages where there are enough of them.
-      let grain = byteCount >= nodes.count * Buffer.hugePageBytes ? Buffer.hugePageBytes : Buffer.pageBytes
-      let ranges = Placement.split(byteCount: byteCount, nodes: nodes.count, grain: grain)
-      for (node, range) in zip(nodes, ranges) where !range.isEmpty {
-        let error = unsafe clinux_numa_prefer(address + range.lowerBound, range.count, Int32(node))
-        if error != 0 { throw .placementFailed(placement: self, errno: error) }
+      try unsafe Placement.interleaved.apply(
+        to: address, byteCount: byteCount, parts: [], shares: nil, nodes: nodes)
+      guard let shares = shares ?? NodeShares(of: nodes) else { return }
+      for part in parts where part.count >= shares.nodes.count * Self.leastPages * Buffer.pageBytes {
+        for (node, bytes) in shares.ranges(of: part) {
+          let error = unsafe clinux_numa_prefer(address + bytes.lowerBound, bytes.count, Int32(node))
+          if error != 0 { throw .placementFailed(placement: self, errno: error) }
+        }
       }
     }
   }
+
+  /// Of a node's share: less has more neighbours on its pages than it has pages.
+  private static let leastPages = 4
 }
 
 extension Tensor {
@@ -68,5 +69,21 @@ extension Tensor {
     self[0] += 0
     var node: Int32 = -1
     return unsafe clinux_numa_node_of_address(pointer, &node) == 0 ? Int(node) : nil
+  }
+}
+
+extension Tensor {
+  /// How many of the pages that hold this tensor each NUMA node has; nil where the kernel has no NUMA. Pages that nobody
+  /// has touched are left out.
+  package var pagesOfNodes: [Int: Int]? {
+    let page = Buffer.pageBytes
+    let start = unsafe UInt(bitPattern: rawPointer)
+    let before = Int(start) % page
+    let pages = (before + count * elementType.byteCount + page - 1) / page
+    var nodes = [Int32](repeating: -1, count: pages)
+    guard unsafe clinux_numa_nodes_of_pages(rawPointer - before, pages, &nodes) == 0 else { return nil }
+    return nodes.reduce(into: [:]) { counts, node in
+      if node >= 0 { counts[Int(node), default: 0] += 1 }
+    }
   }
 }

@@ -6,14 +6,20 @@ import Synchronization
 /// microsecond instead of waking everybody.
 ///
 /// One `concurrentPerform` lasts as long as the program. Whoever arrives first leads: it runs the program and opens its
-/// regions. The others help: they watch for tasks and claim them one by one. Nobody waits for a particular thread: a
-/// region ends when its tasks are done, and whoever comes late, or never, is not missed.
+/// regions. The others help: they watch for tasks and claim them one by one, their own domain's first and then, nearest
+/// first, those of others. Nobody waits for a particular thread: a region ends when its tasks are done, and whoever comes
+/// late, or never, is not missed.
 ///
-/// `@unchecked Sendable`: `body` is written by the leader while no task is open, before `ticket` says that some are
-/// (release), and read by those who have claimed one (acquire); a region stays open until its claimed tasks are done.
+/// `@unchecked Sendable`: `body` and the bounds of tasks are written by the leader while no task is open, before the
+/// tickets say that some are (release), and read by those who have claimed one (acquire); a region stays open until its
+/// claimed tasks are done.
 @safe package final class Team: @unchecked Sendable {
-  /// Tasks of the open region in the upper half, the next one to claim in the lower.
-  private let ticket = OwnCacheLine<UInt64>(0)
+  /// The counters of each domain, on cache lines of their own.
+  private let domains: UnsafeMutablePointer<TeamDomain>
+  private let domainCount: Int
+  /// A row for each domain: itself, then the others, nearest first.
+  private let order: UnsafeMutablePointer<Int>
+  /// Domains whose tasks are done.
   private let completed = OwnCacheLine(0)
   private let isLed = OwnCacheLine(false)
   private let isOver = OwnCacheLine(false)
@@ -21,39 +27,74 @@ import Synchronization
   // The leader's own line, which helpers read: those who claim a task need `body` anyway.
   private let isBusy = Atomic<Bool>(false)
   private var body: UnsafePointer<UncountedBody>?
-  private var leader = 0
+  private var leader = Place(slot: 0, domain: 0)
   private let manner: Wait.Manner
+  private let recorder: Recorder?
+  /// The recorder's number of this team's first region.
+  private let firstRegion: Int
 
-  private init(_ manner: Wait.Manner) { self.manner = manner }
+  private struct Place {
+    let slot, domain: Int
+  }
 
-  /// Runs `program`, on whichever thread comes first, with `threads` − 1 others at hand for its regions.
-  package static func run(threads: Int, _ program: (Team) -> Void) {
+  private init(_ slots: Slots, recorder: Recorder?) {
+    manner = Wait.Manner(threads: slots.count)
+    self.recorder = recorder
+    firstRegion = recorder?.regions.count ?? 0
+    domainCount = slots.domains.count
+    unsafe domains = .allocate(capacity: domainCount)
+    unsafe order = .allocate(capacity: domainCount * domainCount)
+    for (number, domain) in slots.domains.enumerated() {
+      unsafe (domains + number).initialize(to: TeamDomain())
+      for (place, other) in ([number] + domain.others).enumerated() {
+        unsafe (order + number * domainCount + place).initialize(to: other)
+      }
+    }
+  }
+
+  deinit {
+    unsafe domains.deinitialize(count: domainCount)
+    unsafe domains.deallocate()
+    unsafe order.deallocate()
+  }
+
+  /// Runs `program`, on whichever thread comes first, with a thread for each other slot at hand for its regions.
+  package static func run(on slots: Slots, recorder: Recorder? = nil, _ program: (Team) -> Void) {
     withoutActuallyEscaping(program) { program in
-      let role = Role(Team(Wait.Manner(threads: threads)), program)
-      DispatchQueue.concurrentPerform(iterations: threads) { worker in role.play(as: worker) }
+      recorder?.beginPass()
+      let role = Role(Team(slots, recorder: recorder), Seating(slots), program)
+      DispatchQueue.concurrentPerform(iterations: slots.count) { number in role.play(as: number) }
+      recorder?.endPass()
     }
   }
 
   /// `@unchecked Sendable`: one thread alone calls `program`.
   private final class Role: @unchecked Sendable {
     private let team: Team
+    private let seating: Seating
     private let program: (Team) -> Void
 
-    init(_ team: Team, _ program: @escaping (Team) -> Void) {
+    init(_ team: Team, _ seating: Seating, _ program: @escaping (Team) -> Void) {
       self.team = team
+      self.seating = seating
       self.program = program
     }
 
-    func play(as worker: Int) {
+    func play(as number: Int) {
+      let seat = seating.take(number)
+      let place = Place(slot: seat.slot, domain: seat.domain)
       if team.isLed.value.exchange(true, ordering: .acquiringAndReleasing) {
-        team.help(as: worker)
+        team.help(at: place)
       } else {
-        team.leader = worker
+        team.leader = place
         program(team)
         team.isOver.value.store(true, ordering: .releasing)
       }
+      seating.leave(seat)
     }
   }
+
+  var isRecorded: Bool { recorder != nil }
 
   /// Runs `body`, which opens a region of this team or does its tasks without one; stops whoever asks for that from
   /// inside a task: the open region would lose the tasks that are left, and two operators would share scratch.
@@ -66,29 +107,48 @@ import Synchronization
   }
 
   /// As `Parallel.forEach`; called by the program, in `alone`.
-  func forEach(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
-    // The lower half of the ticket goes past the number of tasks by one for each thread.
+  ///
+  /// - Parameter bounds: domain d has the tasks bounds[d]..<bounds[d + 1].
+  func forEach(bounds: Span<Int>, name: RegionName, _ body: (_ task: Int, _ worker: Int) -> Void) {
+    precondition(bounds.count == domainCount + 1, "bounds of \(bounds.count - 1) domains")
+    let tasks = bounds[domainCount]
+    // The lower half of a ticket goes past the number of tasks by one for each thread.
     precondition(tasks < 1 << 30, "\(tasks) tasks")
     withoutActuallyEscaping(body) { body in
       let uncounted = UncountedBody(perTask: body)
       unsafe withUnsafePointer(to: uncounted) { address in
         unsafe self.body = address
-        completed.value.store(0, ordering: .relaxed)
-        ticket.value.store(UInt64(tasks) << 32, ordering: .releasing)
-        work(as: leader)
+        recorder?.open(name, tasks: tasks)
+        open(bounds)
+        work(on: unsafe domains[leader.domain].ticket.region, at: leader)
         var wait = Wait(manner)
-        while completed.value.load(ordering: .acquiring) < tasks { wait.look() }
+        while completed.value.load(ordering: .acquiring) < domainCount { wait.look() }
+        recorder?.close()
         unsafe self.body = nil
       }
     }
   }
 
-  private func help(as worker: Int) {
+  /// Domains that have no task are done.
+  private func open(_ bounds: Span<Int>) {
+    var done = 0
+    for number in 0..<domainCount {
+      let tasks = bounds[number]..<bounds[number + 1]
+      if tasks.isEmpty { done += 1 }
+      unsafe domains[number].left.value.store(tasks.count, ordering: .relaxed)
+    }
+    completed.value.store(done, ordering: .relaxed)
+    for number in 0..<domainCount { unsafe domains[number].ticket.open(bounds[number]..<bounds[number + 1]) }
+  }
+
+  private func help(at place: Place) {
     var wait = Wait(manner)
+    var seen = 0
     while !isOver.value.load(ordering: .acquiring) {
-      let state = ticket.value.load(ordering: .relaxed)
-      if state & 0xFFFF_FFFF < state >> 32 {
-        work(as: worker)
+      let region = unsafe domains[place.domain].ticket.region
+      if region != seen {
+        seen = region
+        work(on: region, at: place)
         wait = Wait(manner)
       } else {
         wait.look()
@@ -96,17 +156,70 @@ import Synchronization
     }
   }
 
-  private func work(as worker: Int) {
+  /// Runs tasks until none is left to claim.
+  ///
+  /// - Parameter region: the one that is open, counted from 1, or one that is over.
+  private func work(on region: Int, at place: Place) {
+    let start = recorder?.now ?? 0
+    var (count, stolen) = (0, 0)
+    for rank in 0..<domainCount {
+      let domain = unsafe order[place.domain * domainCount + rank]
+      let ran = unsafe work(domains + domain, as: place.slot)
+      count += ran
+      if rank > 0 { stolen += ran }
+    }
+    guard count > 0, let recorder else { return }
+    recorder.add(
+      Recorder.Part(
+        region: firstRegion + region - 1, start: start, end: recorder.now, tasks: count, stolen: stolen),
+      slot: place.slot)
+  }
+
+  /// Those of one domain; returns how many.
+  @unsafe private func work(_ domain: UnsafeMutablePointer<TeamDomain>, as slot: Int) -> Int {
     var count = 0
-    while true {
-      // Wrapping: it never does, but the check would make a loop of compare-and-swap out of one instruction.
-      let state = ticket.value.wrappingAdd(1, ordering: .acquiring).oldValue
-      let task = state & 0xFFFF_FFFF
-      if task >= state >> 32 { break }
+    while let task = unsafe domain.pointee.ticket.claim() {
       // Whoever has claimed a task finds it there: the region stays open until the task is done.
-      unsafe body!.pointee.run(Int(task), worker)
+      unsafe body!.pointee.run(task, slot)
       count += 1
     }
-    if count > 0 { completed.value.wrappingAdd(count, ordering: .releasing) }
+    if count > 0 {
+      let left = unsafe domain.pointee.left.value.wrappingSubtract(count, ordering: .acquiringAndReleasing)
+      if left.newValue == 0 { completed.value.wrappingAdd(1, ordering: .releasing) }
+    }
+    return count
+  }
+}
+
+/// What the threads of a domain share.
+private struct TeamDomain: ~Copyable {
+  let ticket = Ticket()
+  /// Tasks of the open region that are not done.
+  let left = OwnCacheLine(0)
+}
+
+/// The tasks of a domain that nobody has claimed yet.
+private struct Ticket: ~Copyable {
+  /// Where the tasks of the open region end in the upper half, the next one to claim in the lower.
+  private let state = OwnCacheLine<UInt64>(0)
+  /// Regions opened so far, on a line that only changes with it: helpers watch it.
+  private let regions = OwnCacheLine(0)
+
+  var region: Int { regions.value.load(ordering: .relaxed) }
+
+  func open(_ tasks: Range<Int>) {
+    state.value.store(UInt64(tasks.upperBound) << 32 | UInt64(tasks.lowerBound), ordering: .releasing)
+    regions.value.store(regions.value.load(ordering: .relaxed) &+ 1, ordering: .releasing)
+  }
+
+  @inline(__always)
+  func claim() -> Int? {
+    // Others' tickets are looked at when they are empty, too: an addition would take their line each time.
+    let seen = state.value.load(ordering: .relaxed)
+    if seen & 0xFFFF_FFFF >= seen >> 32 { return nil }
+    // Wrapping: it never does, but the check would make a loop of compare-and-swap out of one instruction.
+    let state = state.value.wrappingAdd(1, ordering: .acquiring).oldValue
+    let task = state & 0xFFFF_FFFF
+    return task >= state >> 32 ? nil : Int(task)
   }
 }

@@ -14,6 +14,10 @@ public struct Topology: Sendable, Equatable {
     public var socket: Int
     /// The NUMA node.
     public var node: Int
+
+    package init(id: Int, core: Int, socket: Int, node: Int) {
+      (self.id, self.core, self.socket, self.node) = (id, core, socket, node)
+    }
   }
 
   public struct Cache: Sendable, Equatable {
@@ -24,6 +28,10 @@ public struct Topology: Sendable, Equatable {
     public var byteCount: Int
     /// The ids of the processors that share it.
     public var processors: [Int]
+
+    package init(level: Int, kind: Kind, byteCount: Int, processors: [Int]) {
+      (self.level, self.kind, self.byteCount, self.processors) = (level, kind, byteCount, processors)
+    }
   }
 
   /// As the processor names itself: "AMD EPYC 9654".
@@ -34,6 +42,9 @@ public struct Topology: Sendable, Equatable {
   public var affinity: [Int]
   /// Each once, by level, kind and first processor.
   public var caches: [Cache]
+  /// What the firmware says of how far each node's memory is from each other one's: 10 is a node's own. Empty where it
+  /// says nothing.
+  public var distances: [Int: [Int: Int]] = [:]
   /// CPUs' worth of time that the control group grants, such as 1.5; `nil` without a quota.
   public var cpuQuota: Double?
   /// Of the machine, or of the control group where that is less; `nil` where the kernel does not tell.
@@ -43,6 +54,21 @@ public struct Topology: Sendable, Equatable {
 
   /// This machine when it was first asked about.
   public static let current = detect()
+
+  package init(
+    modelName: String, processors: [Processor], affinity: [Int], caches: [Cache],
+    distances: [Int: [Int: Int]] = [:], cpuQuota: Double? = nil, totalMemoryBytes: Int? = nil,
+    availableMemoryBytes: Int? = nil
+  ) {
+    self.modelName = modelName
+    self.processors = processors
+    self.affinity = affinity
+    self.caches = caches
+    self.distances = distances
+    self.cpuQuota = cpuQuota
+    self.totalMemoryBytes = totalMemoryBytes
+    self.availableMemoryBytes = availableMemoryBytes
+  }
 }
 
 extension Topology {
@@ -63,6 +89,11 @@ extension Topology {
   public func siblings(of processor: Int) -> [Int] {
     guard let core = processors.first(where: { $0.id == processor })?.core else { return [] }
     return processors.filter { $0.core == core }.map(\.id)
+  }
+
+  /// How far a node's memory is from another one: 10 its own, 20 unless the firmware knows.
+  public func distance(_ node: Int, _ other: Int) -> Int {
+    distances[node]?[other] ?? (node == other ? 10 : 20)
   }
 
   /// How many threads to use when nobody says: one a physical core of the affinity mask, because SMT siblings

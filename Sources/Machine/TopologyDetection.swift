@@ -18,12 +18,13 @@ extension Topology {
     return Topology(
       modelName: modelName(files), processors: processors,
       affinity: (allowed.isEmpty ? online : allowed).sorted(),
-      caches: detectCaches(files, online: online), cpuQuota: ControlGroup.cpuQuota(files),
+      caches: detectCaches(files, online: online), distances: detectDistances(files),
+      cpuQuota: ControlGroup.cpuQuota(files),
       totalMemoryBytes: memory?.totalBytes, availableMemoryBytes: memory?.availableBytes)
   }
 
   /// The calling thread's affinity mask.
-  private static func currentAffinity() -> [Int] {
+  package static func currentAffinity() -> [Int] {
     var cpus = [Int32](repeating: 0, count: 1 << 16)
     var count: Int32 = 0
     guard unsafe clinux_affinity(&cpus, Int32(cpus.count), &count) == 0 else { return [] }
@@ -52,6 +53,19 @@ extension Topology {
       let socket = max(0, files.integer("\(folder)/physical_package_id") ?? 0)
       return Processor(id: id, core: core, socket: socket, node: nodeOfProcessor[id] ?? 0)
     }
+  }
+
+  private static func detectDistances(_ files: SystemFiles) -> [Int: [Int: Int]] {
+    let nodes = files.list("\(nodeFolder)/online") ?? []
+    var distances: [Int: [Int: Int]] = [:]
+    for node in nodes {
+      let words = files.text("\(nodeFolder)/node\(node)/distance")?.split(separator: " ") ?? []
+      let row = words.compactMap { Int($0) }
+      // One number for each node that is online, in their order.
+      guard row.count == nodes.count, words.count == nodes.count else { continue }
+      distances[node] = Dictionary(uniqueKeysWithValues: zip(nodes, row))
+    }
+    return distances
   }
 
   private static func detectCaches(_ files: SystemFiles, online: Set<Int>) -> [Cache] {

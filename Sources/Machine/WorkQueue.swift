@@ -1,19 +1,22 @@
 /// Tasks bound by memory that wait for regions bound by arithmetic, among whose own tasks they cost little.
 ///
 /// Whoever makes a step makes its queue and passes it to the operators that may take from it. They take in the order
-/// in which work was added. Whatever a waiting task touches, no other work touches until it is done: `Parallel.finish`
-/// sees to that.
+/// in which work was added, each domain of threads its own share of it. Whatever a waiting task touches, no other work
+/// touches until it is done: `Parallel.finish` sees to that.
 public final class WorkQueue {
-  /// A place between two tasks, counted from the queue's first one.
+  /// A place between two pieces of work.
   public struct Position: Comparable, Sendable {
-    fileprivate let task: Int
+    /// Tasks before it, of each domain.
+    fileprivate let lanes: [Int]
 
-    public static func < (left: Position, right: Position) -> Bool { left.task < right.task }
+    private var tasks: Int { lanes.reduce(0, +) }
+
+    public static func < (left: Position, right: Position) -> Bool { left.tasks < right.tasks }
   }
 
-  /// A piece of work, and how many tasks of the queue come before it.
+  /// A domain's share of a piece of work, and how many tasks of that domain come before it.
   private struct Entry {
-    let tasks: WorkTasks
+    let tasks: HomedTasks
     let first: Int
   }
 
@@ -26,18 +29,27 @@ public final class WorkQueue {
 
   /// Keeps alive what `entries` refers to.
   private var works: [Work] = []
+  /// For each piece of work one of each domain.
   private var entries: [Entry] = []
-  private var added = 0
-  private var done = 0
+  /// Tasks of each domain.
+  private var added, done: [Int]
   private let besideEach: Int
+  private let homes: Homes
 
-  /// - Parameter besideEach: tasks that a region takes for each of its own.
-  public init(besideEach: Int = WorkQueue.besideEach) { self.besideEach = besideEach }
+  /// - Parameters:
+  ///   - besideEach: tasks that a region takes for each of its own.
+  ///   - homes: those of the threads that take from it.
+  public init(besideEach: Int = WorkQueue.besideEach, homes: Homes) {
+    self.besideEach = besideEach
+    self.homes = homes
+    added = [Int](repeating: 0, count: homes.domains)
+    done = added
+  }
 
   public var isEmpty: Bool { done == added }
 
   /// After the last task.
-  public var end: Position { Position(task: added) }
+  public var end: Position { Position(lanes: added) }
 
   package func add(_ work: Work) {
     if work.count == 0 { return }
@@ -46,31 +58,54 @@ public final class WorkQueue {
       entries.removeAll(keepingCapacity: true)
     }
     works.append(work)
-    entries.append(Entry(tasks: work.tasks, first: added))
-    added += work.count
+    for domain in 0..<homes.domains {
+      let tasks = HomedTasks(work.tasks, homes, domain)
+      entries.append(Entry(tasks: tasks, first: added[domain]))
+      added[domain] += tasks.count
+    }
   }
 
-  /// The tasks for a region that has `count` of its own.
-  func next(beside count: Int) -> Range<Int> { done..<min(added, done + besideEach * count) }
+  /// Each domain's tasks for a region in which it has those of `bounds`.
+  func next(beside bounds: Span<Int>) -> [Range<Int>] {
+    (0..<homes.domains).map { domain in
+      let own = bounds[domain + 1] - bounds[domain]
+      return done[domain]..<min(added[domain], done[domain] + besideEach * own)
+    }
+  }
 
-  func rest(before end: Position) -> Range<Int> { done..<max(done, end.task) }
+  func rest(before end: Position) -> [Range<Int>] {
+    (0..<homes.domains).map { done[$0]..<max(done[$0], end.lanes[$0]) }
+  }
 
-  /// Calls `region` with a function that runs one of `tasks`; they count as done when it returns.
+  /// The bounds of the domains' tasks in a region that has both.
+  func bounds(_ own: Span<Int>, with waiting: [Range<Int>]) -> [Int] {
+    precondition(own.count == homes.domains + 1, "a queue of the region's domains")
+    return (0..<homes.domains).reduce(into: [0]) { bounds, domain in
+      bounds.append(bounds[domain] + own[domain + 1] - own[domain] + waiting[domain].count)
+    }
+  }
+
+  /// Calls `region` with a function that runs one of a domain's `tasks`; they count as done when it returns.
   ///
   /// - Precondition: `tasks` are what `next` or `rest` returned, and `region` runs them all and adds none.
-  func take(_ tasks: Range<Int>, _ region: (_ run: (_ task: Int, _ worker: Int) -> Void) -> Void) {
-    let entries = entries
+  func take(
+    _ tasks: [Range<Int>], _ region: (_ run: (_ domain: Int, _ task: Int, _ worker: Int) -> Void) -> Void
+  ) {
+    let (entries, domains) = (entries, homes.domains)
     let span = entries.span
-    region { task, worker in
-      // The last entry that begins at or before the task.
-      var (low, high) = (0, span.count - 1)
+    region { domain, task, worker in
+      // The last piece of work that begins at or before the task.
+      var (low, high) = (0, span.count / domains - 1)
       while low < high {
         let middle = (low + high + 1) / 2
-        if span[middle].first <= task { low = middle } else { high = middle - 1 }
+        if span[middle * domains + domain].first <= task { low = middle } else { high = middle - 1 }
       }
-      span[low].tasks.run(task - span[low].first, worker: worker)
+      let entry = span[low * domains + domain]
+      entry.tasks.run(task - entry.first, worker: worker)
     }
-    precondition(tasks.lowerBound == done && tasks.upperBound <= added)
-    done = tasks.upperBound
+    for (domain, range) in tasks.enumerated() {
+      precondition(range.lowerBound == done[domain] && range.upperBound <= added[domain])
+      done[domain] = range.upperBound
+    }
   }
 }

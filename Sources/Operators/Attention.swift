@@ -124,7 +124,7 @@ extension AttentionShape {
   ) -> Work {
     let (count, size) = (batchSize * heads, Kernels.attentionQueries)
     let blocks = (sequenceLength + size - 1) / size
-    return Work(count: count * blocks) { task, worker in
+    return Work(count: count * blocks, lap: count) { task, worker in
       // The longest blocks first: what is left at the end is short, and nobody waits for it long.
       let first = (blocks - 1 - task / count) * size
       body(head(task % count), first..<min(sequenceLength, first + size), worker)
@@ -173,7 +173,7 @@ package struct AttentionChunks {
     _ body: @escaping (_ head: AttentionHead, _ keys: Range<Int>, _ partial: Tensor?, _ worker: Int) -> Void
   ) -> Work {
     let heads = shape.batchSize * shape.heads
-    return Work(count: heads * count) { task, worker in
+    return Work(count: heads * count, lap: heads) { task, worker in
       // The first keys have the most queries: the longest tasks come first.
       let (head, chunk) = (task % heads, task / heads)
       body(
@@ -189,7 +189,7 @@ package struct AttentionChunks {
     complete: @escaping (_ head: AttentionHead, _ queries: Range<Int>) -> Void = { _, _ in }
   ) -> Work {
     let heads = shape.batchSize * shape.heads
-    return Work(count: heads * (count - 1)) { task, _ in
+    return Work(count: heads * (count - 1), lap: heads) { task, _ in
       let (head, queries) = (task % heads, keys(task / heads + 1))
       for chunk in 1...task / heads + 1 {
         context.kernels.attentionAdd(

@@ -15,6 +15,8 @@ public final class ExecutionContext {
 
   /// The threads of the running `together`.
   private var team: Team?
+  /// Who writes down what runs where; nil: nobody.
+  public var recorder: Recorder?
 
   public var threads: Int { parallel.threads }
 
@@ -32,14 +34,19 @@ public final class ExecutionContext {
   /// - Parameters:
   ///   - withMatrixUnit: whether a unit for bfloat16 is taken where there is one; the bits are the same.
   ///   - tileUnit: who multiplies in the order of tiles, in place of this process's; the bits are the same.
+  ///   - slots: where the threads are, by default as `Parallel` decides.
+  ///   - simulation: what stands for them.
   package init(
-    threads: Int, instructionSet: InstructionSet, withMatrixUnit: Bool = true, tileUnit: TileUnit? = nil
+    threads: Int, instructionSet: InstructionSet, withMatrixUnit: Bool = true, tileUnit: TileUnit? = nil,
+    slots: Slots? = nil, simulation: Simulation? = nil
   ) throws(MemoryError) {
     guard let kernels = Kernels(for: instructionSet, withUnit: withMatrixUnit, tileUnit: tileUnit) else {
       preconditionFailure("\(instructionSet) is not available on this machine")
     }
     self.instructionSet = instructionSet
-    self.parallel = Parallel(threads: threads)
+    parallel =
+      slots.map { Parallel(slots: $0, simulation: simulation) } ?? Parallel(threads: threads)
+    precondition(parallel.threads == threads, "a slot for each thread")
     self.kernels = kernels
     sharedScratch = try Arena([.init(name: "shared scratch", shape: [1])])
     workerScratch = sharedScratch
@@ -60,7 +67,7 @@ public final class ExecutionContext {
     let needed = kernels.workerScratchCount(sequenceLength: sequenceLength)
     if needed > workerScratchStride {
       // Whole huge pages, so that no two workers share one and each is spared misses of the TLB. A part lies on the node
-      // of whoever touches it first: not for good that of the thread that has the worker's number.
+      // of whoever touches it first: the one that has the worker's slot.
       let page = Buffer.hugePageBytes / MemoryLayout<Float>.stride
       let stride = (needed + page - 1) / page * page
       workerScratch = try Arena([.init(name: "worker scratch", shape: [threads, stride])], placement: .local)
@@ -105,7 +112,7 @@ public final class ExecutionContext {
   /// The program may run on another thread than the caller's, which waits for it.
   package func together(_ program: () -> Void) {
     if team != nil { return program() }
-    parallel.together { team in
+    parallel.together(recorder: recorder) { team in
       self.team = team
       program()
       self.team = nil
@@ -114,15 +121,30 @@ public final class ExecutionContext {
 
   /// Runs every task of every piece of work in one parallel region, in no particular order.
   ///
-  /// - Parameter queue: where this work is bound by arithmetic, tasks of the queue, bound by memory, are strewn among
-  ///   its own.
-  package func perform(_ works: Work..., beside queue: WorkQueue? = nil) {
-    parallel.forEach(works, beside: queue, team: team)
+  /// - Parameters:
+  ///   - queue: where this work is bound by arithmetic, tasks of the queue, bound by memory, are strewn among its own.
+  ///   - operand: which of several such regions, for people who look at a step.
+  package func perform(
+    _ works: Work..., beside queue: WorkQueue? = nil, operand: String = "", file: StaticString = #fileID,
+    function: StaticString = #function
+  ) {
+    parallel.forEach(
+      works, beside: queue, team: team, name: RegionName(file: file, function: function, operand: operand))
   }
 
+  /// Says what the regions that follow are for, where somebody writes it down.
+  package func section(_ name: @autoclosure () -> String) { recorder?.begin(section: name()) }
+
+  /// A queue of work that waits beside what this context performs.
+  package func makeQueue() -> WorkQueue { WorkQueue(homes: parallel.homes) }
+
   /// Runs the tasks of a queue that come before `end`, by default all, and waits for them.
-  package func finish(_ queue: WorkQueue, before end: WorkQueue.Position? = nil) {
-    parallel.finish(queue, before: end ?? queue.end, team: team)
+  package func finish(
+    _ queue: WorkQueue, before end: WorkQueue.Position? = nil, file: StaticString = #fileID,
+    function: StaticString = #function
+  ) {
+    parallel.finish(
+      queue, before: end ?? queue.end, team: team, name: RegionName(file: file, function: function))
   }
 }
 

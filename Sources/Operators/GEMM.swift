@@ -36,7 +36,9 @@ package enum GEMM {
     let kernels = context.kernels
     let grid = GEMMGrid(
       rows: c.rows, columns: c.columns, aInPlace: a.columnStride == 1, threads: threads ?? context.threads,
-      tile: (kernels.tileRows, kernels.tileColumns))
+      tile: (kernels.tileRows, kernels.tileColumns),
+      order: GEMMGrid.Order(
+        rows: c.rows, columns: c.columns, depth: a.columns, bByColumns: b.rowStride == 1, context: context))
     return Work(count: grid.count) { task, worker in
       let block = grid.block(task)
       kernels.gemm(
@@ -62,19 +64,36 @@ package struct GEMMGrid {
   /// Blocks.
   private let down, across: Int
   private let cost: Int
+  private let order: Order
+
+  /// How tasks follow each other, and so which part of C has its home in which domain of threads.
+  package enum Order {
+    /// Down the rows: a domain has a share of the columns.
+    case down
+    /// Across the columns: a domain has a share of the rows.
+    case across
+
+    /// What lies in memory by shares should be read and written by those whose shares they are: the rows of A and of C,
+    /// or the columns of B, where they are more and lie by columns, as a weight's do in the forward pass. In one domain
+    /// all is everybody's.
+    init(rows: Int, columns: Int, depth: Int, bByColumns: Bool, context: ExecutionContext) {
+      let isOneDomain = context.parallel.slots.domains.count == 1
+      self = isOneDomain || (bByColumns && depth * columns > rows * (depth + columns)) ? .down : .across
+    }
+  }
 
   /// - Parameters:
   ///   - tile: the kernel's.
   ///   - unit: columns that a block is a multiple of.
   package init(
     rows: Int, columns: Int, aInPlace: Bool, threads: Int, tile: (rows: Int, columns: Int),
-    unit: Int = Kernels.lanes
+    unit: Int = Kernels.lanes, order: Order = .down
   ) {
     let tasks = threads == 1 ? 1 : ExecutionContext.tasksPerThread * threads
     func grid(down: Int) -> GEMMGrid {
       GEMMGrid(
         rows: rows, columns: columns, aInPlace: aInPlace, down: down, tasks: tasks, threads: threads,
-        tile: tile, unit: unit)
+        tile: tile, unit: unit, order: order)
     }
     var best = grid(down: 1)
     var down = 2
@@ -88,8 +107,9 @@ package struct GEMMGrid {
 
   private init(
     rows: Int, columns: Int, aInPlace: Bool, down: Int, tasks: Int, threads: Int,
-    tile: (rows: Int, columns: Int), unit: Int
+    tile: (rows: Int, columns: Int), unit: Int, order: Order
   ) {
+    self.order = order
     func split(_ total: Int, _ parts: Int, least: Int, unit: Int) -> Int {
       max(least, ((total + parts - 1) / parts).rounded(upTo: unit))
     }
@@ -114,9 +134,14 @@ package struct GEMMGrid {
   /// Blocks, one a task.
   package var count: Int { across * down }
 
-  /// The part of C that a task computes: blocks follow each other down the rows.
+  /// The part of C that a task computes.
   package func block(_ task: Int) -> (rows: Range<Int>, columns: Range<Int>) {
-    let (row, column) = (task % down * height, task / down * width)
+    let place =
+      switch order {
+      case .down: (row: task % down, column: task / down)
+      case .across: (row: task / across, column: task % across)
+      }
+    let (row, column) = (place.row * height, place.column * width)
     return (row..<min(rows, row + height), column..<min(columns, column + width))
   }
 }

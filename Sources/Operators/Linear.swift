@@ -22,7 +22,7 @@ public enum Linear {
   ) {
     context.perform(
       GEMM.work(x, weight.transposed, bias: bias, into: y, epilogue: epilogue, context: context),
-      beside: queue)
+      beside: queue, operand: weight.tensor.name)
   }
 
   /// The gradients of `forward`, in one parallel region.
@@ -56,6 +56,7 @@ public enum Linear {
       guard let dbias else { return }
       kernels.columnSum(dout, columns: columns, accumulate: accumulate, out: dbias)
     }
-    context.perform(inputGradient, weightGradient, biasGradient, beside: queue)
+    context.perform(
+      inputGradient, weightGradient, biasGradient, beside: queue, operand: dweight.tensor.name)
   }
 }

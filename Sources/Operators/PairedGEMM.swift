@@ -36,18 +36,24 @@ extension GEMM {
     precondition(
       (a.rowStride == 1 || a.columnStride == 1) && c.columnStride == 1,
       "operands are contiguous along a dimension")
+    let bByColumns: Bool
     switch b {
-    case .rows(let matrix, _): precondition(matrix.columnStride == 1, "rows of B are contiguous")
+    case .rows(let matrix, _):
+      precondition(matrix.columnStride == 1, "rows of B are contiguous")
+      bByColumns = false
     case .numbers(let matrix, _):
       precondition(matrix.columnStride == 1 || matrix.rowStride == 1, "B is contiguous along a dimension")
-    case .panels: break
+      bByColumns = matrix.rowStride == 1
+    case .panels: bByColumns = true
     }
     if let bias { precondition(bias.count == c.columns, "a bias of \(bias.count) for \(c.columns) columns") }
     let output = PairedOutput(epilogue, rounded: rounded, of: c)
     let kernels = context.kernels
     let grid = GEMMGrid(
       rows: c.rows, columns: c.columns, aInPlace: a.columnStride == 1, threads: context.threads,
-      tile: (kernels.pairedTileRows(b.order), Kernels.pairPanel), unit: Kernels.pairPanel)
+      tile: (kernels.pairedTileRows(b.order), Kernels.pairPanel), unit: Kernels.pairPanel,
+      order: GEMMGrid.Order(
+        rows: c.rows, columns: c.columns, depth: a.columns, bByColumns: bByColumns, context: context))
     return Work(count: grid.count) { task, worker in
       let block = grid.block(task)
       kernels.gemm(

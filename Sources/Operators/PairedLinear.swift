@@ -25,7 +25,7 @@ extension Linear {
     context.perform(
       GEMM.work(
         x, weight, bias: bias, into: y, epilogue: epilogue, rounded: rounded, context: context),
-      beside: queue)
+      beside: queue, operand: weight.name)
   }
 
   /// The gradients of `forward`, in one parallel region.
@@ -63,6 +63,7 @@ extension Linear {
       guard let dbias else { return }
       kernels.columnSum(paired: dout, columns: columns, accumulate: accumulate, out: dbias)
     }
-    context.perform(inputGradient, weightGradient, biasGradient, beside: queue)
+    context.perform(
+      inputGradient, weightGradient, biasGradient, beside: queue, operand: dweight.tensor.name)
   }
 }

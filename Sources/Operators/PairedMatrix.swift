@@ -51,6 +51,13 @@ public enum PairedOperand: Sendable {
     }
   }
 
+  var name: String {
+    switch self {
+    case .rows(let matrix, _), .numbers(let matrix, _): matrix.tensor.name
+    case .panels(let matrix): matrix.tensor.name
+    }
+  }
+
   /// Of the product's sums: it decides their bits.
   public var order: PairedOrder {
     switch self {

@@ -50,7 +50,9 @@ package struct KernelOptions: ParsableArguments {
   }
 
   package func context() throws -> ExecutionContext {
-    try ExecutionContext(threads: threads.count, instructionSet: try instructionSet())
+    let context = try ExecutionContext(threads: threads.count, instructionSet: try instructionSet())
+    if let notice = context.parallel.slots.notice { Console.printWarning(notice) }
+    return context
   }
 }
 
@@ -60,7 +62,11 @@ package struct ExecutionOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: "Which NUMA nodes hold the memory: auto, local, interleaved or split.")
+    help: """
+      Which NUMA nodes hold the memory: auto, local (whoever touches a page first), interleaved (pages go round), or \
+      split (each node has the part of every tensor that its threads use first). auto is split where threads are tied \
+      to processors of several nodes: as many as cores, or more, with a processor each; else interleaved.
+      """)
   package var numa = "auto"
 
   package init() {}
@@ -83,9 +89,14 @@ package struct ExecutionOptions: ParsableArguments {
     placement == .automatic ? "auto" : placement.rawValue
   }
 
-  /// "AMD EPYC 9654, 2 threads, avx512".
+  /// "AMD EPYC 9654, 2 threads, avx512", "…, 128 threads in 16 domains of 2 nodes, avx512".
   package static func summary(_ context: ExecutionContext) -> String {
-    let threads = NumberText.count(context.threads, "thread")
+    let domains = context.parallel.slots.domains
+    var threads = NumberText.count(context.threads, "thread")
+    if domains.count > 1 {
+      threads +=
+        " in \(domains.count) domains of \(NumberText.count(Set(domains.map(\.node)).count, "node"))"
+    }
     return "\(Topology.current.modelName), \(threads), \(context.instructionSet.rawValue)"
   }
 

@@ -89,18 +89,6 @@ import Testing
     }
   }
 
-  @Test(arguments: [(1, 1), (4096, 2), (4097, 2), (40_960, 3), (1_000_000, 8), (2 << 20, 7)])
-  func splitCoversAllBytesOnce(byteCount: Int, nodes: Int) {
-    let ranges = Placement.split(byteCount: byteCount, nodes: nodes, grain: 4096)
-    #expect(ranges.count == nodes)
-    #expect(ranges[0].lowerBound == 0)
-    #expect(ranges[nodes - 1].upperBound == byteCount)
-    #expect(zip(ranges, ranges.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound })
-    #expect(ranges.allSatisfy { $0.isEmpty || $0.lowerBound % 4096 == 0 })
-    let grains = ranges.map { ($0.count + 4095) / 4096 }
-    #expect(grains.max()! - grains.min()! <= 1)
-  }
-
   @Test func whatExceedsMemoryIsRefusedBeforeMapping() throws {
     // 2⁵⁰ bytes: more than any machine has, less than an address can name.
     let before = ProcessUsage.current

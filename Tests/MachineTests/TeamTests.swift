@@ -5,17 +5,25 @@ import Testing
 
 /// Threads that stay awake from one region to the next.
 struct TeamTests {
+  /// Threads that the kernel places, and domains of a machine that this one need not be.
+  static let slots =
+    [1, 2, 3, 8, 64].map { Slots(unpinned: $0) } + [
+      Slots(pinned: 8, on: .simulated(nodes: 2, cachesPerNode: 2, coresPerCache: 2)),
+      Slots(pinned: 7, on: .simulated(nodes: 4, coresPerCache: 2)),
+    ]
+
   /// Each task of each region runs once, and a region sees what the one before wrote.
-  @Test(arguments: [1, 2, 3, 8, 64])
-  func regionsRunEveryTaskOnceAndInOrder(_ threads: Int) {
-    let regions = 200
+  @Test(arguments: slots)
+  func regionsRunEveryTaskOnceAndInOrder(_ slots: Slots) {
+    let (regions, threads) = (200, slots.count)
+    let parallel = Parallel(slots: slots)
     let counts = (0..<regions).map { _ in Counter() }
     var early = 0
-    Parallel(threads: threads).together { team in
+    parallel.together { team in
       for region in 0..<regions {
         // 1, 2, 4, ... tasks: fewer and more than there are threads.
         let tasks = 1 << (region % 7)
-        Parallel(threads: threads).forEach(tasks, team: team) { task, worker in
+        parallel.forEach(tasks, team: team) { task, worker in
           #expect((0..<threads).contains(worker))
           #expect((0..<tasks).contains(task))
           if region > 0, counts[region - 1].value != 1 << ((region - 1) % 7) { counts[region].add(1 << 20) }
@@ -50,6 +58,43 @@ struct TeamTests {
       return Parallel.wakeCount - before
     }
     #expect(counts.min() == 1)
+  }
+
+  /// While a pass lasts each thread stays on the processor of its slot; the caller's mask is then what it was, and so is
+  /// that of threads that come again. In a process of its own, whose threads no other test holds.
+  @Test func threadsStayOnTheirProcessors() async {
+    await #expect(processExitsWith: .success) {
+      let before = Topology.currentAffinity()
+      let parallel = Parallel(threads: before.count)
+      precondition(Topology.current.defaultThreads == 1 || parallel.slots.arePinned)
+      for _ in 0..<20 {
+        parallel.together { team in
+          parallel.forEach(64, team: team) { _, worker in
+            let own = parallel.slots.arePinned ? [parallel.slots.processors[worker]] : before
+            precondition(Topology.currentAffinity() == own, "\(Topology.currentAffinity()), not \(own)")
+          }
+        }
+        precondition(Topology.currentAffinity() == before)
+      }
+      // Threads that sleep go where the kernel puts them.
+      parallel.forEach(64) { _, _ in precondition(Topology.currentAffinity() == before) }
+    }
+  }
+
+  /// A caller that may run on one processor only keeps everybody from another.
+  @Test(.enabled(if: Topology.current.affinity.count > 1))
+  func aNarrowMaskIsKept() async {
+    await #expect(processExitsWith: .success) {
+      let parallel = Parallel(threads: Topology.current.affinity.count)
+      let last = Topology.current.affinity[Topology.current.affinity.count - 1]
+      precondition(ThreadMask.narrow(to: last))
+      parallel.together { team in
+        parallel.forEach(8, team: team) { _, _ in
+          precondition(!parallel.slots.arePinned || Topology.currentAffinity().contains(last))
+        }
+      }
+      precondition(Topology.currentAffinity() == [last])
+    }
   }
 
   /// What an operator inside a task would do, whether the team opens the regions or the leader alone runs their tasks.

@@ -18,7 +18,7 @@ import Testing
   private let alone = Parallel(threads: 1)
 
   @Test func aNewQueueIsEmpty() {
-    let queue = WorkQueue(besideEach: 2)
+    let queue = WorkQueue(besideEach: 2, homes: alone.homes)
     #expect(queue.isEmpty)
     let start = queue.end
     queue.add(Work(count: 0) { _, _ in Issue.record("a task of none ran") })
@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test func positionsCountTasks() {
-    let (queue, log) = (WorkQueue(besideEach: 2), Log())
+    let (queue, log) = (WorkQueue(besideEach: 2, homes: alone.homes), Log())
     let start = queue.end
     queue.add(log.work("a", 2))
     let middle = queue.end
@@ -42,7 +42,7 @@ import Testing
 
   /// Up to a place, then up to one before it, which is done already, then all.
   @Test func finishTakesWhatComesBeforeAPlace() {
-    let (queue, log) = (WorkQueue(besideEach: 2), Log())
+    let (queue, log) = (WorkQueue(besideEach: 2, homes: alone.homes), Log())
     queue.add(log.work("a", 2))
     let first = queue.end
     queue.add(log.work("b", 3))
@@ -59,7 +59,7 @@ import Testing
   /// In one thread tasks run in the order in which they are strewn: two of the queue's for each of the region's own, as
   /// long as there are any, evenly.
   @Test func waitingTasksAreStrewnInOrder() {
-    let (queue, log) = (WorkQueue(besideEach: 2), Log())
+    let (queue, log) = (WorkQueue(besideEach: 2, homes: alone.homes), Log())
     queue.add(log.work("a", 3))
     queue.add(log.work("b", 4))
     alone.forEach([log.work("x", 1), log.work("y", 1)], beside: queue, team: nil)
@@ -72,7 +72,7 @@ import Testing
 
   /// A queue that was emptied serves again, and its places go on.
   @Test func workIsAddedAfterFinishing() {
-    let (queue, log) = (WorkQueue(besideEach: 2), Log())
+    let (queue, log) = (WorkQueue(besideEach: 2, homes: alone.homes), Log())
     queue.add(log.work("a", 2))
     alone.finish(queue, before: queue.end, team: nil)
     let end = queue.end
@@ -85,7 +85,7 @@ import Testing
 
   /// While entries are partly done, more may be added.
   @Test func workIsAddedBetweenRegions() {
-    let (queue, log) = (WorkQueue(besideEach: 2), Log())
+    let (queue, log) = (WorkQueue(besideEach: 2, homes: alone.homes), Log())
     queue.add(log.work("a", 5))
     alone.forEach([log.work("x", 1)], beside: queue, team: nil)
     queue.add(log.work("b", 2))
@@ -97,7 +97,7 @@ import Testing
 
   /// A region without tasks of its own takes none of the queue's.
   @Test func anEmptyRegionTakesNothing() {
-    let (queue, log) = (WorkQueue(besideEach: 2), Log())
+    let (queue, log) = (WorkQueue(besideEach: 2, homes: alone.homes), Log())
     queue.add(log.work("a", 2))
     alone.forEach([log.work("x", 0)], beside: queue, team: nil)
     alone.forEach([], beside: queue, team: nil)
@@ -106,9 +106,9 @@ import Testing
   }
 
   /// Whatever the threads, each task runs once, those before a place before those after it, with a team and without.
-  @Test(arguments: [1, 2, 3, 8], [false, true])
-  func everyTaskRunsOnce(_ threads: Int, inATeam: Bool) {
-    let parallel = Parallel(threads: threads)
+  @Test(arguments: TeamTests.slots, [false, true])
+  func everyTaskRunsOnce(_ slots: Slots, inATeam: Bool) {
+    let (parallel, threads) = (Parallel(slots: slots), slots.count)
     let runs = (0..<400).map { _ in Counter() }
     /// Tasks `range` of the counters; `before` counters must all have run.
     func work(_ range: Range<Int>, after before: Range<Int> = 0..<0) -> Work {
@@ -120,7 +120,7 @@ import Testing
       }
     }
     func program(_ team: Team?) {
-      let queue = WorkQueue(besideEach: 2)
+      let queue = WorkQueue(besideEach: 2, homes: parallel.homes)
       queue.add(work(0..<3))
       queue.add(work(3..<40))
       let place = queue.end
@@ -136,6 +136,28 @@ import Testing
     }
     if inATeam { parallel.together { program($0) } } else { program(nil) }
     #expect(runs.allSatisfy { $0.count == 1 })
+  }
+
+  /// Each domain runs its own share of a region's work, of each lap's, and of what waits.
+  @Test func tasksHaveTheirHomes() {
+    let slots = Slots(pinned: 4, on: .simulated(nodes: 2, coresPerCache: 2))
+    let time = Counter()
+    let parallel = Parallel(slots: slots, simulation: Simulation { time.count })
+    var domains: [String: [Int]] = [:]
+    func work(_ name: String, _ count: Int, lap: Int? = nil) -> Work {
+      Work(count: count, lap: lap) { task, worker in
+        domains["\(name)\(worker / 2)", default: []].append(task)
+        time.add(1)
+      }
+    }
+    let queue = WorkQueue(besideEach: 1, homes: parallel.homes)
+    queue.add(work("p", 2))
+    queue.add(work("q", 6))
+    parallel.forEach([work("a", 4), work("b", 8, lap: 4)], beside: queue, team: nil)
+    #expect(domains["a0"] == [0, 1] && domains["a1"] == [2, 3])
+    #expect(domains["b0"] == [0, 1, 4, 5] && domains["b1"] == [2, 3, 6, 7])
+    #expect(domains["p0"] == [0] && domains["p1"] == [1])
+    #expect(domains["q0"] == [0, 1, 2] && domains["q1"] == [3, 4, 5] && queue.isEmpty)
   }
 
   /// Blocks are ascending, whole but for the last, and together everything.
@@ -154,7 +176,7 @@ import Testing
     do {
       let made = Log()
       log = made
-      let queue = WorkQueue(besideEach: 2)
+      let queue = WorkQueue(besideEach: 2, homes: alone.homes)
       queue.add(made.work("a", 1))
       alone.finish(queue, before: queue.end, team: nil)
       #expect(made.all == ["a0"])

@@ -46,11 +46,33 @@ int clinux_numa_interleave(void *address, size_t byte_count, const int *nodes, i
 /// The node that holds the page of `address`, which is touched.
 int clinux_numa_node_of_address(void *address, int *node);
 
+/// The nodes that hold `count` pages, the first of which begins at `address`; -1 for one that nobody has touched.
+int clinux_numa_nodes_of_pages(void *address, size_t count, int *nodes);
+
 // Process.
 
 /// The CPUs of the calling thread's affinity mask, ascending; `count` receives how many there are, of which at
 /// most `capacity` are written.
 int clinux_affinity(int *cpus, int capacity, int *count);
+
+/// An affinity mask as the kernel has it.
+typedef struct {
+  uint64_t words[256];
+} clinux_cpu_mask;
+
+/// That of the calling thread.
+int clinux_read_mask(clinux_cpu_mask *mask);
+int clinux_write_mask(const clinux_cpu_mask *mask);
+int clinux_mask_has(const clinux_cpu_mask *mask, int cpu);
+
+/// The calling thread runs on one CPU alone from now on.
+int clinux_pin(int cpu);
+
+/// The CPU that the calling thread is on; -1 where the system does not tell.
+int clinux_current_cpu(void);
+
+/// Nanoseconds of a clock that nobody sets.
+int64_t clinux_nanoseconds(void);
 
 struct clinux_usage {
   int64_t minor_faults;

@@ -32,8 +32,7 @@ struct DecoderMemory {
         Arena.Entry(name: "keys", shape: [configuration.layers, size.keys]),
         Arena.Entry(name: "values", shape: [configuration.layers, size.values]),
       ]
-    let arena = try Arena(
-      entries, placement: memory.placement, locked: memory.locked, what: "the key–value cache")
+    let arena = try memory.arena(entries, what: "the key–value cache")
     func tensor(_ name: String) -> Tensor {
       guard let tensor = arena[name] else { preconditionFailure("no tensor is named \(name)") }
       return tensor

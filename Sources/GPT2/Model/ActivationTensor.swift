@@ -130,6 +130,18 @@ struct ActivationLayout {
     return Self.padded((count + size - 1) / size)
   }
 
+  /// The floats of each tensor, of each layer's where it has some.
+  var parts: [Range<Int>] {
+    var offset = 0
+    return zip(ActivationTensor.allCases, shapes).flatMap { activation, shape -> [Range<Int>] in
+      guard let shape else { return [] }
+      let floats = floats(of: activation, shape.reduce(1, *))
+      defer { offset += floats }
+      let layers = activation.isLayered ? shape[0] : 1
+      return (0..<layers).map { offset + floats * $0 / layers..<offset + floats * ($0 + 1) / layers }
+    }
+  }
+
   /// The views over `storage`, which has at least `count` floats, by `ActivationTensor.index`.
   func views(of storage: Tensor) -> [Tensor?] {
     var offset = 0

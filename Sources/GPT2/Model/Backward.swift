@@ -50,9 +50,11 @@ extension Network {
       dbias: gradients[ParameterPart(.lnfb)], context: context)
     sink.areFinal(.lastNorm)
     for layer in (0..<configuration.layers).reversed() {
+      context.section("backward, layer \(layer)")
       backwardLayer(
         layer, acts, scratch, gradients.layer(layer), accumulate: accumulate, sink: sink, beside: queue)
     }
+    context.section("embeddings, backward")
     Encoder.backward(
       scratch.dresidual, tokens: inputs, sequenceLength: acts.sequenceLength, accumulate: accumulate,
       dwte: gradients[ParameterPart(.wte)].matrix(), dwpe: gradients[ParameterPart(.wpe)].matrix(),

@@ -31,20 +31,25 @@ struct BackwardScratch {
     return float32 + rounded
   }
 
+  /// The floats of each matrix of float32 from the beginning of the storage on.
+  static func parts(_ configuration: Configuration, rows: Int) -> [Range<Int>] {
+    var offset = 0
+    return widths.map { width in
+      let count = rows * width * configuration.channels
+      defer { offset += ActivationLayout.padded(count) }
+      return offset..<offset + count
+    }
+  }
+
   init(
     _ configuration: Configuration, batchSize: Int, sequenceLength: Int, _ retention: Retention,
     _ precision: OperandPrecision, storage: Tensor
   ) {
     let (rows, channels) = (batchSize * sequenceLength, configuration.channels)
-    var offset = 0
-    func next(_ width: Int) -> Matrix {
-      defer { offset += ActivationLayout.padded(rows * width * channels) }
-      return storage.slice(offset..<offset + rows * width * channels).matrix(columns: width * channels)
-    }
-    dresidual = next(Self.widths[0])
-    dbranch = next(Self.widths[1])
-    dqkv = next(Self.widths[2])
-    dfch = next(Self.widths[3])
+    let parts = Self.parts(configuration, rows: rows)
+    let matrices = zip(parts, Self.widths).map { storage.slice($0).matrix(columns: $1 * channels) }
+    (dresidual, dbranch, dqkv, dfch) = (matrices[0], matrices[1], matrices[2], matrices[3])
+    let offset = ActivationLayout.padded(parts[parts.count - 1].upperBound)
     rounded =
       precision.pairedOrder != nil
       ? RoundedGradients(configuration, rows: rows, retention, storage: storage.slice(offset..<storage.count))

@@ -97,6 +97,7 @@ extension Network {
     _ inputs: BoundedIntegers, _ acts: Activations, taking update: DueUpdate? = nil,
     afterLayer: (_ layer: Int) -> Void = { _ in }
   ) {
+    context.section("embeddings")
     let laidOut = laidOut(rows: acts.rows)
     if let laidOut, update == nil, !laidOut.areCurrent { laidOut.layOut(masters, context: context) }
     update?.prepareEmbeddings(of: inputs, layingOut: laidOut)
@@ -104,10 +105,12 @@ extension Network {
       inputs, wte: masters[ParameterPart(.wte)].matrix(), wpe: masters[ParameterPart(.wpe)].matrix(),
       sequenceLength: acts.sequenceLength, out: acts.matrix(.encoded), context: context)
     for layer in 0..<configuration.layers {
+      context.section("forward, layer \(layer)")
       update?.prepare(layer: layer)
       forwardLayer(layer, acts, beside: update?.queue)
       afterLayer(layer)
     }
+    context.section("head")
     update?.finish()
     LayerNorm.forward(
       stream(into: configuration.layers, acts), weight: masters[ParameterPart(.lnfw)],

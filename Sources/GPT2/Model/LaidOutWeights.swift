@@ -65,8 +65,7 @@ final class LaidOutWeights {
           elementType: .bfloat16)
       }
     }
-    return try Arena(
-      entries, placement: memory.placement, locked: memory.locked, what: "the weights in bfloat16")
+    return try memory.arena(entries, what: "the weights in bfloat16")
   }
 
   /// For the forward pass and for the one back.

@@ -42,6 +42,7 @@ public struct Network {
   ) throws(ModelError) {
     let configuration = configuration.with(activation: activation)
     self.configuration = configuration
+    let memory = memory.with(context)
     self.memory = memory
     self.context = context
     masters = try ModelError.wrapping { () throws(MemoryError) in

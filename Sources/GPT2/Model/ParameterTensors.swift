@@ -17,9 +17,11 @@ public final class ParameterTensors: Sendable {
   ) throws(MemoryError) {
     self.configuration = configuration
     let layout = ParameterLayout(configuration)
-    arena = try Arena(
-      [Arena.Entry(name: what, shape: [layout.count])], placement: memory.placement, locked: memory.locked,
-      what: what)
+    arena = try memory.arena(
+      [Arena.Entry(name: what, shape: [layout.count])], what: what,
+      parts: configuration.parameterParts.map {
+        layout.offset($0)..<layout.offset($0) + $0.count(configuration)
+      })
     self.layout = layout
     let all = arena.all
     layers = (0..<configuration.layers).map { layer in
@@ -74,18 +76,5 @@ struct LayerTensors: Sendable {
     (attprojw, attprojb) = (tensor(.attprojw), tensor(.attprojb))
     (ln2w, ln2b, fcw, fcb) = (tensor(.ln2w), tensor(.ln2b), tensor(.fcw), tensor(.fcb))
     (fcprojw, fcprojb) = (tensor(.fcprojw), tensor(.fcprojb))
-  }
-}
-
-/// How a model's memory is placed.
-public struct MemoryOptions: Sendable, Equatable {
-  /// Which NUMA nodes hold it.
-  public var placement: Placement
-  /// Whether it is locked in memory, where the system lets us.
-  public var locked: Bool
-
-  public init(placement: Placement = .automatic, locked: Bool = false) {
-    self.placement = placement
-    self.locked = locked
   }
 }

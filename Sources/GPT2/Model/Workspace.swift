@@ -81,7 +81,8 @@ public final class Workspace {
       configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention: retention,
       precision: precision)
     if let count = layout.count, count > forwardStorage?.all.count ?? 0 { isWritten = false }
-    let storage = try memory(for: layout.count, in: &forwardStorage, what: "the activations")
+    let storage = try memory(
+      for: layout.count, in: &forwardStorage, what: "the activations", parts: layout.parts)
     let views = Activations(
       layout, batchSize: batchSize, sequenceLength: sequenceLength, retention: retention, storage: storage)
     if isWritten { zeroPadding(of: views[.logits]) }
@@ -109,14 +110,16 @@ public final class Workspace {
   ) throws(ModelError) -> BackwardScratch {
     let count = BackwardScratch.count(
       configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention, precision)
-    let storage = try memory(for: count, in: &backwardStorage, what: "the gradients of the activations")
+    let storage = try memory(
+      for: count, in: &backwardStorage, what: "the gradients of the activations",
+      parts: BackwardScratch.parts(configuration, rows: batchSize * sequenceLength))
     return BackwardScratch(
       configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention, precision,
       storage: storage)
   }
 
   private func memory(
-    for count: Int?, in storage: inout Arena?, what: String
+    for count: Int?, in storage: inout Arena?, what: String, parts: @autoclosure () -> [Range<Int>]
   ) throws(ModelError) -> Tensor {
     guard let count else {
       let available = Topology.current.availableMemoryBytes ?? 0
@@ -126,9 +129,8 @@ public final class Workspace {
     // Let go of the old memory first: both need never fit together.
     storage = nil
     do {
-      let arena = try Arena(
-        [Arena.Entry(name: what, shape: [count])], placement: memory.placement, locked: memory.locked,
-        what: what)
+      let arena = try memory.arena(
+        [Arena.Entry(name: what, shape: [count])], what: what, parts: parts())
       notice = notice ?? arena.notice
       storage = arena
       return arena.all

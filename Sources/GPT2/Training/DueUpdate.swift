@@ -6,7 +6,7 @@ import Operators
 /// Updates are bound by memory: taken by itself, one costs its whole time; beside the products of the next forward
 /// pass, in which each layer waits for its own part only, it costs a fraction of it.
 final class DueUpdate {
-  let queue = WorkQueue()
+  let queue: WorkQueue
   private let optimizer: any Optimizer
   private let network: Network
   private let gradients: ParameterTensors
@@ -26,6 +26,7 @@ final class DueUpdate {
   ) {
     self.optimizer = optimizer
     self.network = network
+    queue = network.context.makeQueue()
     self.gradients = gradients
     self.slots = slots
     self.number = number

@@ -76,9 +76,8 @@ final class RowNorms {
     }
     let count = row
     arena = try ModelError.wrapping { () throws(MemoryError) in
-      try Arena(
-        [Arena.Entry(name: "squares", shape: [count])], placement: network.memory.placement,
-        locked: network.memory.locked, what: "the norms of the gradients")
+      try network.memory.arena(
+        [Arena.Entry(name: "squares", shape: [count])], what: "the norms of the gradients")
     }
     squares = arena.all.slice(0..<count)
   }
@@ -97,7 +96,7 @@ final class RowNorms {
 
   /// Measures all gradients at once.
   func measure(_ gradients: ParameterTensors, context: ExecutionContext) {
-    let queue = WorkQueue()
+    let queue = context.makeQueue()
     for part in configuration.parameterParts {
       let rows = part.count(configuration) / configuration.channels
       queue.add(work(for: ParameterRows(part: part, range: 0..<rows), of: gradients, context: context))

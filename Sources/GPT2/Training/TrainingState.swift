@@ -109,7 +109,7 @@ public final class TrainingState {
     isTaken: (StepResult) -> Bool = { _ in true }
   ) throws(ModelError) -> StepResult {
     _ = try slots(for: optimizer)
-    let queue = WorkQueue()
+    let queue = network.context.makeQueue()
     let sink = MeasuringSink(
       norm: norms, gradients: gradients.tensors, queue: queue, context: network.context)
     let loss = try pass(batch, lossScale: lossScale, recomputation, workspace, queue: queue, sink: sink)

@@ -1,0 +1,26 @@
+/// Which domain's threads a task or a byte belongs to: equal shares of 0..<n for equal numbers of slots.
+///
+/// The same share of a tensor's rows is read, computed and updated by the threads of one domain from pass to pass, and
+/// may lie in their node's memory.
+public struct Homes: Sendable, Equatable {
+  /// Slots before each domain, and all of them.
+  private let bounds: [Int]
+  public let domains: Int
+
+  public init(_ slots: Slots) { self.init(slotsOf: slots.domains.map(\.slots.count)) }
+
+  /// - Precondition: at least one slot.
+  package init(slotsOf domains: [Int]) {
+    self.domains = domains.count
+    bounds = domains.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
+    precondition(bounds[domains.count] > 0, "homes without slots")
+  }
+
+  /// The share of `domain`.
+  @inline(__always)
+  public func share(of count: Int, _ domain: Int) -> Range<Int> {
+    if domains == 1 { return 0..<count }
+    let slots = bounds[domains]
+    return count * bounds[domain] / slots..<count * bounds[domain + 1] / slots
+  }
+}

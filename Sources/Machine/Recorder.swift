@@ -1,0 +1,106 @@
+import CLinux
+
+/// What a region of a pass is called.
+public struct RegionName: Sendable, Equatable {
+  /// As `#fileID` and `#function` say it, of the operator.
+  let file, function: StaticString
+  /// Which of several: a weight's name.
+  let operand: String
+
+  public init(file: StaticString = #fileID, function: StaticString = #function, operand: String = "") {
+    self.file = file
+    self.function = function
+    self.operand = operand
+  }
+
+  /// "LayerNorm.forward", "Linear.backward fcw".
+  public var text: String {
+    let type = "\(file)".split(separator: "/").last?.split(separator: ".").first.map { String($0) } ?? ""
+    let name = "\(type).\("\(function)".prefix { $0 != "(" })"
+    return operand.isEmpty ? name : "\(name) \(operand.prefix { $0 != " " })"
+  }
+
+  public static func == (left: RegionName, right: RegionName) -> Bool { left.text == right.text }
+}
+
+/// Who ran what, and when: for people who look at a step. A pass without one pays nothing.
+///
+/// Times are nanoseconds of one clock. Each slot writes to a list of its own; lists are read between passes.
+///
+/// `@unchecked Sendable`: a slot's list belongs to the thread that has the slot, the rest to the team's leader.
+public final class Recorder: @unchecked Sendable {
+  /// A region as its leader sees it.
+  public struct Region: Sendable {
+    public let name: RegionName
+    /// What the program said last that it is doing.
+    public let section: String
+    public let tasks: Int
+    public let start: Int
+    public fileprivate(set) var end: Int
+  }
+
+  /// A thread's part of a region, from when it looked for its first task to when it found no other.
+  public struct Part: Sendable {
+    /// The region's number.
+    public let region: Int
+    public let start, end: Int
+    public let tasks: Int
+    /// Of them, those of other domains.
+    public let stolen: Int
+  }
+
+  public struct Pass: Sendable {
+    public let start: Int
+    public fileprivate(set) var end: Int
+    /// Its regions' numbers.
+    public fileprivate(set) var regions: Range<Int>
+  }
+
+  public let slots: Int
+  public private(set) var passes: [Pass] = []
+  public private(set) var regions: [Region] = []
+  private let lists: [PartList]
+  private var section = ""
+
+  public init(slots: Int) {
+    self.slots = slots
+    lists = (0..<slots).map { _ in PartList() }
+  }
+
+  /// The parts of a slot, in the order of time.
+  ///
+  /// - Precondition: no pass is running.
+  public func parts(slot: Int) -> [Part] { lists[slot].parts }
+
+  /// Says what the regions that follow are for.
+  public func begin(section: String) { self.section = section }
+
+  var now: Int { Int(clinux_nanoseconds()) }
+
+  func beginPass() {
+    let time = now
+    passes.append(Pass(start: time, end: time, regions: regions.count..<regions.count))
+  }
+
+  func endPass() {
+    passes[passes.count - 1].end = now
+    passes[passes.count - 1].regions = passes[passes.count - 1].regions.lowerBound..<regions.count
+  }
+
+  func open(_ name: RegionName, tasks: Int) {
+    let time = now
+    regions.append(Region(name: name, section: section, tasks: tasks, start: time, end: time))
+  }
+
+  func close() { regions[regions.count - 1].end = now }
+
+  /// Called while the leader may open the next region.
+  func add(_ part: Part, slot: Int) { lists[slot].parts.append(part) }
+}
+
+/// An object of its own, so that slots share no array.
+private final class PartList {
+  var parts: [Recorder.Part] = []
+
+  init() { parts.reserveCapacity(1 << 12) }
+}
