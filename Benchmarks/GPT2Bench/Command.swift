@@ -19,7 +19,9 @@ struct BenchCommand: ParsableCommand {
         step       whole training steps: forward, backward, update
         evaluate   forward pass and loss, nothing kept
         decode     tokens one after another with a key–value cache, after a prompt of T tokens
-        memory     bytes of every tensor, and the time to read it
+        memory     bytes of every tensor, the time to read it, and the NUMA nodes that hold its pages
+        scaling    steps on 1, 2, 4, … threads, and where the rest of their time goes; on demand only
+        model      what a step would take on servers of 16 to 128 cores, from its tasks' times on one; on demand only
         tokenize   --text encoded with --tokenizer, and decoded; on demand only
 
       Rows are warmed up, then timed in rounds that visit every row of a suite once, so that a machine that drifts \
@@ -37,7 +39,7 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Suites to run, with commas between: \(SuiteName.list). (default: all but tokenize, in bf16 peak,gemm,operators,step,evaluate)",
+      "Suites to run, with commas between: \(SuiteName.list). (default: those that are not on demand)",
       valueName: "names"
     ))
   var suite: String?
@@ -135,17 +137,19 @@ struct BenchCommand: ParsableCommand {
 // MARK: - What was asked for
 
 enum SuiteName: String, CaseIterable {
-  case peak, gemm, operators, step, evaluate, decode, memory, tokenize
+  case peak, gemm, operators, step, evaluate, decode, memory, scaling, model, tokenize
+
+  /// Those that run without being named.
+  static let usual: [SuiteName] = [.peak, .gemm, .operators, .step, .evaluate, .decode, .memory]
 
   static var list: String { allCases.map(\.rawValue).joined(separator: ",") }
 }
 
 extension OperandPrecision {
-  /// The suites that it has, those that run without being named.
+  /// The suites that it has.
   var suites: [SuiteName] {
     self == .fp32
-      ? SuiteName.allCases.filter { $0 != .tokenize }
-      : [.peak, .gemm, .operators, .step, .evaluate, .memory]
+      ? SuiteName.allCases : SuiteName.allCases.filter { ![.decode, .tokenize].contains($0) }
   }
 }
 
@@ -187,7 +191,8 @@ extension BenchCommand {
         ?? .automatic(
           configuration, batchSize: batchSize, sequenceLength: sequenceLength, precision: precision),
       gradientClip: gradientClip ?? 0, precision: precision, threads: try threadChoice(),
-      instructionSet: try kernels.instructionSet(), placement: try execution.placement(), quick: quick, encodedText: encodedText)
+      instructionSet: try kernels.instructionSet(), placement: try execution.placement(), quick: quick,
+      encodedText: encodedText)
   }
 
   private func checkBatch(_ configuration: Configuration) throws(ValidationError) {
@@ -228,7 +233,7 @@ extension BenchCommand {
 
   /// In the order that the program runs them, whatever the order asked for.
   private func suiteChoice() throws(ValidationError) -> [SuiteName] {
-    guard let suite else { return precision.suites }
+    guard let suite else { return SuiteName.usual.filter { precision.suites.contains($0) } }
     var chosen: Set<SuiteName> = []
     for name in suite.split(separator: ",", omittingEmptySubsequences: false) {
       guard let suite = SuiteName(rawValue: String(name)) else {

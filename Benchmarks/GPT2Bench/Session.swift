@@ -43,7 +43,8 @@ final class Session {
     case .gemm: _ = try gemmArena()
     case .operators: _ = try OperatorTensors.arena(self)
     case .step, .evaluate, .decode, .memory: _ = try emptyModel()
-    case .peak, .tokenize: break
+    case .scaling: _ = try scalingModels()
+    case .peak, .model, .tokenize: break
     }
   }
 
@@ -75,6 +76,8 @@ final class Session {
     case .evaluate: [try evaluateSection()]
     case .decode: [try decodeSection()]
     case .memory: [try memorySection()]
+    case .scaling: [try scalingSection()]
+    case .model: try modelSections()
     case .tokenize: [text.map { tokenizeSection($0) }].compactMap(\.self)
     }
   }
@@ -89,14 +92,15 @@ final class Session {
     return model
   }
 
-  private func emptyModel() throws -> Model {
+  /// - Parameter context: where it runs, by default where all of this run does.
+  func emptyModel(on context: ExecutionContext? = nil) throws -> Model {
     // A batch that cannot fit is refused before its tokens are drawn, which take less than its logits.
     _ = try Arena(
       [.init(name: "logits", shape: [rows, configuration.paddedVocabularySize])],
       what: "the tensor of the logits")
     let model = try Model(
       configuration: configuration, precision: settings.precision, placement: settings.placement,
-      context: context)
+      context: context ?? self.context)
     model.recomputation = settings.recomputation
     try model.reserve(
       batchSize: settings.batchSize, sequenceLength: settings.sequenceLength, sampleLength: 0)

@@ -8,20 +8,9 @@ extension Session {
   func stepSection() throws -> Section {
     let model = try model()
     let (inputs, targets) = (tokens(seed: 1), tokens(seed: 2))
-    let batch = try Batch(
-      inputs, targets: targets, batchSize: settings.batchSize, sequenceLength: settings.sequenceLength,
-      for: configuration)
-    let training = try model.training()
-    // Each step takes the update that the one before it left due, as in a run.
-    let samples = try warm("step") {
-      try StepSample {
-        training.gradients.zero()
-        _ = try training.step(
-          batch, optimizer: AdamW(), clip: settings.gradientClip, recomputation: model.recomputation,
-          leavingUpdateDue: true, in: model.workspace)
-      }
-    }
-    training.finishUpdate()
+    let steps = try TrainingSteps(model, self)
+    let samples = try warm("step") { try StepSample { try steps.step() } }
+    steps.finish()
     let parts = try warm("passes") { try PassSample(model, inputs: inputs, targets: targets, settings) }
     let row = stepRow(samples, parts)
     let rows = [

@@ -1,5 +1,3 @@
-import Machine
-
 extension Topology {
   /// A machine that this one need not be.
   ///
