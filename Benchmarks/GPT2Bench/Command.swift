@@ -18,7 +18,7 @@ struct BenchCommand: ParsableCommand {
         operators  everything else that a step is made of, forward and backward
         step       whole training steps: forward, backward, update
         evaluate   forward pass and loss, nothing kept
-        decode     tokens one after another with a key–value cache, after a prompt of T tokens
+        decode     tokens one after another with a key–value cache, after a prompt of T tokens; in bf16 beside fp32
         memory     bytes of every tensor, and the time to read it
         tokenize   --text encoded with --tokenizer, and decoded; on demand only
 
@@ -37,7 +37,7 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Suites to run, with commas between: \(SuiteName.list). (default: all but tokenize, in bf16 peak,gemm,operators,step,evaluate)",
+      "Suites to run, with commas between: \(SuiteName.list). (default: all but tokenize)",
       valueName: "names"
     ))
   var suite: String?
@@ -80,8 +80,7 @@ struct BenchCommand: ParsableCommand {
   @Option(
     help: """
       What matrix products multiply: fp32, or bf16 or bf16-amx with sums in fp32, whose fractions are of the peak of \
-      their own products. The latter two have the suites \(OperandPrecision.bf16.suites.map(\.rawValue).joined(separator: ", ")). \
-      (default: fp32)
+      their own products. (default: fp32)
       """)
   var precision: OperandPrecision = .fp32
 
@@ -137,15 +136,8 @@ enum SuiteName: String, CaseIterable {
   case peak, gemm, operators, step, evaluate, decode, memory, tokenize
 
   static var list: String { allCases.map(\.rawValue).joined(separator: ",") }
-}
-
-extension OperandPrecision {
-  /// The suites that it has, those that run without being named.
-  var suites: [SuiteName] {
-    self == .fp32
-      ? SuiteName.allCases.filter { $0 != .tokenize }
-      : [.peak, .gemm, .operators, .step, .evaluate, .memory]
-  }
+  /// Those that run without being named.
+  static let unnamed = allCases.filter { $0 != .tokenize }
 }
 
 /// The options, checked.
@@ -226,15 +218,15 @@ extension BenchCommand {
 
   /// In the order that the program runs them, whatever the order asked for.
   private func suiteChoice() throws(ValidationError) -> [SuiteName] {
-    guard let suite else { return precision.suites }
+    guard let suite else { return SuiteName.unnamed }
     var chosen: Set<SuiteName> = []
     for name in suite.split(separator: ",", omittingEmptySubsequences: false) {
       guard let suite = SuiteName(rawValue: String(name)) else {
         throw ValidationError("--suite should name some of \(SuiteName.list), but has '\(name)'.")
       }
-      if precision != .fp32, !precision.suites.contains(suite) {
+      if precision != .fp32, suite == .tokenize {
         throw ValidationError(
-          "--precision \(precision.rawValue) has the suites \(precision.suites.map(\.rawValue).joined(separator: ", ")), but --suite names \(suite.rawValue): "
+          "--precision \(precision.rawValue) is for suites that multiply matrices, but --suite names \(suite.rawValue): "
             + "measure it without --precision.")
       }
       chosen.insert(suite)
