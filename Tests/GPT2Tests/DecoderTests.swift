@@ -68,6 +68,23 @@ import Testing
     }
   }
 
+  /// A prompt of 1024 rows a thread rounds the masters as it goes; the steps behind it multiply what is laid out, which
+  /// nothing was before.
+  @Test func stepsFollowPromptsOfManyRows() throws {
+    let configuration = try Configuration(
+      maximumSequenceLength: 1027, vocabularySize: 19, layers: 1, heads: 1, channels: 8)
+    let model = try Model(
+      configuration: configuration, precision: .bf16, context: ExecutionContext(threads: 1))
+    model.initialize(seed: 7)
+    var random = TestRandom(seed: 35)
+    let tokens = random.tokens(1027, vocabulary: 19)
+    let decoder = try Decoder(model.network)
+    var found = try decoder.prefill(Array(tokens.prefix(1024))).values
+    for token in tokens[1024...] { found += try decoder.append([token], to: [0]).values }
+    try model.forward(tokens, batchSize: 1, sequenceLength: tokens.count)
+    #expect(firstDifference(found, Array(try model.logits().suffix(found.count))) == nil)
+  }
+
   /// Contexts beyond a block of 128 keys, and beyond the two of a task of attention, at head sizes beyond a vector and
   /// beyond the 256 of a part.
   @Test(arguments: [(3, 12), (1, 300), (2, 64)], [OperandPrecision.fp32, .bf16])
