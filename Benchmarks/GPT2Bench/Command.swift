@@ -18,7 +18,7 @@ struct BenchCommand: ParsableCommand {
         operators  everything else that a step is made of, forward and backward
         step       whole training steps: forward, backward, update
         evaluate   forward pass and loss, nothing kept
-        decode     tokens one after another with a key–value cache, after a prompt of T tokens
+        decode     tokens one after another with a key–value cache, after a prompt of T tokens; in bf16 beside fp32
         memory     bytes of every tensor, the time to read it, and the NUMA nodes that hold its pages
         scaling    steps on 1, 2, 4, … threads, and where the rest of their time goes; on demand only
         model      what a step would take on servers of 16 to 128 cores, from its tasks' times on one; on demand only
@@ -82,8 +82,7 @@ struct BenchCommand: ParsableCommand {
   @Option(
     help: """
       What matrix products multiply: fp32, or bf16 or bf16-amx with sums in fp32, whose fractions are of the peak of \
-      their own products. The latter two have the suites \(OperandPrecision.bf16.suites.map(\.rawValue).joined(separator: ", ")). \
-      (default: fp32)
+      their own products. (default: fp32)
       """)
   var precision: OperandPrecision = .fp32
 
@@ -139,18 +138,9 @@ struct BenchCommand: ParsableCommand {
 enum SuiteName: String, CaseIterable {
   case peak, gemm, operators, step, evaluate, decode, memory, scaling, model, tokenize
 
-  /// Those that run without being named.
-  static let usual: [SuiteName] = [.peak, .gemm, .operators, .step, .evaluate, .decode, .memory]
-
   static var list: String { allCases.map(\.rawValue).joined(separator: ",") }
-}
-
-extension OperandPrecision {
-  /// The suites that it has.
-  var suites: [SuiteName] {
-    self == .fp32
-      ? SuiteName.allCases : SuiteName.allCases.filter { ![.decode, .tokenize].contains($0) }
-  }
+  /// Those that run without being named.
+  static let unnamed: [SuiteName] = [.peak, .gemm, .operators, .step, .evaluate, .decode, .memory]
 }
 
 /// The options, checked.
@@ -233,15 +223,15 @@ extension BenchCommand {
 
   /// In the order that the program runs them, whatever the order asked for.
   private func suiteChoice() throws(ValidationError) -> [SuiteName] {
-    guard let suite else { return SuiteName.usual.filter { precision.suites.contains($0) } }
+    guard let suite else { return SuiteName.unnamed }
     var chosen: Set<SuiteName> = []
     for name in suite.split(separator: ",", omittingEmptySubsequences: false) {
       guard let suite = SuiteName(rawValue: String(name)) else {
         throw ValidationError("--suite should name some of \(SuiteName.list), but has '\(name)'.")
       }
-      if precision != .fp32, !precision.suites.contains(suite) {
+      if precision != .fp32, suite == .tokenize {
         throw ValidationError(
-          "--precision \(precision.rawValue) has the suites \(precision.suites.map(\.rawValue).joined(separator: ", ")), but --suite names \(suite.rawValue): "
+          "--precision \(precision.rawValue) is for suites that multiply matrices, but --suite names \(suite.rawValue): "
             + "measure it without --precision.")
       }
       chosen.insert(suite)

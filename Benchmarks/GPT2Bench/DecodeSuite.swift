@@ -5,14 +5,18 @@ import Operators
 import Terminal
 
 extension Session {
-  /// Tokens one after another, after a prompt: of one sequence, and of B together.
+  /// Tokens one after another, after a prompt: of one sequence, and of B together; in another precision than float32
+  /// beside float32's.
   func decodeSection() throws -> Section {
     guard configuration.maximumSequenceLength > 1 else {
       return Section(
         title: "decode", rows: { [] }, notes: ["a context of one token has no room for a second"])
     }
-    let model = try model()
-    let rows = try Set([1, settings.batchSize]).sorted().map { try decodeRow(model.network, sequences: $0) }
+    let network = try model().network
+    let networks = settings.precision == .fp32 ? [network] : [network.inFloat32, network]
+    let rows = try Set([1, settings.batchSize]).sorted().flatMap { sequences in
+      try networks.map { try decodeRow($0, sequences: sequences) }
+    }
     return Section(
       title: "decode", columns: ["tokens/s"], rows: { rows },
       notes: [
@@ -37,22 +41,27 @@ extension Session {
       let next = [Int32](repeating: prompt[0], count: sequences)
       return try milliseconds { _ = try decoder.append(next, to: all) }
     }
-    let timing = Timing(times)
+    let (timing, precision) = (Timing(times), network.precision)
     let rate = Double(sequences) / timing.median * 1e3
-    let cache = 8 * configuration.layers * configuration.channels * positions * sequences
+    let suffix = precision == .fp32 ? "" : ", \(precision.rawValue)"
     return Row(
-      suite: .decode, name: "decode, \(NumberText.count(sequences, "sequence"))", timing: timing,
-      cost: .traffic(Double(weightBytes + cache)),
+      suite: .decode, name: "decode, \(NumberText.count(sequences, "sequence"))\(suffix)", timing: timing,
+      cost: .traffic(bytes(precision, positions: positions * sequences)),
       fields: [
-        ("model", .text(settings.modelName)), ("weights", .text("fp32")), ("batch_size", .integer(sequences)),
-        ("prompt", .integer(prompt.count)), ("tokens_per_second", .double(rate)),
+        ("model", .text(settings.modelName)), ("weights", .text(precision.rawValue)),
+        ("batch_size", .integer(sequences)), ("prompt", .integer(prompt.count)),
+        ("tokens_per_second", .double(rate)),
       ],
       cells: [.number(rate)])
   }
 
-  /// Bytes of what every token reads: all parameters but those of other positions and what pads the vocabulary.
-  private var weightBytes: Int {
-    let others = (configuration.maximumSequenceLength - 1) * configuration.channels
-    return 4 * (ModelText.usedParameterCount(configuration) - others)
+  /// What a step reads: all parameters but those of other positions and what pads the vocabulary, and the cache.
+  private func bytes(_ precision: OperandPrecision, positions: Int) -> Double {
+    let (layers, channels) = (configuration.layers, configuration.channels)
+    let others = (configuration.maximumSequenceLength - 1) * channels
+    let parameters = ModelText.usedParameterCount(configuration) - others
+    let weights = 12 * layers * channels * channels + configuration.vocabularySize * channels
+    let operands = weights + 2 * layers * channels * positions
+    return Double(4 * (parameters - weights) + (precision.pairedOrder == nil ? 4 : 2) * operands)
   }
 }

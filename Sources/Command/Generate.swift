@@ -19,10 +19,15 @@ struct Generate: ParsableCommand {
 
       Without a prompt the text begins where another one ended, as in training's samples. A sample ends at --length \
       tokens, at the end-of-text token, before a --stop, or where the model's context is full.
+
+      --precision bf16 reads half the bytes a token, of weights and of the keys and values of what came before; its \
+      tokens may differ from fp32's, and are those of passes in bf16 over the whole text.
       """)
 
   @OptionGroup(title: "Prompt") var prompt: PromptOptions
   @OptionGroup(title: "Sampling") var sampling: SamplingFlags
+  @OptionGroup var precisionOption: PrecisionOption
+
   @OptionGroup(title: "Model") var inference: InferenceOptions
 
   @Flag(
@@ -49,9 +54,12 @@ struct Generate: ParsableCommand {
           but is \(sampling.length): give a larger --length.
           """)
     }
-    let network = try inference.network(source)
+    let network = try inference.network(source, precisionOption.precision)
     let generation = try generation(network, prompt.tokens, options(vocabulary.tokenizer))
     source.load(into: network.parameters, context: network.context)
+    if network.precision != .fp32 {
+      Console.printNote("precision \(ExecutionOptions.summary(network.precision, network.context))")
+    }
     try GeneratedSamples(
       generation, prompt: prompt, tokenizer: vocabulary.tokenizer, stops: sampling.stop, json: json
     ).run()

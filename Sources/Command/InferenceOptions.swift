@@ -52,7 +52,7 @@ struct InferenceOptions: ParsableArguments {
   }
 
   /// A network without parameters yet: what memory cannot hold is refused before they are read.
-  func network(_ source: Checkpoint, _ precision: OperandPrecision = .fp32) throws -> Network {
+  func network(_ source: Checkpoint, _ precision: OperandPrecision) throws -> Network {
     try Network(
       configuration: try function.applied(to: source.configuration), precision: precision,
       memory: MemoryOptions(placement: try execution.placement()), context: try execution.context())

@@ -30,7 +30,9 @@ struct LoopOptions: ParsableArguments {
   var valBatches = 10
   @Option(
     parsing: .unconditional,
-    help: wholeNumber("Steps between samples; 0: never. (default: 20; built-in corpus: 100)"))
+    help: wholeNumber(
+      "Steps between samples, which multiply what the run's --precision says; 0: never. (default: 20; built-in corpus: 100)"
+    ))
   var sampleEvery: Int?
   @Option(
     parsing: .unconditional,

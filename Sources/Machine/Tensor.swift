@@ -1,7 +1,7 @@
 /// A named, shaped range of an arena, row-major. Copies refer to the same numbers and keep the arena alive.
 ///
-/// Whatever reads or writes numbers has the precondition that they are float32; `slice`, `reshaped` and the views of
-/// `Operators` take every type.
+/// Whatever reads or writes numbers has the precondition that they are float32; `slice`, `reshaped`, copies from another
+/// tensor and the views of `Operators` take every type.
 ///
 /// `Tensor` is Sendable through `Arena`; the numbers behind it are shared and have no lock. What protects them:
 /// operators give concurrent tasks disjoint ranges to write, and nothing else uses a tensor while an operator
@@ -81,12 +81,14 @@ public struct Tensor: Sendable {
     }
   }
 
-  /// Overwrites all elements with another tensor's.
-  /// - Precondition: the counts are equal; the ranges may overlap.
+  /// Overwrites all elements with another tensor's, of any type.
+  /// - Precondition: the counts and the types are equal; the ranges may overlap.
   public func copy(from other: Tensor) {
     precondition(
-      other.count == count, "tensor \(other.name) has \(other.count) elements, \(name) has \(count)")
-    unsafe pointer.update(from: other.pointer, count: count)
+      other.count == count && other.elementType == elementType,
+      "tensor \(other.name) has \(other.count) elements of \(other.elementType), \(name) \(count) of \(elementType)"
+    )
+    unsafe rawPointer.copyMemory(from: other.rawPointer, byteCount: count * elementType.byteCount)
   }
 
   /// A copy of all elements.

@@ -85,15 +85,16 @@ package struct GEMMGrid {
   /// - Parameters:
   ///   - tile: the kernel's.
   ///   - unit: columns that a block is a multiple of.
+  ///   - packs: whether tasks pack anything; if not, a block may be one tile.
   package init(
     rows: Int, columns: Int, aInPlace: Bool, threads: Int, tile: (rows: Int, columns: Int),
-    unit: Int = Kernels.lanes, order: Order = .down
+    unit: Int = Kernels.lanes, packs: Bool = true, order: Order = .down
   ) {
     let tasks = threads == 1 ? 1 : ExecutionContext.tasksPerThread * threads
     func grid(down: Int) -> GEMMGrid {
       GEMMGrid(
         rows: rows, columns: columns, aInPlace: aInPlace, down: down, tasks: tasks, threads: threads,
-        tile: tile, unit: unit, order: order)
+        tile: tile, unit: unit, leastAcross: packs ? Self.leastTiles.across : 1, order: order)
     }
     var best = grid(down: 1)
     var down = 2
@@ -107,7 +108,7 @@ package struct GEMMGrid {
 
   private init(
     rows: Int, columns: Int, aInPlace: Bool, down: Int, tasks: Int, threads: Int,
-    tile: (rows: Int, columns: Int), unit: Int, order: Order
+    tile: (rows: Int, columns: Int), unit: Int, leastAcross: Int, order: Order
   ) {
     self.order = order
     func split(_ total: Int, _ parts: Int, least: Int, unit: Int) -> Int {
@@ -117,8 +118,7 @@ package struct GEMMGrid {
     height = split(rows, down, least: Self.leastTiles.down * tile.rows, unit: tile.rows)
     self.down = (rows + height - 1) / height
     width = split(
-      columns, (tasks + self.down - 1) / self.down, least: Self.leastTiles.across * tile.columns,
-      unit: unit)
+      columns, (tasks + self.down - 1) / self.down, least: leastAcross * tile.columns, unit: unit)
     across = (columns + width - 1) / width
     let atOnce = aInPlace && height >= Kernels.gemmManyRows ? Kernels.gemmColumns : width
     let sweeps = across * ((width + atOnce - 1) / atOnce)
@@ -128,7 +128,7 @@ package struct GEMMGrid {
     cost = self.down * columns + sweeps * rows + idle * rows * columns
   }
 
-  /// A block is at least so many tiles: smaller ones spend their time on packing.
+  /// A block is at least so many tiles where operands are packed: smaller ones spend their time on that.
   package static let leastTiles = (down: 4, across: 2)
 
   /// Blocks, one a task.

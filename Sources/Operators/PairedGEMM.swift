@@ -49,9 +49,12 @@ extension GEMM {
     if let bias { precondition(bias.count == c.columns, "a bias of \(bias.count) for \(c.columns) columns") }
     let output = PairedOutput(epilogue, rounded: rounded, of: c)
     let kernels = context.kernels
+    let tile = (rows: kernels.pairedTileRows(b.order), columns: Kernels.pairPanel)
+    // Few rows read laid-out weights as they lie: all threads take part, however few columns there are.
+    let isStreamed = b.isLaidOut && a.columnStride == 1 && c.rows <= tile.rows
     let grid = GEMMGrid(
-      rows: c.rows, columns: c.columns, aInPlace: a.columnStride == 1, threads: context.threads,
-      tile: (kernels.pairedTileRows(b.order), Kernels.pairPanel), unit: Kernels.pairPanel,
+      rows: c.rows, columns: c.columns, aInPlace: a.columnStride == 1, threads: context.threads, tile: tile,
+      unit: Kernels.pairPanel, packs: !isStreamed,
       order: GEMMGrid.Order(
         rows: c.rows, columns: c.columns, depth: a.columns, bByColumns: bByColumns, context: context))
     return Work(count: grid.count) { task, worker in

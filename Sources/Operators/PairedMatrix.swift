@@ -58,6 +58,10 @@ public enum PairedOperand: Sendable {
     }
   }
 
+  var isLaidOut: Bool {
+    if case .panels = self { true } else { false }
+  }
+
   /// Of the product's sums: it decides their bits.
   public var order: PairedOrder {
     switch self {

@@ -7,8 +7,8 @@ import Tokens
 enum InferenceCase {
   static let context = 24
 
-  static func model() throws -> Model {
-    try RandomModel.make(vocabulary: TestVocabulary.size, context: context)
+  static func model(_ precision: OperandPrecision = .fp32) throws -> Model {
+    try RandomModel.make(vocabulary: TestVocabulary.size, context: context, precision: precision)
   }
 
   /// Gives `body` a directory with gpt2_124M.bin, the same model as hf, and gpt2_tokenizer.bin.

@@ -1,8 +1,9 @@
 import Foundation
+import GPT2
 import TestSupport
 import Testing
 
-/// `--precision bf16` and `bf16-amx` of train and evaluate.
+/// `--precision bf16` and `bf16-amx` of train, evaluate and generate.
 @Suite struct PrecisionTests {
   private func lines(_ run: Run, _ name: String) -> [Substring] {
     run.output.split(separator: "\n").filter {
@@ -99,6 +100,62 @@ import Testing
       #expect(losses[2] != losses[0] && abs(losses[0] - losses[2]) < 0x1p-9 * losses[0])
       let table = try Executable.run(arguments + ["--precision", "bf16"], in: directory)
       #expect(lines(table, "precision").first?.contains("bf16") == true, "\(table.output)")
+    }
+  }
+
+  /// The tokens and log-probabilities of passes over the whole text in the same precision, on any number of threads and
+  /// any instruction set; beyond the context, too.
+  @Test(arguments: [OperandPrecision.bf16, .bf16AMX]) func generationHasIt(_ precision: OperandPrecision)
+    throws
+  {
+    try InferenceCase.with { directory in
+      let arguments = [
+        "generate", "--tokens", "1,2,3", "--samples", "2", "--ignore-end-of-text", "--json",
+      ]
+      func lines(_ more: [String], length: Int = 22) throws -> [SampleLine] {
+        let run = try Executable.run(arguments + ["--length", "\(length)"] + more, in: directory)
+        #expect(run.exitCode == 0 && run.errors.isEmpty, "\(run.errors)")
+        return try SampleLine.read(run)
+      }
+      let option = ["--precision", precision.rawValue]
+      let (found, exact) = (try lines(option), try lines([]))
+      let model = try InferenceCase.model(precision)
+      for line in found {
+        try model.forward(line.tokens, batchSize: 1, sequenceLength: line.tokens.count)
+        let logits = try model.logits()
+        let expected = (2..<21).map { position in
+          let row = Array(logits[position * TestVocabulary.size..<(position + 1) * TestVocabulary.size])
+          return Sampler.logProbability(of: Int(line.tokens[position + 1]), row.span)
+        }
+        #expect(line.tokens.count == 22 && line.logProbabilities == expected)
+      }
+      #expect(found.map(\.logProbabilities) != exact.map(\.logProbabilities), "another precision")
+      for more in [["--threads", "1", "--isa", "portable"], ["--threads", "3"], ["--isa", "portable"]] {
+        #expect(try lines(option + more) == found, "\(more)")
+      }
+      let beyond = option + ["--past-context", "slide"]
+      #expect(
+        try lines(beyond, length: 30)
+          == lines(beyond + ["--threads", "1", "--isa", "portable"], length: 30))
+    }
+  }
+
+  /// What training shows is what `generate` gives of the saved model in the run's precision.
+  @Test func samplesAreThoseOfGenerate() throws {
+    try TemporaryDirectory.with { directory in
+      let log = directory.appending(path: "log.jsonl")
+      let run = try Executable.run(
+        TrainCase.savedArguments(steps: 4, saveEvery: 4) + ["--precision", "bf16", "--log", log.path],
+        in: directory)
+      #expect(run.exitCode == 0, "\(run.errors)")
+      let sample = try #require(try TrainCase.log(log).last { $0.event == "sample" }?.tokens)
+      let generated = try Executable.run(
+        [
+          "generate", "--checkpoint", "run", "--tokens", "\(sample[0])", "--length", "9",
+          "--ignore-end-of-text", "--precision", "bf16", "--json",
+        ], in: directory)
+      #expect(generated.exitCode == 0, "\(generated.errors)")
+      #expect(try SampleLine.read(generated)[0].tokens == sample)
     }
   }
 

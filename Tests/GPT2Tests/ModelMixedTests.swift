@@ -163,19 +163,58 @@ import Tokens
     #expect(loss == written.meanLoss)
   }
 
-  /// Samples are those of the same parameters in float32, as of a saved checkpoint, and leave training's bits alone.
-  @Test func samplesAreOfFloat32() throws {
-    let (mixed, exact) = (
-      try model(ExecutionContext(threads: 2)),
-      try model(ExecutionContext(threads: 2), precision: .fp32)
-    )
+  /// Samples are those of passes over the whole text in the same precision, and leave training's bits alone.
+  @Test(arguments: [OperandPrecision.bf16, .bf16AMX]) func samplesAreOfTheSamePrecision(
+    _ precision: OperandPrecision
+  ) throws {
+    let mixed = try model(ExecutionContext(threads: 2), precision: precision)
     var generators = (XorshiftGenerator(seed: 3), XorshiftGenerator(seed: 3))
-    let prompt: [Int32] = [1, 2, 3]
-    #expect(
-      try mixed.sample(after: prompt, length: 30, generator: &generators.0)
-        == exact.sample(after: prompt, length: 30, generator: &generators.1))
-    let untouched = try model(ExecutionContext(threads: 2))
+    let found = try mixed.sample(after: [1, 2, 3], length: 80, generator: &generators.0)
+    let plain = try model(ExecutionContext(threads: 1), precision: precision)
+    var tokens: [Int32] = [1, 2, 3]
+    while tokens.count < 80 {
+      let window = Array(tokens.suffix(75))
+      try plain.forward(window, batchSize: 1, sequenceLength: window.count)
+      let logits = Array(try plain.logits().suffix(131))
+      tokens.append(Int32(Sampler.sample(logits.span, coin: generators.1.nextFloat())))
+    }
+    #expect(found == tokens)
+    let untouched = try model(ExecutionContext(threads: 2), precision: precision)
     #expect(try step(mixed, batch(2)) == step(untouched, batch(2)))
+  }
+
+  /// Where training's passes need no laid-out weights, its samples have none either; they are the same.
+  @Test func samplesTakeNoMemoryThatTrainingDoesNot() throws {
+    let (rounding, layingOut) = (
+      try model(ExecutionContext(threads: 1)), try model(ExecutionContext(threads: 3))
+    )
+    let samples = try [rounding, layingOut].map { model in
+      try model.reserve(batchSize: 14, sequenceLength: 75)
+      var generator = XorshiftGenerator(seed: 3)
+      return try model.sample(after: [1, 2, 3], length: 80, generator: &generator)
+    }
+    #expect(samples[0] == samples[1])
+    #expect(rounding.network.laidOutByteCount == 0 && layingOut.network.laidOutByteCount > 0)
+  }
+
+  /// Weights are laid out for the passes that there are: forward ones alone, then those back, with the same bits.
+  @Test func forwardPassesLayOutHalf() throws {
+    let (later, now) = (
+      try model(ExecutionContext(threads: 2)), try model(ExecutionContext(threads: 2))
+    )
+    let batch = batch(3, long: false)
+    _ = try later.evaluate(
+      batch.inputs, targets: batch.targets, batchSize: batch.batchSize, sequenceLength: batch.sequenceLength)
+    _ = try Decoder(later.network).prefill([1, 2])
+    let panels = later.network.laidOutTensors
+    // Four matrices in each of two layers, and the head's; panels of 48 columns, pairs of 21 or 84 rows.
+    let sizes = [(63, 22), (21, 22), (84, 22), (21, 84)]
+    let count = 2 * sizes.reduce(0) { $0 + ($1.0 + 47) / 48 * 48 * $1.1 } + (131 + 47) / 48 * 48 * 22
+    #expect(panels.reduce(0) { $0 + $1.count } == count)
+    #expect(try step(later, batch) == step(now, batch))
+    #expect(later.network.laidOutTensors.count == 2 * panels.count)
+    #expect(try step(later, batch) == step(now, batch))
+    #expect(firstDifference(later.parameters.arrays, now.parameters.arrays) == nil)
   }
 
   // MARK: - Against float64

@@ -33,12 +33,14 @@ struct PairedWay: CustomTestStringConvertible, Sendable {
 /// The linear layer with operands in bfloat16, in both orders of sums: the bits of plain loops, and near Double.
 @Suite struct PairedLinearTests {
   /// Those of float32, and others about a chain (768), a panel (48), a block of columns (384), and of tiles (384 of k, 768
-  /// columns).
+  /// columns); few rows by several panels and chains.
   private static let sizes =
     LinearSize.ragged + [
       LinearSize(9, 767, 49), LinearSize(8, 768, 48), LinearSize(7, 769, 47),
       LinearSize(3, 1537, 50, padding: 1),
       LinearSize(769, 17, 49), LinearSize(5, 3, 769), LinearSize(33, 50, 433),
+      LinearSize(1, 1539, 433), LinearSize(2, 2305, 97), LinearSize(4, 770, 145), LinearSize(6, 769, 95),
+      LinearSize(8, 1537, 193), LinearSize(10, 770, 97),
     ]
 
   /// Odd strides, so that pairs lie at addresses that are no multiple of four bytes.

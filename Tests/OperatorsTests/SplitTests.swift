@@ -44,6 +44,21 @@ import Testing
     }
   }
 
+  /// Where nothing is packed, a panel is enough for a thread.
+  @Test(arguments: threads) func fewRowsReachEveryThread(_ threads: Int) {
+    for rows in [1, 4, 8] {
+      for columns in [1, 47, 49, 768, 2304, 3072, 50257] {
+        let grid = GEMMGrid(
+          rows: rows, columns: columns, aInPlace: true, threads: threads, tile: (8, 48), unit: 48,
+          packs: false)
+        let blocks = (0..<grid.count).map { grid.block($0) }
+        #expect(Self.areCovered(rows, columns, by: blocks))
+        #expect(blocks.allSatisfy { $0.rows.count == rows && $0.columns.lowerBound % 48 == 0 })
+        #expect(grid.count >= min(threads, Self.quotient(columns, 48)), "\(columns) on \(threads)")
+      }
+    }
+  }
+
   /// Whether blocks that form a grid cover it once: the same bands of rows for each band of columns, each end to end.
   private static func areCovered(
     _ rows: Int, _ columns: Int, by blocks: [(rows: Range<Int>, columns: Range<Int>)]

@@ -5,12 +5,13 @@ import Operators
 public enum RandomModel {
   public static func make(
     vocabulary: Int, context: Int, layers: Int = 2, heads: Int = 2, channels: Int = 16, seed: UInt64 = 90,
-    threads: Int = 2
+    threads: Int = 2, precision: OperandPrecision = .fp32
   ) throws -> Model {
     let configuration = try Configuration(
       maximumSequenceLength: context, vocabularySize: vocabulary, layers: layers, heads: heads,
       channels: channels)
-    let model = try Model(configuration: configuration, context: ExecutionContext(threads: threads))
+    let model = try Model(
+      configuration: configuration, precision: precision, context: ExecutionContext(threads: threads))
     model.initialize(seed: seed)
     for name in ["wte", "qkvw", "fcw"] {
       guard let tensor = model.parameters[name] else { continue }

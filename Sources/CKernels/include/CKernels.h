@@ -138,9 +138,23 @@ typedef struct {
   long first, count, head_size, t;   // keys, as in ck_attention_backward
 } ck_bf16_attention_backward;
 
+// ck_attention_decode over bfloat16.
+typedef struct {
+  const uint16_t *q;                 // (hs)
+  const uint16_t *keys;              // (blocks, ⌈hs/2⌉, CK_ATTENTION_BLOCK, 2): whole blocks, channels in pairs
+  const uint16_t *values;            // (⌈T/2⌉, hs, 2): positions in pairs
+  long count, head_size;
+  float *sums;                       // (hs): where out is added up
+  uint16_t *out;                     // (hs)
+} ck_bf16_attention_decode;
+
 typedef struct {
   void (*forward)(const ck_bf16_attention_forward *, float *scratch);
   void (*backward)(const ck_bf16_attention_backward *, float *scratch);
+  // Sets positions first..<first+count of a head's cache from rows of k and v.
+  void (*cache)(const uint16_t *k, const uint16_t *v, long ld, long first, long count, long head_size, uint16_t *keys,
+                uint16_t *values);
+  void (*decode)(const ck_bf16_attention_decode *, float *scratch);
 } ck_bf16_attention;
 
 // One query of one head over the keys and values of a cache, whose first `count` positions end with its own.

@@ -4,5 +4,8 @@
 #include "bf16_attention.h"
 #include "bf16_attention_forward.h"
 #include "bf16_attention_backward.h"
+#include "bf16_attention_decode.h"
 
-#define BF16_ATTENTION_TABLE {.forward = bf16_attention_forward, .backward = bf16_attention_backward}
+#define BF16_ATTENTION_TABLE \
+  {.forward = bf16_attention_forward, .backward = bf16_attention_backward, .cache = bf16_attention_cache, \
+   .decode = bf16_attention_decode}

@@ -4,6 +4,9 @@
 //     for rows in groups of BF16_GROUP panels of MR, packed where A lies across
 //       for each panel of A, which stays in L1: for each panel of B: one tile
 //
+// Few rows, which one tile of each panel serves, take a panel at a time through all of K: B is read once and in the
+// order that it lies in.
+//
 // A panel of B (72 KB) comes from L2 for every tile: 192 bytes for MR·NV dot products of a vector. While tiles are
 // computed, memory is asked for the next block of B and the next group of A.
 
@@ -20,6 +23,7 @@ INLINE long bf16_depth(const ck_bf16_gemm *g, long k0) { return g->k - k0 < CK_B
 
 // Columns of a block, or less so that the last one is not a sliver.
 INLINE long bf16_block_columns(const ck_bf16_gemm *g) {
+  if (g->m <= MR && bf16_in_place(g)) return CK_BF16_PANEL;
   long most = g->k <= BF16_SHORT ? 2 * CK_BF16_COLUMNS : CK_BF16_COLUMNS;
   long blocks = (g->n + most - 1) / most, panels = (g->n + CK_BF16_PANEL - 1) / CK_BF16_PANEL;
   return (panels + blocks - 1) / blocks * CK_BF16_PANEL;

@@ -7,9 +7,10 @@ import Operators
 /// are independent of each other and may have different lengths; their steps are computed together, so that weights are
 /// read once for all.
 ///
-/// All of it is float32, also with a network whose own passes multiply bfloat16.
+/// It multiplies what the network's passes do: float32, or bfloat16, of which the cache then is.
 ///
-/// Memory: 8·L·C bytes a position and sequence, and one layer's activations of the longest prompt.
+/// Memory: 8·L·C bytes a position and sequence, 4·L·C in bfloat16, and one layer's activations of the longest prompt; in
+/// bfloat16 also the weights, laid out, which the network's passes share: 2 bytes each.
 public final class Decoder {
   public let network: Network
   /// How many sequences there are.
@@ -20,7 +21,8 @@ public final class Decoder {
   public let capacity: Int
 
   private let memory: DecoderMemory
-  private let workspace: Workspace
+  /// That prompts pass through, and the newest positions.
+  private let workspace, newest: Workspace
 
   /// Allocates the cache; pages are touched when they are needed.
   ///
@@ -34,16 +36,17 @@ public final class Decoder {
     guard sequences > 0 else { throw .notPositive(name: "number of sequences", size: sequences) }
     let capacity = min(capacity ?? .max, network.configuration.maximumSequenceLength)
     guard capacity > 0 else { throw .notPositive(name: "capacity", size: capacity) }
-    let network = network.inFloat32
     self.network = network
     self.capacity = capacity
     sequenceCount = sequences
     lengths = [Int](repeating: 0, count: sequences)
     memory = try ModelError.wrapping { () throws(MemoryError) in
-      try DecoderMemory(
-        network.configuration, sequences: sequences, capacity: capacity, memory: network.memory)
+      try DecoderMemory(network, sequences: sequences, capacity: capacity)
     }
     self.workspace = workspace ?? network.makeWorkspace()
+    newest = network.makeWorkspace()
+    try network.reserve(rows: sequences, backward: false)
+    try newest.reserve(batchSize: sequences, sequenceLength: 1, retention: .nothing)
     try ModelError.wrapping { () throws(MemoryError) in
       try network.context.reserve(sequenceLength: capacity, sharedCount: 1)
     }
@@ -53,8 +56,7 @@ public final class Decoder {
   ///
   /// - Throws: `ModelError.memory`.
   public func reserve() throws(ModelError) {
-    try workspace.reserve(
-      batchSize: 1, sequenceLength: capacity, retention: .nothing, precision: network.precision)
+    try workspace.reserve(batchSize: 1, sequenceLength: capacity, retention: .nothing)
   }
 
   /// Begins a sequence anew with a prompt.
@@ -96,7 +98,8 @@ public final class Decoder {
   ///   - sequences: which; all differ, each has a prompt and is shorter than `capacity`.
   /// - Returns: the logits (S', V) of what follows each, valid until the next call.
   /// - Throws: `ModelError`: a token outside the vocabulary, a sequence at the end of the context.
-  /// - Complexity: reads every parameter once, and 8·L·C bytes a position: bound by memory for few sequences.
+  /// - Complexity: reads every weight once, 4 bytes or in bfloat16 2, and 8·L·C or 4·L·C bytes a position: bound by memory
+  ///   for few sequences.
   public func append(_ tokens: [Int32], to sequences: [Int]) throws(ModelError) -> Matrix {
     precondition(tokens.count == sequences.count && Set(sequences).count == sequences.count)
     let batch = try Batch(
@@ -104,64 +107,53 @@ public final class Decoder {
     for sequence in sequences where lengths[sequence] >= capacity {
       throw .sequenceTooLong(sequenceLength: lengths[sequence] + 1, maximum: capacity)
     }
-    let positions = sequences.map { lengths[$0] }
-    network.context.together { decode(batch.inputs, sequences, positions) }
+    let rows = zip(sequences, sequences.map { lengths[$0] }).map { Row(sequence: $0, position: $1) }
+    let acts = try network.prepare(batch, retention: .nothing, in: newest)
+    network.context.together { decode(batch.inputs, rows, acts) }
     for sequence in sequences { lengths[sequence] += 1 }
     return memory.logits[0..<tokens.count]
   }
 
-  private func decode(_ tokens: BoundedIntegers, _ sequences: [Int], _ positions: [Int]) {
-    let (parameters, context) = (network.parameters, network.context)
-    let rows = 0..<tokens.count
-    let (wte, wpe) = (parameters[ParameterPart(.wte)].matrix(), parameters[ParameterPart(.wpe)].matrix())
-    for (row, position) in positions.enumerated() {
-      Encoder.forward(
-        tokens[row..<row + 1], wte: wte, wpe: wpe[position..<position + 1], sequenceLength: 1,
-        out: memory.stream[row..<row + 1], context: context)
-    }
-    for layer in 0..<network.configuration.layers {
-      decodeLayer(layer, rows: rows, sequences, positions)
-    }
-    let normalised = memory.normalised[rows]
-    LayerNorm.forward(
-      memory.stream[rows], weight: parameters[ParameterPart(.lnfw)], bias: parameters[ParameterPart(.lnfb)],
-      epsilon: network.epsilon,
-      y: normalised, mean: memory.mean.slice(rows), rstd: memory.rstd.slice(rows), context: context)
-    network.headWeight(rows: rows.count).forward(
-      normalised, bias: nil, y: memory.logits[rows], context: context)
+  /// Where a row of the activations belongs.
+  private struct Row {
+    let sequence, position: Int
   }
 
-  /// One block over one position of each sequence: as `Network.forwardLayer`, attention from the cache.
-  private func decodeLayer(_ layer: Int, rows: Range<Int>, _ sequences: [Int], _ positions: [Int]) {
-    let (tensors, context, cache) = (network.parameters.layer(layer), network.context, memory.caches[layer])
-    let (stream, middle, normalised) = (memory.stream[rows], memory.middle[rows], memory.normalised[rows])
-    let (mean, rstd) = (memory.mean.slice(rows), memory.rstd.slice(rows))
-    LayerNorm.forward(
-      stream, weight: tensors.ln1w, bias: tensors.ln1b, epsilon: network.epsilon, y: normalised, mean: mean,
-      rstd: rstd,
-      context: context)
-    let qkv = memory.qkv[rows]
-    Linear.forward(
-      normalised, weight: tensors.qkvw.matrix(), bias: tensors.qkvb, y: qkv, context: context)
-    for (row, position) in positions.enumerated() {
-      cache.store(
-        qkv[row..<row + 1], sequence: sequences[row], positions: position..<position + 1, context: context)
+  /// As a forward pass over one position of each row, but for the positions and for attention, from the cache.
+  private func decode(_ tokens: BoundedIntegers, _ rows: [Row], _ acts: Activations) {
+    let (masters, context) = (network.masters, network.context)
+    network.layOutWeights(rows: rows.count)
+    let (wte, wpe) = (masters[ParameterPart(.wte)].matrix(), masters[ParameterPart(.wpe)].matrix())
+    for (index, row) in rows.enumerated() {
+      Encoder.forward(
+        tokens[index..<index + 1], wte: wte, wpe: wpe[row.position..<row.position + 1], sequenceLength: 1,
+        out: acts.matrix(.encoded)[index..<index + 1], context: context)
     }
-    cache.attend(
-      qkv, sequences: sequences, counts: positions.map { $0 + 1 }, out: memory.attended[rows],
-      context: context)
-    Linear.forward(
-      memory.attended[rows], weight: tensors.attprojw.matrix(), bias: tensors.attprojb, y: middle,
-      epilogue: .add(stream), context: context)
-    LayerNorm.forward(
-      middle, weight: tensors.ln2w, bias: tensors.ln2b, epsilon: network.epsilon, y: normalised, mean: mean,
-      rstd: rstd,
-      context: context)
-    Linear.forward(
-      normalised, weight: tensors.fcw.matrix(), bias: tensors.fcb, y: memory.hidden[rows],
-      epilogue: .activation(network.activation, output: memory.activated[rows]), context: context)
-    Linear.forward(
-      memory.activated[rows], weight: tensors.fcprojw.matrix(), bias: tensors.fcprojb, y: stream,
-      epilogue: .add(middle), context: context)
+    for layer in 0..<network.configuration.layers {
+      network.forwardQueries(layer, acts)
+      attend(layer, rows, acts)
+      network.forwardAfterAttention(layer, acts)
+    }
+    network.forwardLastNorm(acts)
+    network.headWeight(rows: rows.count).forward(
+      acts.matrix(.lnf), bias: nil, y: memory.logits[0..<rows.count], context: context)
+  }
+
+  private func attend(_ layer: Int, _ rows: [Row], _ acts: Activations) {
+    let (cache, context) = (memory.caches[layer], network.context)
+    let (qkv, atty) = (acts.matrix(.qkv, layer), acts.matrix(.atty, layer))
+    for (index, row) in rows.enumerated() {
+      cache.store(
+        qkv[index..<index + 1], sequence: row.sequence, positions: row.position..<row.position + 1,
+        context: context)
+    }
+    let (sequences, counts) = (rows.map(\.sequence), rows.map { $0.position + 1 })
+    switch network.precision {
+    case .fp32: cache.attend(qkv, sequences: sequences, counts: counts, out: atty, context: context)
+    case .bf16, .bf16AMX:
+      cache.attend(
+        qkv, sequences: sequences, counts: counts, sums: acts.attentionSums(layer).atty, out: atty,
+        context: context)
+    }
   }
 }

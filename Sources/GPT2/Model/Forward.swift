@@ -83,7 +83,7 @@ extension Network {
   func prepare(
     _ batch: Batch, retention: Retention, in workspace: Workspace
   ) throws(ModelError) -> Activations {
-    try reserve(rows: batch.count)
+    try reserve(rows: batch.count, backward: retention != .nothing)
     return try workspace.prepare(for: batch, retention: retention, precision)
   }
 
@@ -98,9 +98,8 @@ extension Network {
     afterLayer: (_ layer: Int) -> Void = { _ in }
   ) {
     context.section("embeddings")
-    let laidOut = laidOut(rows: acts.rows)
-    if let laidOut, update == nil, !laidOut.areCurrent { laidOut.layOut(masters, context: context) }
-    update?.prepareEmbeddings(of: inputs, layingOut: laidOut)
+    if update == nil { layOutWeights(rows: acts.rows) }
+    update?.prepareEmbeddings(of: inputs, layingOut: laidOut(rows: acts.rows))
     Encoder.forward(
       inputs, wte: masters[ParameterPart(.wte)].matrix(), wpe: masters[ParameterPart(.wpe)].matrix(),
       sequenceLength: acts.sequenceLength, out: acts.matrix(.encoded), context: context)
@@ -112,6 +111,11 @@ extension Network {
     }
     context.section("head")
     update?.finish()
+    forwardLastNorm(acts)
+  }
+
+  /// `lnf`, the input of the head, from the stream.
+  func forwardLastNorm(_ acts: Activations) {
     LayerNorm.forward(
       stream(into: configuration.layers, acts), weight: masters[ParameterPart(.lnfw)],
       bias: masters[ParameterPart(.lnfb)], epsilon: epsilon, y: acts.matrix(.lnf), mean: acts[.lnfMean],
@@ -126,16 +130,29 @@ extension Network {
 
   /// One block, from the stream into it to the stream into the next.
   func forwardLayer(_ layer: Int, _ acts: Activations, beside queue: WorkQueue? = nil) {
-    let (tensors, weights) = (masters.layer(layer), weights(layer, rows: acts.rows))
-    let stream = stream(into: layer, acts)
+    forwardQueries(layer, acts, beside: queue)
+    attend(layer, acts)
+    forwardAfterAttention(layer, acts, beside: queue)
+  }
+
+  /// Queries, keys and values: `qkv` from the stream into a layer.
+  func forwardQueries(_ layer: Int, _ acts: Activations, beside queue: WorkQueue? = nil) {
+    let (tensors, qkv) = (masters.layer(layer), acts.matrix(.qkv, layer))
     LayerNorm.forward(
-      stream, weight: tensors.ln1w, bias: tensors.ln1b, epsilon: epsilon, y: acts.matrix(.ln1, layer),
-      mean: acts[.ln1Mean, layer],
-      rstd: acts[.ln1Rstd, layer], context: context)
-    attend(layer, acts, beside: queue)
+      stream(into: layer, acts), weight: tensors.ln1w, bias: tensors.ln1b, epsilon: epsilon,
+      y: acts.matrix(.ln1, layer), mean: acts[.ln1Mean, layer], rstd: acts[.ln1Rstd, layer], context: context)
+    let isPaired = precision.pairedOrder != nil
+    weights(layer, rows: acts.rows).qkvw.forward(
+      acts.matrix(.ln1, layer), bias: tensors.qkvb, y: isPaired ? acts.attentionSums(layer).qkv : qkv,
+      rounded: isPaired ? qkv : nil, context: context, beside: queue)
+  }
+
+  /// The stream into the next layer from `atty`.
+  func forwardAfterAttention(_ layer: Int, _ acts: Activations, beside queue: WorkQueue? = nil) {
+    let (tensors, weights) = (masters.layer(layer), weights(layer, rows: acts.rows))
     weights.attprojw.forward(
       acts.matrix(.atty, layer), bias: tensors.attprojb, y: acts.matrix(.residual2, layer),
-      epilogue: .add(stream), context: context, beside: queue)
+      epilogue: .add(stream(into: layer, acts)), context: context, beside: queue)
 
     LayerNorm.forward(
       acts.matrix(.residual2, layer), weight: tensors.ln2w, bias: tensors.ln2b, epsilon: epsilon,
@@ -151,25 +168,20 @@ extension Network {
       beside: queue)
   }
 
-  /// `atty` from `ln1`.
-  private func attend(_ layer: Int, _ acts: Activations, beside queue: WorkQueue?) {
-    let (weight, bias, shape) = (
-      weights(layer, rows: acts.rows).qkvw, masters.layer(layer).qkvb, attentionShape(acts)
-    )
+  /// `atty` from `qkv`.
+  private func attend(_ layer: Int, _ acts: Activations) {
+    let shape = attentionShape(acts)
     let (qkv, atty, logSumExp) = (acts.matrix(.qkv, layer), acts.matrix(.atty, layer), acts[.attLSE, layer])
     let kept =
       acts.retention.storesAttention
       ? AttentionWeights(scores: acts[.preatt, layer], weights: acts[.att, layer]) : nil
     switch precision {
     case .fp32:
-      weight.forward(acts.matrix(.ln1, layer), bias: bias, y: qkv, context: context, beside: queue)
       Attention.forward(qkv, shape: shape, out: atty, logSumExp: logSumExp, kept: kept, context: context)
     case .bf16, .bf16AMX:
-      let sums = acts.attentionSums(layer)
-      weight.forward(
-        acts.matrix(.ln1, layer), bias: bias, y: sums.qkv, rounded: qkv, context: context, beside: queue)
       Attention.forward(
-        qkv, shape: shape, sums: sums.atty, out: atty, logSumExp: logSumExp, kept: kept, context: context)
+        qkv, shape: shape, sums: acts.attentionSums(layer).atty, out: atty, logSumExp: logSumExp, kept: kept,
+        context: context)
     }
   }
 

@@ -96,14 +96,17 @@ public final class Model {
   }
 
   /// What samples are decoded with: made at first use, and anew where longer ones are asked for. Prompts pass through
-  /// the workspace of inference.
+  /// the workspace of inference. Where training has no laid-out weights, because its passes have many rows, samples have
+  /// none either.
   func decoder(capacity: Int) throws(ModelError) -> Decoder {
     state?.finishUpdate()
     if let sampling, sampling.capacity >= min(capacity, configuration.maximumSequenceLength) {
       return sampling
     }
     sampling = nil
-    let made = try Decoder(network, capacity: capacity, workspace: inference)
+    let sharesWeights = state == nil || network.laidOutByteCount > 0
+    let made = try Decoder(
+      sharesWeights ? network : network.withoutLaidOutWeights, capacity: capacity, workspace: inference)
     sampling = made
     return made
   }
@@ -255,7 +258,7 @@ public final class Model {
     try Batch.check(batchSize: batchSize, sequenceLength: sequenceLength, configuration)
     meanLoss = nil
     try training().reserve(for: optimizer)
-    try network.reserve(rows: batchSize * sequenceLength)
+    try network.reserve(rows: batchSize * sequenceLength, backward: true)
     try workspace.reserve(
       batchSize: batchSize, sequenceLength: sequenceLength, retention: .forBackward(recomputation),
       backward: true)

@@ -25,8 +25,8 @@ public struct Network {
     return masters
   }
 
-  /// Bytes of the weights that are kept beside the parameters, so far: 4 a weight of a product in bfloat16, where passes
-  /// have few rows.
+  /// Bytes of the weights that are kept beside the parameters, so far: 2 a weight of a product in bfloat16 for forward
+  /// passes and 2 for backward ones, where these have few rows.
   public var laidOutByteCount: Int { laidOut?.byteCount ?? 0 }
   package var laidOutTensors: [Tensor] { laidOut?.tensors ?? [] }
 
@@ -52,13 +52,17 @@ public struct Network {
     laidOut = precision.pairedOrder.map { LaidOutWeights(configuration, $0) }
   }
 
-  private init(inFloat32 other: Network) {
+  private init(masters other: Network, _ precision: OperandPrecision) {
     (configuration, memory, context) = (other.configuration, other.memory, other.context)
-    (masters, precision, laidOut) = (other.masters, .fp32, nil)
+    (masters, self.precision, laidOut) = (other.masters, precision, nil)
   }
 
   /// The same parameters, multiplied in float32.
-  var inFloat32: Network { Network(inFloat32: self) }
+  package var inFloat32: Network { Network(masters: self, .fp32) }
+
+  /// The same network without memory beside its parameters: passes of few rows, too, round them on their way, which costs
+  /// their products a multiple of their time.
+  var withoutLaidOutWeights: Network { Network(masters: self, precision) }
 
   /// ε of layer normalisation, as its operator takes it.
   var epsilon: Float { Float(configuration.layerNormEpsilon) }
@@ -80,9 +84,15 @@ public struct Network {
   }
 
   /// Makes room for what passes of so many rows multiply.
-  func reserve(rows: Int) throws(ModelError) {
+  func reserve(rows: Int, backward: Bool) throws(ModelError) {
     guard let laidOut = laidOut(rows: rows) else { return }
-    try ModelError.wrapping { () throws(MemoryError) in try laidOut.reserve(memory) }
+    try ModelError.wrapping { () throws(MemoryError) in try laidOut.reserve(both: backward, memory) }
+  }
+
+  /// Lays out what a pass of so many rows multiplies, where that is out of date.
+  func layOutWeights(rows: Int) {
+    guard let laidOut = laidOut(rows: rows), !laidOut.areCurrent else { return }
+    laidOut.layOut(masters, context: context)
   }
 
   /// The weights of a layer's products.

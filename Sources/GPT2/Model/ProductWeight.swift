@@ -5,8 +5,8 @@ import Operators
 enum ProductWeight: Sendable {
   /// (N, K): the master itself.
   case float32(Matrix)
-  /// For the forward pass (K, N), and for the gradient of the input (N, K).
-  case bfloat16(forward: PairedOperand, backward: PairedOperand)
+  /// For the forward pass (K, N), and for the gradient of the input (N, K); nil where no backward pass follows.
+  case bfloat16(forward: PairedOperand, backward: PairedOperand?)
 
   /// `Linear.forward` in the weight's precision.
   ///
@@ -44,6 +44,7 @@ enum ProductWeight: Sendable {
         dout, x: x, weight: weight, accumulate: accumulate, dx: dx, epilogue: epilogue, dweight: dweight,
         dbias: dbias, context: context, beside: queue)
     case .bfloat16(_, let weight):
+      guard let weight else { preconditionFailure("room was made for a backward pass") }
       Linear.backward(
         dout, x: x, weight: weight, accumulate: accumulate, dx: dx, epilogue: epilogue, rounded: rounded,
         dweight: dweight, dbias: dbias, context: context, beside: queue)

@@ -39,16 +39,12 @@ public final class Workspace {
 
   /// Makes room for passes over (B, T), so that none allocates, without touching memory that no pass has used.
   ///
-  /// - Parameters:
-  ///   - backward: whether backward passes follow.
-  ///   - precision: of the passes; by default the workspace's.
+  /// - Parameter backward: whether backward passes follow.
   /// - Throws: `ModelError`: sizes below 1, T beyond the context, or memory, with the number of bytes.
   public func reserve(
-    batchSize: Int, sequenceLength: Int, retention: Retention, backward: Bool = false,
-    precision: OperandPrecision? = nil
+    batchSize: Int, sequenceLength: Int, retention: Retention, backward: Bool = false
   ) throws(ModelError) {
     try Batch.check(batchSize: batchSize, sequenceLength: sequenceLength, configuration)
-    let precision = precision ?? self.precision
     if backward {
       _ = try backwardScratch(batchSize: batchSize, sequenceLength: sequenceLength, retention, precision)
     }

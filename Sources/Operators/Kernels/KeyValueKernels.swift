@@ -7,24 +7,23 @@ extension Kernels {
   func cache(
     _ key: Matrix, _ value: Matrix, positions: Range<Int>, keys: Tensor, values: Tensor
   ) {
-    let headSize = key.columns
-    precondition(value.columns == headSize && key.rows == positions.count && value.rows == positions.count)
-    precondition(key.rowStride == value.rowStride)
-    precondition(
-      positions.upperBound <= keys.count / headSize && positions.upperBound <= values.count / headSize)
+    let headSize = check(key, value, positions, in: keys, values)
     let (rows, columns) = (0..<key.rows, 0..<headSize)
-    unsafe table.pointee.attention_cache(
-      key.pointer(rows, columns), value.pointer(rows, columns), key.rowStride, positions.lowerBound,
-      positions.count, headSize, keys.pointer, values.pointer)
+    switch keys.elementType {
+    case .bfloat16:
+      unsafe bf16Attention.pointee.cache(
+        key.pairedPointer(rows, columns), value.pairedPointer(rows, columns), key.rowStride,
+        positions.lowerBound, positions.count, headSize, keys.pairedPointer, values.pairedPointer)
+    default:
+      unsafe table.pointee.attention_cache(
+        key.pointer(rows, columns), value.pointer(rows, columns), key.rowStride, positions.lowerBound,
+        positions.count, headSize, keys.pointer, values.pointer)
+    }
   }
 
   /// One query (1, hs) of one head over the first `count` positions of its cache.
   func decode(_ query: Matrix, keys: Tensor, values: Tensor, count: Int, out: Matrix, scratch: Tensor) {
-    let headSize = query.columns
-    precondition(query.rows == 1 && out.rows == 1 && out.columns == headSize && count > 0)
-    precondition(
-      (count + Self.attentionBlock - 1) / Self.attentionBlock * Self.attentionBlock <= keys.count / headSize)
-    precondition(count <= values.count / headSize && scratch.count >= Self.attentionBlock)
+    let headSize = check(query, out, 0..<count, in: keys, values, scratch)
     var arguments = unsafe ck_attention_decode()
     unsafe arguments.q = UnsafePointer(query.pointer(0..<1, 0..<headSize))
     unsafe arguments.keys = UnsafePointer(keys.pointer)
@@ -33,5 +32,49 @@ extension Kernels {
     unsafe arguments.head_size = headSize
     unsafe arguments.out = out.pointer(0..<1, 0..<headSize)
     unsafe table.pointee.attention_decode(&arguments, scratch.pointer)
+  }
+
+  /// The same over bfloat16; out is added up in `sums` (1, hs), float32.
+  func pairedDecode(
+    _ query: Matrix, keys: Tensor, values: Tensor, count: Int, sums: Matrix, out: Matrix, scratch: Tensor
+  ) {
+    let headSize = check(query, out, 0..<count, in: keys, values, scratch)
+    var arguments = unsafe ck_bf16_attention_decode()
+    unsafe arguments.q = UnsafePointer(query.pairedPointer(0..<1, 0..<headSize))
+    unsafe arguments.keys = UnsafePointer(keys.pairedPointer)
+    unsafe arguments.values = UnsafePointer(values.pairedPointer)
+    unsafe arguments.count = count
+    unsafe arguments.head_size = headSize
+    unsafe arguments.sums = sums.pointer(0..<1, 0..<headSize)
+    unsafe arguments.out = out.pairedPointer(0..<1, 0..<headSize)
+    unsafe bf16Attention.pointee.decode(&arguments, scratch.pointer)
+  }
+
+  /// Returns the head's size.
+  private func check(
+    _ key: Matrix, _ value: Matrix, _ positions: Range<Int>, in keys: Tensor, _ values: Tensor
+  ) -> Int {
+    precondition(value.columns == key.columns && key.rows == value.rows && !positions.isEmpty)
+    precondition(key.rows == positions.count && key.rowStride == value.rowStride)
+    check(positions, headSize: key.columns, in: keys, values)
+    return key.columns
+  }
+
+  private func check(
+    _ query: Matrix, _ out: Matrix, _ positions: Range<Int>, in keys: Tensor, _ values: Tensor,
+    _ scratch: Tensor
+  ) -> Int {
+    precondition(query.rows == 1 && out.rows == 1 && out.columns == query.columns && !positions.isEmpty)
+    precondition(scratch.count >= Self.attentionBlock)
+    check(positions, headSize: query.columns, in: keys, values)
+    return query.columns
+  }
+
+  private func check(_ positions: Range<Int>, headSize: Int, in keys: Tensor, _ values: Tensor) {
+    let size = KeyValueCache.count(
+      sequences: 1, heads: 1, headSize: headSize, capacity: positions.upperBound, keys.elementType)
+    precondition(
+      positions.lowerBound >= 0 && size.keys <= keys.count && size.values <= values.count
+        && keys.elementType == values.elementType, "\(positions) in \(keys.count) of \(keys.name)")
   }
 }

@@ -157,7 +157,7 @@ extension PairedMatrix {
 }
 
 extension Tensor {
-  fileprivate var pairedPointer: UnsafeMutablePointer<UInt16> {
+  var pairedPointer: UnsafeMutablePointer<UInt16> {
     precondition(elementType == .bfloat16, "tensor \(name) holds \(elementType), not bfloat16")
     return unsafe rawPointer.assumingMemoryBound(to: UInt16.self)
   }
