@@ -5,20 +5,21 @@ import Operators
 struct BackwardScratch {
   /// (B·T, C): of the residual stream, and of what a branch adds to it.
   let dresidual, dbranch: Matrix
-  /// (B·T, 3C)
-  let dqkv: Matrix
-  /// (B·T, 4C)
-  let dfch: Matrix
+  /// (B·T, 3C) and (B·T, 4C), with products of bfloat16 in the memory of the activations' sums.
+  let dqkv, dfch: Matrix
   /// The same in bfloat16, as operands of the next products; nil where those multiply float32.
   let rounded: RoundedGradients?
 
   /// In multiples of C.
-  private static let widths = [1, 1, 3, 4]
+  private static func widths(_ precision: OperandPrecision) -> [Int] {
+    precision.pairedOrder == nil ? [1, 1, 3, 4] : [1, 1]
+  }
 
   static func count(
     _ configuration: Configuration, batchSize: Int, sequenceLength: Int, _ retention: Retention,
     _ precision: OperandPrecision
   ) -> Int? {
+    let widths = widths(precision)
     let shape = [batchSize, sequenceLength, widths.reduce(0, +), configuration.channels]
     let float32 = Arena.Entry(name: "", shape: shape).elementCount.map {
       $0 + widths.count * Arena.lineFloats
@@ -31,24 +32,20 @@ struct BackwardScratch {
     return float32 + rounded
   }
 
-  init(
-    _ configuration: Configuration, batchSize: Int, sequenceLength: Int, _ retention: Retention,
-    _ precision: OperandPrecision, storage: Tensor
-  ) {
-    let (rows, channels) = (batchSize * sequenceLength, configuration.channels)
+  init(_ configuration: Configuration, _ acts: Activations, storage: Tensor) {
+    let (rows, channels) = (acts.rows, configuration.channels)
     var offset = 0
     func next(_ width: Int) -> Matrix {
       defer { offset += ActivationLayout.padded(rows * width * channels) }
       return storage.slice(offset..<offset + rows * width * channels).matrix(columns: width * channels)
     }
-    dresidual = next(Self.widths[0])
-    dbranch = next(Self.widths[1])
-    dqkv = next(Self.widths[2])
-    dfch = next(Self.widths[3])
+    (dresidual, dbranch) = (next(1), next(1))
+    dqkv = acts.sums(columns: 3 * channels) ?? next(3)
+    dfch = acts.sums(columns: 4 * channels) ?? next(4)
     rounded =
-      precision.pairedOrder != nil
-      ? RoundedGradients(configuration, rows: rows, retention, storage: storage.slice(offset..<storage.count))
-      : nil
+      acts.precision.pairedOrder != nil
+      ? RoundedGradients(
+        configuration, rows: rows, acts.retention, storage: storage.slice(offset..<storage.count)) : nil
   }
 }
 

@@ -138,10 +138,12 @@ extension Network {
       acts.matrix(.residual2, layer), weight: tensors.ln2w, bias: tensors.ln2b, epsilon: epsilon,
       y: acts.matrix(.ln2, layer),
       mean: acts[.ln2Mean, layer], rstd: acts[.ln2Rstd, layer], context: context)
+    let fch = acts.matrix(.fch, layer)
+    let sums = acts.sums(columns: fch.columns)
     weights.fcw.forward(
-      acts.matrix(.ln2, layer), bias: tensors.fcb, y: acts.matrix(.fch, layer),
-      epilogue: .activation(activation, output: acts.matrix(.fchGELU, layer)), context: context, beside: queue
-    )
+      acts.matrix(.ln2, layer), bias: tensors.fcb, y: sums ?? fch,
+      epilogue: .activation(activation, output: acts.matrix(.fchGELU, layer)), rounded: sums.map { _ in fch },
+      context: context, beside: queue)
     weights.fcprojw.forward(
       acts.matrix(.fchGELU, layer), bias: tensors.fcprojb,
       y: acts.matrix(.residual3, layer), epilogue: .add(acts.matrix(.residual2, layer)), context: context,
@@ -157,16 +159,16 @@ extension Network {
     let kept =
       acts.retention.storesAttention
       ? AttentionWeights(scores: acts[.preatt, layer], weights: acts[.att, layer]) : nil
-    switch precision {
-    case .fp32:
+    if let sums = acts.sums(columns: qkv.columns) {
+      weight.forward(
+        acts.matrix(.ln1, layer), bias: bias, y: sums, rounded: qkv, context: context, beside: queue)
+      // What atty is added up in is about to be overwritten.
+      Attention.forward(
+        qkv, shape: shape, sums: acts.matrix(.residual2, layer), out: atty, logSumExp: logSumExp, kept: kept,
+        context: context)
+    } else {
       weight.forward(acts.matrix(.ln1, layer), bias: bias, y: qkv, context: context, beside: queue)
       Attention.forward(qkv, shape: shape, out: atty, logSumExp: logSumExp, kept: kept, context: context)
-    case .bf16, .bf16AMX:
-      let sums = acts.attentionSums(layer)
-      weight.forward(
-        acts.matrix(.ln1, layer), bias: bias, y: sums.qkv, rounded: qkv, context: context, beside: queue)
-      Attention.forward(
-        qkv, shape: shape, sums: sums.atty, out: atty, logSumExp: logSumExp, kept: kept, context: context)
     }
   }
 
