@@ -5,6 +5,8 @@ import Operators
 /// The operands in bfloat16 of the operators that have some.
 private struct PairedOperatorTensors {
   let y, activated, dout, dhidden, qkv, dqkv, att, datt: Matrix
+  /// In float16.
+  let hidden: Matrix
   let weight: PairedMatrix
 
   init(_ tensors: OperatorTensors, context: ExecutionContext) throws {
@@ -12,12 +14,12 @@ private struct PairedOperatorTensors {
     let (single, fcprojw) = (names.map { tensors.matrix($0) }, tensors.matrix("fcprojw"))
     let counts =
       single.map { $0.rows * $0.columns } + [PairedMatrix.count(rows: fcprojw.rows, columns: fcprojw.columns)]
-    let paired = try Arena(
-      zip(names + ["fcprojw"], counts).map {
-        Arena.Entry(name: $0.0, shape: [$0.1], elementType: .bfloat16)
-      },
-      what: "the arena of the operands in bfloat16"
-    ).tensors
+    let kept = tensors.matrix("hidden")
+    let entries = zip(names + ["fcprojw"], counts).map {
+      Arena.Entry(name: $0.0, shape: [$0.1], elementType: .bfloat16)
+    }
+    let half = Arena.Entry(name: "hidden", shape: [kept.rows * kept.columns], elementType: .float16)
+    let paired = try Arena(entries + [half], what: "the arena of the operands in bfloat16").tensors
     let matrices = zip(single, paired).map { single, tensor in
       let matrix = tensor.matrix(columns: single.columns)
       OperandLayout.round(single, y: matrix, context: context)
@@ -27,6 +29,8 @@ private struct PairedOperatorTensors {
     (qkv, dqkv, att, datt) = (matrices[4], matrices[5], matrices[6], matrices[7])
     weight = PairedMatrix(paired[8], rows: fcprojw.rows, columns: fcprojw.columns)
     OperandLayout.layOut(fcprojw, y: weight, context: context)
+    hidden = paired[9].matrix(columns: kept.columns)
+    Conversion.forward(kept.flat, y: hidden.flat, context: context)
   }
 }
 
@@ -46,7 +50,7 @@ extension Session {
   ) -> [String: (cost: Cost, run: () -> Void)] {
     let (context, count) = (context, Double(rows * configuration.channels))
     return [
-      // Each reads 4 bytes an element and writes 2.
+      // Reads 4 bytes an element and writes 2.
       "layer norm forward": (
         .either(flop: 8 * count, bytes: 6 * count),
         {
@@ -56,9 +60,9 @@ extension Session {
         }
       ),
       "gelu forward": (
-        .either(flop: 30 * 4 * count, bytes: 6 * 4 * count),
+        .either(flop: 30 * 4 * count, bytes: 4 * 4 * count),
         {
-          Activation.gelu.forward(tensors["hidden"], y: paired.activated.tensor, context: context)
+          Activation.gelu.forward(paired.hidden.tensor, y: paired.activated.tensor, context: context)
         }
       ),
     ]
@@ -70,14 +74,14 @@ extension Session {
     let (context, shape, channels) = (context, attentionShape, configuration.channels)
     let (count, product) = (Double(rows * channels), attentionProduct)
     return [
-      // Writes the gradient in float32 and as an operand.
+      // Reads float16, writes the gradient in float32 and as an operand.
       "dinput with gelu slope": (
-        .either(flop: 4 * count * Double(2 * channels + 40), bytes: 10 * 4 * count, of: .bfloat16),
+        .either(flop: 4 * count * Double(2 * channels + 40), bytes: 8 * 4 * count, of: .bfloat16),
         {
           context.perform(
             GEMM.work(
               paired.dout, .panels(paired.weight), into: tensors.matrix("dhidden"),
-              epilogue: .slope(.gelu, input: tensors.matrix("hidden")), rounded: paired.dhidden,
+              epilogue: .slope(.gelu, input: paired.hidden), rounded: paired.dhidden,
               context: context))
         }
       ),

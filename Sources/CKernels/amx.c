@@ -19,6 +19,7 @@
 #include "templates/rows.h"
 #include "templates/gelu.h"
 #include "templates/gemm_epilogue.h"
+#include "templates/convert.h"
 #include "templates/bf16_pack.h"
 #include "templates/bf16_finish.h"
 

@@ -20,6 +20,7 @@
 #include "templates/gemm_prefetch.h"
 #include "templates/gemm_pack.h"
 #include "templates/gemm_store.h"
+#include "templates/convert.h"
 #include "templates/bf16_table.h"
 #include "templates/bf16_rows.h"
 #include "templates/attention_tile.h"

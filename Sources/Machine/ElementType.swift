@@ -7,6 +7,8 @@ public enum ElementType: String, Sendable, CaseIterable {
   case float32
   /// The upper half of a float32: its range, with 8 significant bits.
   case bfloat16
+  /// IEEE 754 binary16: 11 significant bits, numbers below 65,520.
+  case float16
   /// Two's complement.
   case int8
 
@@ -14,7 +16,7 @@ public enum ElementType: String, Sendable, CaseIterable {
   public var byteCount: Int {
     switch self {
     case .float32: 4
-    case .bfloat16: 2
+    case .bfloat16, .float16: 2
     case .int8: 1
     }
   }

@@ -13,11 +13,12 @@ public enum Activation: String, CaseIterable, Sendable {
   ///
   /// - Parameters:
   ///   - x: (count).
-  ///   - y: (count), overwritten: float32, may be x; or bfloat16, rounded as `OperandLayout` does.
+  ///   - y: (count), overwritten. Both are float32, and y may be x; or x is float16 and y bfloat16, rounded as
+  ///     `OperandLayout` does.
   /// - Accuracy: a few ulp of |y| where x > −1; towards the negative tail, where y → 0, 6ε·2|u| of |y| more with tanh and
   ///   ε·x²/2 with erf.
   ///   `ActivationTests` derives and enforces the bound.
-  /// - Complexity: ≈ 30 FLOP and 8 bytes an element.
+  /// - Complexity: ≈ 30 FLOP and 8 bytes an element, 4 between halves.
   /// - SeeAlso: Hendrycks, Gimpel 2016, arXiv:1606.08415.
   public func forward(_ x: Tensor, y: Tensor, context: ExecutionContext) {
     let count = x.count

@@ -36,7 +36,7 @@ public enum Conversion {
   ///
   /// - Parameters:
   ///   - x: (count). y: (count), overwritten; does not overlap x.
-  /// - Precondition: one of the types is float32, the other float32 or bfloat16.
+  /// - Precondition: one of the types is float32, the other float32, bfloat16 or float16.
   public static func forward(_ x: Tensor, y: Tensor, context: ExecutionContext) {
     precondition(x.count == y.count, "\(x.count) elements of \(x.name), \(y.count) of \(y.name)")
     if y.elementType == .float32 {

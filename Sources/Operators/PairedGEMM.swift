@@ -18,11 +18,10 @@ extension GEMM {
   ///   - bias: (N), added to every row, or nil.
   ///   - accumulate: whether C is added to; if not, C is never read.
   ///   - c: (M, N), float32, contiguous along its rows.
-  ///   - epilogue: what follows; the output of an activation may be bfloat16.
-  ///   - rounded: (M, N), bfloat16, or nil: what the epilogue makes of each element, or C itself, as an operand of what
-  ///     comes next; rounded as `OperandLayout` does.
-  /// - Precondition: K > 0; the matrices fit each other, and the epilogue's of float32 has the layout of C. An
-  ///   activation has one output: in bfloat16 it excludes `rounded`.
+  ///   - epilogue: what follows; an activation's output is bfloat16, a slope's input float16.
+  ///   - rounded: (M, N), or nil: C behind the epilogue in bfloat16, rounded as `OperandLayout` does; where an activation
+  ///     follows, whose output is that, C in float16, rounded as `Conversion` does.
+  /// - Precondition: K > 0; the matrices fit each other, and what is added has the layout of C.
   /// - Accuracy: of the sum, |error| ≤ (768 + K/768 + 2)·ε·Σ|a·b| + ε·|c| + K·2⁻¹²⁶, ε = 2⁻²⁴, in the order of pairs; in
   ///   that of tiles (K/32 + 19)·ε·(Σ|a·b| + |c|) + 2·(K + 1)·2⁻¹²⁶. An operand has been rounded by at most 2⁻⁸ of itself.
   /// - Complexity: 2·M·N·K FLOP.
@@ -69,24 +68,25 @@ extension GEMM {
 /// What is made of a complete product of bfloat16.
 struct PairedOutput {
   let epilogue: Epilogue?
-  /// The epilogue's values in bfloat16.
-  let rounded: Matrix?
+  /// What becomes an operand: C behind the epilogue, or the activation.
+  let operand: Matrix?
+  /// C in float16: what an activation leaves, or what a slope is taken at.
+  let half: Matrix?
 
   init(_ epilogue: Epilogue?, rounded: Matrix?, of c: Matrix) {
     self.epilogue = epilogue
-    if case .activation(_, let output) = epilogue, output.elementType == .bfloat16 {
-      precondition(rounded == nil, "an activation has one output")
-      self.rounded = output
-    } else {
-      if let epilogue {
-        precondition(epilogue.matrix.hasLayout(of: c), "an epilogue's matrix is laid out as C")
-      }
-      self.rounded = rounded
+    switch epilogue {
+    case nil: (operand, half) = (rounded, nil)
+    case .add(let matrix):
+      precondition(matrix.hasLayout(of: c), "what is added is laid out as C")
+      (operand, half) = (rounded, nil)
+    case .activation(_, let output): (operand, half) = (output, rounded)
+    case .slope(_, let input): (operand, half) = (rounded, input)
     }
-    if let rounded = self.rounded {
+    for matrix in [operand, half].compactMap(\.self) {
       precondition(
-        rounded.rows == c.rows && rounded.columns == c.columns && rounded.columnStride == 1,
-        "(\(rounded.rows), \(rounded.columns)) rounded of (\(c.rows), \(c.columns))")
+        matrix.rows == c.rows && matrix.columns == c.columns && matrix.columnStride == 1,
+        "(\(matrix.rows), \(matrix.columns)) rounded of (\(c.rows), \(c.columns))")
     }
   }
 }

@@ -11,8 +11,9 @@ extension Linear {
   ///   - weight: weightᵀ (K, N), laid out, or as numbers that the product's tasks round; it has the order of the sums.
   ///   - bias: (N), or nil.
   ///   - y: (R, N), overwritten.
-  ///   - epilogue: what follows; the output of an activation may be bfloat16.
-  ///   - rounded: (R, N), bfloat16, or nil: what the epilogue makes of y, rounded.
+  ///   - epilogue: what follows; an activation's output is bfloat16, a slope's input float16.
+  ///   - rounded: (R, N), or nil: y behind the epilogue, rounded to bfloat16; where an activation follows, whose output is
+  ///     that, y rounded to float16.
   ///   - queue: work that waits to run beside this one's.
   /// - Precondition: K > 0; the operands fit each other.
   /// - Accuracy: |error| ≤ (K/768 + 771)·ε·(Σ|x·weight| + |bias|) + K·2⁻¹²⁶ of the rounded operands' product, in the order
@@ -39,7 +40,7 @@ extension Linear {
   ///   - accumulate: whether dweight and dbias are added to or overwritten.
   ///   - dx: (R, K), overwritten.
   ///   - epilogue: what follows for dx, or nil.
-  ///   - rounded: (R, K), bfloat16, or nil: what the epilogue makes of dx, rounded.
+  ///   - rounded: (R, K), bfloat16, or nil: dx behind the epilogue, rounded.
   ///   - dweight: (N, K). dbias: (N), or nil: the sum of dout as it is rounded.
   ///   - queue: work that waits to run beside this one's.
   /// - Precondition: R, N > 0; the operands fit each other.

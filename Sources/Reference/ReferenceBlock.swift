@@ -25,9 +25,8 @@ public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
     /// h: (B, T, C).
     public var residual: [Scalar] = []
     public var norm2 = ReferenceLayerNorm.Output<Scalar>(output: [], mean: [], rstd: [])
-    /// Before and after the activation: (B, T, 4C).
+    /// Before the activation: (B, T, 4C). `backward` takes the activation and its slope of what is kept.
     public var hidden: [Scalar] = []
-    public var activated: [Scalar] = []
 
     @inlinable
     public init() {}
@@ -59,9 +58,9 @@ public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
       heads: configuration.heads, operands: operands)
     kept.residual = ReferenceResidual.forward(input, linear(kept.attention.output, "attproj"))
     kept.norm2 = normalise(kept.residual, "ln2")
-    kept.hidden = linear(kept.norm2.output, "fc")
-    kept.activated = activation.forward(kept.hidden)
-    let output = ReferenceResidual.forward(kept.residual, linear(kept.activated, "fcproj"))
+    let hidden = linear(kept.norm2.output, "fc")
+    kept.hidden = operands.kept(hidden)
+    let output = ReferenceResidual.forward(kept.residual, linear(activation.forward(hidden), "fcproj"))
     return (output, kept)
   }
 
@@ -76,7 +75,8 @@ public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
     gradients: inout [String: [Scalar]]
   ) -> [Scalar] {
     let (dresidual, dprojected) = ReferenceResidual.backward(dout)
-    let dactivated = linearBackward(dprojected, input: kept.activated, "fcproj", &gradients)
+    let activated = activation.forward(kept.hidden)
+    let dactivated = linearBackward(dprojected, input: activated, "fcproj", &gradients)
     let dhidden = activation.backward(dactivated, input: kept.hidden)
     let dnorm2 = linearBackward(dhidden, input: kept.norm2.output, "fc", &gradients)
     let dbranch = normaliseBackward(dnorm2, input: kept.residual, kept.norm2, "ln2", &gradients)

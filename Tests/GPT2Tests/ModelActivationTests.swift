@@ -58,6 +58,32 @@ import Testing
     #expect(activations["unknown"] == nil)
   }
 
+  /// What a step keeps in 2 bytes, and of each layer; 4C·B·T floats for sums, and none of that in float32.
+  @Test(arguments: OperandPrecision.allCases, [Recomputation.none, .elementwise])
+  func halvesAndSums(precision: OperandPrecision, recomputation: Recomputation) throws {
+    let model = try Model(
+      configuration: Self.model().configuration, precision: precision, context: ExecutionContext(threads: 2))
+    model.recomputation = recomputation
+    let batch = Self.batch(4, 7)
+    try model.train(
+      batch.inputs, targets: batch.targets, batchSize: 4, sequenceLength: 7, optimizer: AdamW())
+    let activations = try #require(model.activations)
+    let isPaired = precision != .fp32
+    for tensor in activations.tensors {
+      let type: ElementType =
+        switch tensor.name {
+        case "fch": .float16
+        case "ln1", "qkv", "atty", "ln2", "fch_gelu", "lnf": .bfloat16
+        default: .float32
+        }
+      #expect(tensor.elementType == (isPaired ? type : .float32), "\(tensor.name)")
+    }
+    #expect(activations["sums"]?.shape == (isPaired ? [4, 7, 96] : nil))
+    #expect(activations["fch"]?.shape == [2, 4, 7, 96])
+    let isKept = !isPaired && recomputation == .none
+    #expect(activations["fch_gelu"]?.shape == [isKept ? 2 : 1, 4, 7, 96])
+  }
+
   /// A view shows the numbers of its tensor and no other's: each is what its neighbours in the pass make it.
   @Test func viewsHoldWhatTheirNamesSay() throws {
     let model = try Self.model()

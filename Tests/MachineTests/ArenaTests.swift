@@ -46,7 +46,7 @@ import Testing
   }
 
   @Test(arguments: ElementType.allCases) func sizesOfTypes(type: ElementType) throws {
-    #expect(type.byteCount == [.float32: 4, .bfloat16: 2, .int8: 1][type])
+    #expect(type.byteCount == [.float32: 4, .bfloat16: 2, .float16: 2, .int8: 1][type])
     let count = Int.max / 16 / type.byteCount
     #expect(throws: MemoryError.invalidShape(name: "x", shape: [count + 1])) {
       try Arena([.init(name: "x", shape: [count + 1], elementType: type)])

@@ -31,6 +31,19 @@ import Testing
     for (set, outputs) in results { expect(outputs["y"], near: expected, within: bounds, "y on \(set)") }
   }
 
+  /// Of float16 it gives what it makes of the same numbers in float32, rounded once.
+  @Test(arguments: counts, Activation.allCases) func ofFloat16(_ count: Int, activation: Activation) throws {
+    let x = inputs(count)
+    _ = try everywhere(withoutMatrixUnit: true) { place in
+      let (y, numbers) = (try place.pairedOutput(count), try place.input(x.map { Float(Float16($0)) }))
+      try activation.forward(place.half(x), y: y, context: place.context)
+      activation.forward(numbers, y: numbers, context: place.context)
+      let found = try place.expanded(y)
+      expect(found, equals: numbers.array().map(ReferencePairs.operand), "rounded")
+      return ["y": found]
+    }
+  }
+
   /// As an epilogue it gives the bits of `forward`, by which a backward pass may compute it again.
   @Test(arguments: counts, Activation.allCases) func epilogue(_ count: Int, activation: Activation) throws {
     let x = inputs(count)

@@ -44,6 +44,16 @@ final class Place {
     return tensor
   }
 
+  /// The same in float16.
+  func halfOutput(_ count: Int) throws -> Tensor { try half([Float](repeating: .nan, count: count)) }
+
+  /// A tensor with these values in float16.
+  func half(_ values: [Float]) throws -> Tensor {
+    let tensor = try take(values.count, .float16)
+    try Conversion.forward(input(values), y: tensor, context: context)
+    return tensor
+  }
+
   /// A matrix of operands of products of bfloat16; what lies between its rows is NaN.
   func operand(_ values: [Float], columns: Int, rowStride: Int? = nil) throws -> Matrix {
     let (rows, stride) = (values.count / columns, rowStride ?? columns)
@@ -67,7 +77,7 @@ final class Place {
     return panels
   }
 
-  /// The elements of a tensor in bfloat16.
+  /// The elements of a tensor in bfloat16 or float16.
   func expanded(_ tensor: Tensor) throws -> [Float] {
     let expanded = try output(tensor.count)
     Conversion.forward(tensor, y: expanded, context: context)

@@ -20,6 +20,10 @@ private func paired(_ rows: Int, _ columns: Int) throws -> Matrix {
   try Arena.guardedTensor(shape: [rows * columns], elementType: .bfloat16).matrix(columns: columns)
 }
 
+private func half(_ rows: Int, _ columns: Int) throws -> Matrix {
+  try Arena.guardedTensor(shape: [rows * columns], elementType: .float16).matrix(columns: columns)
+}
+
 private func panels(_ rows: Int, _ columns: Int) throws -> PairedMatrix {
   let count = PairedMatrix.count(rows: rows, columns: columns)
   return try PairedMatrix(
@@ -111,11 +115,29 @@ private func tokens(_ ids: [Int32], below bound: Int) throws -> BoundedIntegers 
         paired(2, 3), weight: .panels(panels(3, 4)), bias: nil, y: matrix(2, 4), rounded: paired(1, 4),
         context: context)
     }
-    await #expect(processExitsWith: trap, "an activation's output in bfloat16 and another one") {
+    await #expect(processExitsWith: trap, "an activation in fewer rows than the product") {
+      let context = try ExecutionContext(threads: 1)
+      try Linear.forward(
+        paired(2, 3), weight: .panels(panels(3, 4)), bias: nil, y: matrix(2, 4),
+        epilogue: .activation(.gelu, output: paired(1, 4)), context: context)
+    }
+    await #expect(processExitsWith: trap, "a slope in fewer rows than the product") {
+      let context = try ExecutionContext(threads: 1)
+      try Linear.forward(
+        paired(2, 3), weight: .panels(panels(3, 4)), bias: nil, y: matrix(2, 4),
+        epilogue: .slope(.gelu, input: half(1, 4)), context: context)
+    }
+    await #expect(processExitsWith: trap, "what an activation was taken of in bfloat16") {
       let context = try ExecutionContext(threads: 1)
       try Linear.forward(
         paired(2, 3), weight: .panels(panels(3, 4)), bias: nil, y: matrix(2, 4),
         epilogue: .activation(.gelu, output: paired(2, 4)), rounded: paired(2, 4), context: context)
+    }
+    await #expect(processExitsWith: trap, "a slope at float32") {
+      let context = try ExecutionContext(threads: 1)
+      try Linear.forward(
+        paired(2, 3), weight: .panels(panels(3, 4)), bias: nil, y: matrix(2, 4),
+        epilogue: .slope(.gelu, input: matrix(2, 4)), context: context)
     }
     await #expect(processExitsWith: trap, "columns of B that are apart") {
       let context = try ExecutionContext(threads: 1)
@@ -210,6 +232,10 @@ private func tokens(_ ids: [Int32], below bound: Int) throws -> BoundedIntegers 
     await #expect(processExitsWith: trap, "an activation longer than its operand") {
       let context = try ExecutionContext(threads: 1)
       try Activation.gelu.forward(tensor(7), y: tensor(8), context: context)
+    }
+    await #expect(processExitsWith: trap, "an activation in float16") {
+      let context = try ExecutionContext(threads: 1)
+      try Activation.gelu.forward(tensor(8), y: half(1, 8).tensor, context: context)
     }
   }
 

@@ -239,28 +239,31 @@ private struct PairedEpilogues {
     return y.array()
   }
 
-  /// Into float32 and bfloat16, and into bfloat16 alone.
+  /// Rows of the activation's output have a stride of their own.
   func activated() throws -> [Float] {
+    let (columns, stride) = (operands.size.outputs, operands.size.outputs + 1)
+    let (y, kept) = (try output(), try place.halfOutput(operands.dout.count))
+    let activated = try place.pairedOutput(operands.size.rows * stride - 1)
+    let strided = Matrix(activated, rows: operands.size.rows, columns: columns, rowStride: stride)
+    try forward(.activation(activation, output: strided), y, kept)
+    expect(y.array(), equals: product.array(), "the product")
+    expect(try place.expanded(kept), equals: product.array().map { Float(Float16($0)) }, "what is kept")
     let expected = try output()
     activation.forward(product, y: expected, context: place.context)
-    let (y, activated, rounded, only) = (
-      try output(), try output(), try pairedOutput(), try pairedOutput()
-    )
-    try forward(.activation(activation, output: matrix(activated)), y, rounded)
-    expect(y.array(), equals: product.array(), "what the activation is taken of")
-    expect(activated.array(), equals: expected.array(), "activation")
-    try check(rounded, expected.array(), "activation")
-    try forward(.activation(activation, output: matrix(only)), y, nil)
-    try check(only, expected.array(), "activation alone")
-    return activated.array()
+    let found = try place.expanded(activated)
+    expect(
+      found.indices.filter { $0 % stride < columns }.map { found[$0] },
+      equals: expected.array().map(ReferencePairs.operand), "activation")
+    return found.indices.map { $0 % stride < columns ? found[$0] : 0 }
   }
 
   func slope() throws -> [Float] {
     let (y, rounded) = (try output(), try pairedOutput())
-    try forward(.slope(activation, input: matrix(place.input(operands.dout))), y, rounded)
-    let slopes = activation.plain.backward(doubles(product.array()), input: doubles(operands.dout))
+    let input = operands.dout.map { Float(Float16($0)) }
+    try forward(.slope(activation, input: matrix(place.half(operands.dout))), y, rounded)
+    let slopes = activation.plain.backward(doubles(product.array()), input: doubles(input))
     let bounds = slopes.indices.map {
-      activation.productBound(Double(operands.dout[$0]), of: Double(product[$0]), error: 0)
+      activation.productBound(Double(input[$0]), of: Double(product[$0]), error: 0)
     }
     expect(y.array(), near: slopes, within: bounds, "slope")
     try check(rounded, y.array(), "slope")

@@ -72,8 +72,9 @@ typedef struct {
   const float *bias;                    // (N), added to every row; may be NULL
   int accumulate;                       // 0: C is never read
   ck_epilogue epilogue;
-  const float *operand; float *result;  // as in ck_gemm, but `result` may be NULL
-  uint16_t *rounded; long ld_rounded;   // what the epilogue makes of each element, or C itself, rounded; may be NULL
+  const float *operand;                 // of CK_ADD, laid out as C
+  uint16_t *rounded; long ld_rounded;   // C behind its epilogue as an operand, of an activation that; may be NULL
+  uint16_t *half; long ld_half;         // C as float16: an activation leaves it, a slope is taken at it
 } ck_bf16_gemm;
 
 // Products of pairs of bfloat16: with the instruction set's own multiply-adds, or with an instruction made for them.

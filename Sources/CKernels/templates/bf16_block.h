@@ -121,8 +121,8 @@ static void bf16_gemm(const ck_bf16_gemm *g, float *scratch) {
     part.a += r * g->a_row;
     part.c += r * g->ldc;
     if (g->operand) part.operand += r * g->ldc;
-    if (g->result) part.result += r * g->ldc;
     if (g->rounded) part.rounded += r * g->ld_rounded;
+    if (g->half) part.half += r * g->ld_half;
     bf16_blocks(&part, scratch);
   }
 }

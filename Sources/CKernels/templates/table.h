@@ -17,6 +17,7 @@
 #include "gemm_epilogue.h"
 #include "gemm_few_rows.h"
 #include "gemm_block.h"
+#include "convert.h"
 #include "bf16_table.h"
 #include "bf16_rows.h"
 #include "amx_pack.h"
@@ -34,7 +35,6 @@
 #include "cross_entropy.h"
 #include "adamw.h"
 #include "sgd.h"
-#include "convert.h"
 #include "transpose.h"
 #include "limits.h"
 

@@ -152,7 +152,7 @@ public final class Decoder {
     case .fp32: cache.attend(qkv, sequences: sequences, counts: counts, out: atty, context: context)
     case .bf16, .bf16AMX:
       cache.attend(
-        qkv, sequences: sequences, counts: counts, sums: acts.attentionSums(layer).atty, out: atty,
+        qkv, sequences: sequences, counts: counts, sums: acts.matrix(.residual2, layer), out: atty,
         context: context)
     }
   }

@@ -11,14 +11,15 @@ import Operators
 /// | att_lse | (L, B, NH, T) | log Σ exp of a row's scores: all that backward needs of them |
 /// | residual2, residual3 | (L, B, T, C) | the stream after attention, and after the feed-forward block |
 /// | ln2, ln2_mean, ln2_rstd | as ln1 | |
-/// | fch, fch_gelu | (L, B, T, 4C) | before and after the activation |
+/// | fch, fch_gelu | (L, B, T, 4C) | before and after the activation; with products of bfloat16 a backward pass leaves the activation of fch as it is kept |
 /// | lnf, lnf_mean, lnf_rstd | (B, T, C), (B, T) twice | |
 /// | logits | (B, T, Vp) | columns V..<Vp stay 0; a backward pass leaves their gradient here instead; where they are not kept, (384, Vp): a block of rows at a time, with products of bfloat16 the gradient of a row in the first half of its logits |
 /// | losses, logits_lse | (B, T) | |
 /// | preatt, att | (L, B, NH, T, T) | scores and weights, only where they are asked for |
+/// | sums | (B, T, 4C) | only with products of bfloat16: where qkv, fch and their gradients are float32 before they are rounded |
 ///
 /// Where a layer's tensor is not kept, L is 1. With products of bfloat16 ln1, qkv, atty, ln2, fch_gelu and
-/// lnf are bfloat16.
+/// lnf are bfloat16, and fch, which no product multiplies, is float16.
 public enum ActivationTensor: String, CaseIterable, Sendable {
   case encoded
   case ln1
@@ -39,20 +40,23 @@ public enum ActivationTensor: String, CaseIterable, Sendable {
   case logits, losses
   case logitsLSE = "logits_lse"
   case preatt, att
+  case sums
 
   public var name: String { rawValue }
 
   var isLayered: Bool {
     switch self {
-    case .encoded, .lnf, .lnfMean, .lnfRstd, .logits, .losses, .logitsLSE: false
+    case .encoded, .lnf, .lnfMean, .lnfRstd, .logits, .losses, .logitsLSE, .sums: false
     default: true
     }
   }
 
   /// - Parameter precision: what products multiply.
   func elementType(_ precision: OperandPrecision) -> ElementType {
-    switch self {
-    case .ln1, .qkv, .atty, .ln2, .fchGELU, .lnf: precision.pairedOrder != nil ? .bfloat16 : .float32
+    if precision.pairedOrder == nil { return .float32 }
+    return switch self {
+    case .ln1, .qkv, .atty, .ln2, .fchGELU, .lnf: .bfloat16
+    case .fch: .float16
     default: .float32
     }
   }
@@ -65,7 +69,7 @@ public enum ActivationTensor: String, CaseIterable, Sendable {
     return switch self {
     case .encoded, .ln1, .atty, .residual2, .ln2, .residual3, .lnf: rows + [channels]
     case .qkv: rows + [3 * channels]
-    case .fch, .fchGELU: rows + [4 * channels]
+    case .fch, .fchGELU, .sums: rows + [4 * channels]
     case .ln1Mean, .ln1Rstd, .ln2Mean, .ln2Rstd, .lnfMean, .lnfRstd, .losses, .logitsLSE: rows
     case .attLSE: [batchSize, configuration.heads, sequenceLength]
     case .preatt, .att: [batchSize, configuration.heads, sequenceLength, sequenceLength]
@@ -105,9 +109,10 @@ struct ActivationLayout {
     self.precision = precision
     shapes = ActivationTensor.allCases.map { activation in
       if [.preatt, .att].contains(activation), !retention.storesAttention { return nil }
+      if activation == .sums, precision.pairedOrder == nil { return nil }
       let shape = activation.shape(configuration, batchSize, sequenceLength, retention)
       guard activation.isLayered else { return shape }
-      return [retention.keepsLayers(of: activation) ? configuration.layers : 1] + shape
+      return [retention.keepsLayers(of: activation, precision) ? configuration.layers : 1] + shape
     }
   }
 
@@ -195,11 +200,9 @@ public struct Activations: Sendable {
     return view
   }
 
-  /// Where qkv and atty are float32 before they are rounded, with products of bfloat16: in the memory of what comes
-  /// after them.
-  func attentionSums(_ layer: Int) -> (qkv: Matrix, atty: Matrix) {
-    let columns = 3 * self[.residual2, layer].matrix().columns
-    return (Matrix(self[.fch, layer], rows: rows, columns: columns), self[.residual2, layer].matrix())
+  /// (B·T, columns), at most 4C of them: where one product is float32 before it is rounded; nil where none is.
+  func sums(columns: Int) -> Matrix? {
+    views[ActivationTensor.sums.index].map { Matrix($0, rows: rows, columns: columns) }
   }
 
   /// A layer's tensor, or the one that all layers share.

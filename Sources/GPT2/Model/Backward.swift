@@ -17,8 +17,7 @@ extension Network {
   ) throws(ModelError) {
     let (batch, acts) = (pass.batch, pass.activations)
     guard let targets = batch.targets else { preconditionFailure("a backward pass needs targets") }
-    let scratch = try workspace.backwardScratch(
-      batchSize: acts.batchSize, sequenceLength: acts.sequenceLength, acts.retention, precision)
+    let scratch = try workspace.backwardScratch(for: acts)
     gradients.add { accumulate in
       context.together {
         backwardWholeHead(
@@ -69,7 +68,11 @@ extension Network {
     let recomputation = acts.retention.recomputation
     // The forward pass has just computed the last one.
     if recomputation == .blocks, layer < configuration.layers - 1 { forwardLayer(layer, acts) }
-    if recomputation == .elementwise { recomputeFeedForward(layer, acts) }
+    if recomputation == .elementwise { recomputeFeedForwardNorm(layer, acts) }
+    // In bfloat16 of what was kept, so that nothing depends on what is recomputed.
+    if recomputation == .elementwise || precision.pairedOrder != nil {
+      activation.forward(acts[.fch, layer], y: acts[.fchGELU, layer], context: context)
+    }
     backwardFeedForward(
       layer, acts, scratch, gradients, accumulate: accumulate, sink: sink, beside: queue)
     if recomputation == .elementwise { recomputeAttentionNorm(layer, acts) }
@@ -77,9 +80,8 @@ extension Network {
       layer, acts, scratch, gradients, accumulate: accumulate, sink: sink, beside: queue)
   }
 
-  private func recomputeFeedForward(_ layer: Int, _ acts: Activations) {
+  private func recomputeFeedForwardNorm(_ layer: Int, _ acts: Activations) {
     let tensors = masters.layer(layer)
-    activation.forward(acts[.fch, layer], y: acts[.fchGELU, layer], context: context)
     LayerNorm.forward(
       acts.matrix(.residual2, layer), weight: tensors.ln2w, bias: tensors.ln2b, epsilon: epsilon,
       y: acts.matrix(.ln2, layer),

@@ -5,20 +5,21 @@ import Operators
 struct BackwardScratch {
   /// (B·T, C): of the residual stream, and of what a branch adds to it.
   let dresidual, dbranch: Matrix
-  /// (B·T, 3C)
-  let dqkv: Matrix
-  /// (B·T, 4C)
-  let dfch: Matrix
+  /// (B·T, 3C) and (B·T, 4C), with products of bfloat16 in the memory of the activations' sums.
+  let dqkv, dfch: Matrix
   /// The same in bfloat16, as operands of the next products; nil where those multiply float32.
   let rounded: RoundedGradients?
 
   /// In multiples of C.
-  private static let widths = [1, 1, 3, 4]
+  private static func widths(_ precision: OperandPrecision) -> [Int] {
+    precision.pairedOrder == nil ? [1, 1, 3, 4] : [1, 1]
+  }
 
   static func count(
     _ configuration: Configuration, batchSize: Int, sequenceLength: Int, _ retention: Retention,
     _ precision: OperandPrecision
   ) -> Int? {
+    let widths = widths(precision)
     let shape = [batchSize, sequenceLength, widths.reduce(0, +), configuration.channels]
     let float32 = Arena.Entry(name: "", shape: shape).elementCount.map {
       $0 + widths.count * Arena.lineFloats
@@ -32,28 +33,29 @@ struct BackwardScratch {
   }
 
   /// The floats of each matrix of float32 from the beginning of the storage on.
-  static func parts(_ configuration: Configuration, rows: Int) -> [Range<Int>] {
+  static func parts(_ configuration: Configuration, rows: Int, _ precision: OperandPrecision) -> [Range<Int>] {
     var offset = 0
-    return widths.map { width in
+    return widths(precision).map { width in
       let count = rows * width * configuration.channels
       defer { offset += ActivationLayout.padded(count) }
       return offset..<offset + count
     }
   }
 
-  init(
-    _ configuration: Configuration, batchSize: Int, sequenceLength: Int, _ retention: Retention,
-    _ precision: OperandPrecision, storage: Tensor
-  ) {
-    let (rows, channels) = (batchSize * sequenceLength, configuration.channels)
-    let parts = Self.parts(configuration, rows: rows)
-    let matrices = zip(parts, Self.widths).map { storage.slice($0).matrix(columns: $1 * channels) }
-    (dresidual, dbranch, dqkv, dfch) = (matrices[0], matrices[1], matrices[2], matrices[3])
+  init(_ configuration: Configuration, _ acts: Activations, storage: Tensor) {
+    let (rows, channels) = (acts.rows, configuration.channels)
+    let parts = Self.parts(configuration, rows: rows, acts.precision)
+    let matrices = zip(parts, Self.widths(acts.precision)).map {
+      storage.slice($0).matrix(columns: $1 * channels)
+    }
+    (dresidual, dbranch) = (matrices[0], matrices[1])
+    dqkv = acts.sums(columns: 3 * channels) ?? matrices[2]
+    dfch = acts.sums(columns: 4 * channels) ?? matrices[3]
     let offset = ActivationLayout.padded(parts[parts.count - 1].upperBound)
     rounded =
-      precision.pairedOrder != nil
-      ? RoundedGradients(configuration, rows: rows, retention, storage: storage.slice(offset..<storage.count))
-      : nil
+      acts.precision.pairedOrder != nil
+      ? RoundedGradients(
+        configuration, rows: rows, acts.retention, storage: storage.slice(offset..<storage.count)) : nil
   }
 }
 

@@ -141,10 +141,10 @@ extension Network {
     LayerNorm.forward(
       stream(into: layer, acts), weight: tensors.ln1w, bias: tensors.ln1b, epsilon: epsilon,
       y: acts.matrix(.ln1, layer), mean: acts[.ln1Mean, layer], rstd: acts[.ln1Rstd, layer], context: context)
-    let isPaired = precision.pairedOrder != nil
+    let sums = acts.sums(columns: qkv.columns)
     weights(layer, rows: acts.rows).qkvw.forward(
-      acts.matrix(.ln1, layer), bias: tensors.qkvb, y: isPaired ? acts.attentionSums(layer).qkv : qkv,
-      rounded: isPaired ? qkv : nil, context: context, beside: queue)
+      acts.matrix(.ln1, layer), bias: tensors.qkvb, y: sums ?? qkv, rounded: sums.map { _ in qkv },
+      context: context, beside: queue)
   }
 
   /// The stream into the next layer from `atty`.
@@ -158,10 +158,12 @@ extension Network {
       acts.matrix(.residual2, layer), weight: tensors.ln2w, bias: tensors.ln2b, epsilon: epsilon,
       y: acts.matrix(.ln2, layer),
       mean: acts[.ln2Mean, layer], rstd: acts[.ln2Rstd, layer], context: context)
+    let fch = acts.matrix(.fch, layer)
+    let sums = acts.sums(columns: fch.columns)
     weights.fcw.forward(
-      acts.matrix(.ln2, layer), bias: tensors.fcb, y: acts.matrix(.fch, layer),
-      epilogue: .activation(activation, output: acts.matrix(.fchGELU, layer)), context: context, beside: queue
-    )
+      acts.matrix(.ln2, layer), bias: tensors.fcb, y: sums ?? fch,
+      epilogue: .activation(activation, output: acts.matrix(.fchGELU, layer)), rounded: sums.map { _ in fch },
+      context: context, beside: queue)
     weights.fcprojw.forward(
       acts.matrix(.fchGELU, layer), bias: tensors.fcprojb,
       y: acts.matrix(.residual3, layer), epilogue: .add(acts.matrix(.residual2, layer)), context: context,
@@ -175,13 +177,13 @@ extension Network {
     let kept =
       acts.retention.storesAttention
       ? AttentionWeights(scores: acts[.preatt, layer], weights: acts[.att, layer]) : nil
-    switch precision {
-    case .fp32:
-      Attention.forward(qkv, shape: shape, out: atty, logSumExp: logSumExp, kept: kept, context: context)
-    case .bf16, .bf16AMX:
+    if acts.precision.pairedOrder != nil {
+      // What atty is added up in is about to be overwritten.
       Attention.forward(
-        qkv, shape: shape, sums: acts.attentionSums(layer).atty, out: atty, logSumExp: logSumExp, kept: kept,
+        qkv, shape: shape, sums: acts.matrix(.residual2, layer), out: atty, logSumExp: logSumExp, kept: kept,
         context: context)
+    } else {
+      Attention.forward(qkv, shape: shape, out: atty, logSumExp: logSumExp, kept: kept, context: context)
     }
   }
 

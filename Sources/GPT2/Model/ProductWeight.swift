@@ -12,7 +12,8 @@ enum ProductWeight: Sendable {
   ///
   /// - Parameters:
   ///   - x: (R, K), of the weight's element type.
-  ///   - rounded: (R, N), bfloat16, or nil: y as the next product's operand; nil in float32.
+  ///   - rounded: (R, N), or nil: y as the next product's operand, or what is kept of it beside an activation; nil in
+  ///     float32.
   func forward(
     _ x: Matrix, bias: Tensor?, y: Matrix, epilogue: Epilogue? = nil, rounded: Matrix? = nil,
     context: ExecutionContext, beside queue: WorkQueue? = nil

@@ -2,7 +2,7 @@ import Machine
 
 /// What training computes again in the backward pass instead of keeping it from the forward pass.
 public enum Recomputation: String, CaseIterable, Sendable {
-  /// Nothing: 16·B·T·C floats a layer.
+  /// Nothing: 16·B·T·C floats a layer. (With products of bfloat16 the activation, in any case.)
   case none
   /// Both layer norms and the activation: 10·B·T·C floats a layer, and about a hundredth more time.
   case elementwise
@@ -54,9 +54,12 @@ public enum Retention: Equatable, Sendable {
   }
 
   /// Whether each layer has a tensor of its own; else all layers' passes overwrite one in turn.
-  func keepsLayers(of activation: ActivationTensor) -> Bool {
+  ///
+  /// - Parameter precision: what products multiply.
+  func keepsLayers(of activation: ActivationTensor, _ precision: OperandPrecision) -> Bool {
     switch self {
-    case .all, .forBackward(.none): true
+    case .all: true
+    case .forBackward(.none): activation != .fchGELU || precision.pairedOrder == nil
     case .forBackward(.elementwise): ![.ln1, .ln2, .fchGELU].contains(activation)
     case .forBackward(.blocks): activation == .residual3
     case .nothing: false

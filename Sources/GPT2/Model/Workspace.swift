@@ -45,10 +45,9 @@ public final class Workspace {
     batchSize: Int, sequenceLength: Int, retention: Retention, backward: Bool = false
   ) throws(ModelError) {
     try Batch.check(batchSize: batchSize, sequenceLength: sequenceLength, configuration)
-    if backward {
-      _ = try backwardScratch(batchSize: batchSize, sequenceLength: sequenceLength, retention, precision)
-    }
-    _ = try layOut(batchSize: batchSize, sequenceLength: sequenceLength, retention, precision)
+    let views = try layOut(
+      batchSize: batchSize, sequenceLength: sequenceLength, retention, precision)
+    if backward { _ = try backwardScratch(for: views) }
   }
 
   /// Begins a forward pass. Views over the memory at hand where it is large enough, else over new memory.
@@ -101,17 +100,14 @@ public final class Workspace {
       size..<padded, of: Matrix(logits, rows: logits.count / padded, columns: padded), context: context)
   }
 
-  func backwardScratch(
-    batchSize: Int, sequenceLength: Int, _ retention: Retention, _ precision: OperandPrecision
-  ) throws(ModelError) -> BackwardScratch {
+  func backwardScratch(for acts: Activations) throws(ModelError) -> BackwardScratch {
     let count = BackwardScratch.count(
-      configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention, precision)
+      configuration, batchSize: acts.batchSize, sequenceLength: acts.sequenceLength, acts.retention,
+      acts.precision)
     let storage = try memory(
       for: count, in: &backwardStorage, what: "the gradients of the activations",
-      parts: BackwardScratch.parts(configuration, rows: batchSize * sequenceLength))
-    return BackwardScratch(
-      configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention, precision,
-      storage: storage)
+      parts: BackwardScratch.parts(configuration, rows: acts.rows, acts.precision))
+    return BackwardScratch(configuration, acts, storage: storage)
   }
 
   private func memory(

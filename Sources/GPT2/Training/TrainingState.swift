@@ -183,8 +183,7 @@ public final class TrainingState {
   ) throws(ModelError) -> Float {
     guard let targets = batch.targets else { preconditionFailure("training needs targets") }
     let acts = try network.prepare(batch, retention: .forBackward(recomputation), in: workspace)
-    let scratch = try workspace.backwardScratch(
-      batchSize: batch.batchSize, sequenceLength: batch.sequenceLength, acts.retention, network.precision)
+    let scratch = try workspace.backwardScratch(for: acts)
     let tensors = gradients.tensors
     var loss = Float.nan
     network.context.together {

@@ -24,7 +24,7 @@ extension Kernels {
     }
   }
 
-  /// - Parameter scratch: where y is bfloat16, what has not been rounded yet.
+  /// - Parameter scratch: for the numbers of a piece, where y is bfloat16.
   func activationForward(
     _ activation: Activation, _ x: Tensor, range: Range<Int>, y: Tensor, scratch: Tensor
   ) {
@@ -33,10 +33,12 @@ extension Kernels {
       return unsafe forward(x.pointer(range), range.count, y.pointer(range))
     }
     for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.roundedPiece) {
-      let piece = start..<min(range.upperBound, start + Self.roundedPiece)
-      unsafe forward(x.pointer(piece), piece.count, scratch.pointer(0..<piece.count))
-      let values = Matrix(scratch, rows: 1, columns: piece.count)
-      round(values, rows: 0..<1, y: Matrix(y, rows: 1, columns: piece.count, offset: start))
+      let count = min(range.upperBound - start, Self.roundedPiece)
+      let numbers = Matrix(scratch, rows: 1, columns: count)
+      let values = unsafe numbers.pointer(0..<1)
+      unsafe expand(PackedNumbers(x), range: start..<start + count, to: values)
+      unsafe forward(values, count, values)
+      round(numbers, rows: 0..<1, y: Matrix(y, rows: 1, columns: count, offset: start))
     }
   }
 

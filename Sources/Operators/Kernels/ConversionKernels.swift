@@ -43,12 +43,13 @@ import Machine
 
   /// A tensor's numbers; the caller keeps the tensor.
   ///
-  /// - Precondition: they are float32 or bfloat16.
+  /// - Precondition: they are no integers.
   init(_ tensor: Tensor) {
     let precision: Precision =
       switch tensor.elementType {
       case .float32: .float32
       case .bfloat16: .bfloat16
+      case .float16: .float16
       case .int8: preconditionFailure("tensor \(tensor.name) holds int8")
       }
     unsafe self.init(precision, count: tensor.count, address: tensor.rawPointer)

@@ -62,16 +62,17 @@ extension Kernels {
     case .add(let matrix):
       unsafe arguments.epilogue = CK_ADD
       unsafe arguments.operand = UnsafePointer(matrix.pointer(rows, columns))
-    case .activation(let activation, let matrix):
+    case .activation(let activation, _):
       unsafe arguments.epilogue = activationKernels(activation).epilogue
-      if matrix.elementType == .float32 { unsafe arguments.result = matrix.pointer(rows, columns) }
-    case .slope(let activation, let input):
-      unsafe arguments.epilogue = activationKernels(activation).slope
-      unsafe arguments.operand = UnsafePointer(input.pointer(rows, columns))
+    case .slope(let activation, _): unsafe arguments.epilogue = activationKernels(activation).slope
     }
-    if let rounded = output.rounded {
-      unsafe arguments.rounded = rounded.pairedPointer(rows, columns)
-      unsafe arguments.ld_rounded = rounded.rowStride
+    if let operand = output.operand {
+      unsafe arguments.rounded = operand.pairedPointer(rows, columns)
+      unsafe arguments.ld_rounded = operand.rowStride
+    }
+    if let half = output.half {
+      unsafe arguments.half = half.pairedPointer(rows, columns, of: .float16)
+      unsafe arguments.ld_half = half.rowStride
     }
   }
 
@@ -137,13 +138,15 @@ extension Kernels {
 
 extension Matrix {
   /// The address of element (rows.lowerBound, columns.lowerBound) of a part that must lie inside, and be one.
-  func pairedPointer(_ rows: Range<Int>, _ columns: Range<Int>) -> UnsafeMutablePointer<UInt16> {
+  func pairedPointer(
+    _ rows: Range<Int>, _ columns: Range<Int>, of type: ElementType = .bfloat16
+  ) -> UnsafeMutablePointer<UInt16> {
     precondition(
       rows.lowerBound >= 0 && rows.upperBound <= self.rows && columns.lowerBound >= 0
         && columns.upperBound <= self.columns && !rows.isEmpty && !columns.isEmpty,
       "rows \(rows) and columns \(columns) of \(self.rows) × \(self.columns) in \(tensor.name)")
     let first = offset + rows.lowerBound * rowStride + columns.lowerBound * columnStride
-    return unsafe tensor.pairedPointer + first
+    return unsafe tensor.pairedPointer(of: type) + first
   }
 }
 
@@ -152,13 +155,15 @@ extension PairedMatrix {
   fileprivate func pointer(_ panels: Range<Int>) -> UnsafeMutablePointer<UInt16> {
     precondition(
       panels.lowerBound >= 0 && panels.upperBound <= self.panels, "panels \(panels) of \(self.panels)")
-    return unsafe tensor.pairedPointer + panels.lowerBound * panelStride
+    return unsafe tensor.pairedPointer(of: .bfloat16) + panels.lowerBound * panelStride
   }
 }
 
 extension Tensor {
-  var pairedPointer: UnsafeMutablePointer<UInt16> {
-    precondition(elementType == .bfloat16, "tensor \(name) holds \(elementType), not bfloat16")
+  var pairedPointer: UnsafeMutablePointer<UInt16> { unsafe pairedPointer(of: .bfloat16) }
+
+  fileprivate func pairedPointer(of type: ElementType) -> UnsafeMutablePointer<UInt16> {
+    precondition(elementType == type, "tensor \(name) holds \(elementType), not \(type)")
     return unsafe rawPointer.assumingMemoryBound(to: UInt16.self)
   }
 }
