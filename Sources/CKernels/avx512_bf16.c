@@ -22,6 +22,7 @@
 #include "templates/gemm_store.h"
 #include "templates/bf16_table.h"
 #include "templates/bf16_rows.h"
+#include "templates/dropout.h"
 #include "templates/attention_tile.h"
 #include "templates/attention.h"
 #include "templates/attention_forward.h"

@@ -9,6 +9,9 @@ struct BackwardScratch {
   let dqkv: Matrix
   /// (B·T, 4C)
   let dfch: Matrix
+  /// (B·T, C), float32: of a branch's last product where dropout makes it another than the stream's. In the memory of
+  /// dqkv, which comes after both branches' last products in the backward pass.
+  var dropped: Matrix { Matrix(dqkv.tensor, rows: dresidual.rows, columns: dresidual.columns) }
   /// The same in bfloat16, as operands of the next products; nil where those multiply float32.
   let rounded: RoundedGradients?
 

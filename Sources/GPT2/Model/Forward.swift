@@ -103,6 +103,7 @@ extension Network {
     Encoder.forward(
       inputs, wte: masters[ParameterPart(.wte)].matrix(), wpe: masters[ParameterPart(.wpe)].matrix(),
       sequenceLength: acts.sequenceLength, out: acts.matrix(.encoded), context: context)
+    drop(acts.matrix(.encoded), mask(.embedding, acts))
     for layer in 0..<configuration.layers {
       update?.prepare(layer: layer)
       forwardLayer(layer, acts, beside: update?.queue)
@@ -130,9 +131,9 @@ extension Network {
       mean: acts[.ln1Mean, layer],
       rstd: acts[.ln1Rstd, layer], context: context)
     attend(layer, acts, beside: queue)
-    weights.attprojw.forward(
-      acts.matrix(.atty, layer), bias: tensors.attprojb, y: acts.matrix(.residual2, layer),
-      epilogue: .add(stream), context: context, beside: queue)
+    addBranch(
+      acts.matrix(.atty, layer), weights.attprojw, bias: tensors.attprojb, to: stream,
+      y: acts.matrix(.residual2, layer), mask(.attentionProjection(layer: layer), acts), beside: queue)
 
     LayerNorm.forward(
       acts.matrix(.residual2, layer), weight: tensors.ln2w, bias: tensors.ln2b, epsilon: epsilon,
@@ -142,10 +143,10 @@ extension Network {
       acts.matrix(.ln2, layer), bias: tensors.fcb, y: acts.matrix(.fch, layer),
       epilogue: .activation(activation, output: acts.matrix(.fchGELU, layer)), context: context, beside: queue
     )
-    weights.fcprojw.forward(
-      acts.matrix(.fchGELU, layer), bias: tensors.fcprojb,
-      y: acts.matrix(.residual3, layer), epilogue: .add(acts.matrix(.residual2, layer)), context: context,
-      beside: queue)
+    addBranch(
+      acts.matrix(.fchGELU, layer), weights.fcprojw, bias: tensors.fcprojb,
+      to: acts.matrix(.residual2, layer),
+      y: acts.matrix(.residual3, layer), mask(.feedForwardProjection(layer: layer), acts), beside: queue)
   }
 
   /// `atty` from `ln1`.
@@ -157,16 +158,19 @@ extension Network {
     let kept =
       acts.retention.storesAttention
       ? AttentionWeights(scores: acts[.preatt, layer], weights: acts[.att, layer]) : nil
+    let dropout = mask(.attention(layer: layer), acts)
     switch precision {
     case .fp32:
       weight.forward(acts.matrix(.ln1, layer), bias: bias, y: qkv, context: context, beside: queue)
-      Attention.forward(qkv, shape: shape, out: atty, logSumExp: logSumExp, kept: kept, context: context)
+      Attention.forward(
+        qkv, shape: shape, out: atty, logSumExp: logSumExp, kept: kept, dropout: dropout, context: context)
     case .bf16, .bf16AMX:
       let sums = acts.attentionSums(layer)
       weight.forward(
         acts.matrix(.ln1, layer), bias: bias, y: sums.qkv, rounded: qkv, context: context, beside: queue)
       Attention.forward(
-        qkv, shape: shape, sums: sums.atty, out: atty, logSumExp: logSumExp, kept: kept, context: context)
+        qkv, shape: shape, sums: sums.atty, out: atty, logSumExp: logSumExp, kept: kept, dropout: dropout,
+        context: context)
     }
   }
 
