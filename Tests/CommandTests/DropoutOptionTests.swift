@@ -37,6 +37,16 @@ import Testing
     #expect(losses(try train(["--dropout", "0.2", "--seed", "2"]).log) != losses(on.log))
   }
 
+  /// On one batch, at a rate that leaves the parameters as they are: two passes to a step are the passes of two steps.
+  @Test func passesAreCountedOverAllBatches() throws {
+    let still = ["--dropout", "0.2", "--overfit-one-batch", "--learning-rate", "1e-30", "--val-every", "0"]
+    let single = losses(
+      try train(still + ["--gradient-accumulation", "1", "--steps", "8"]).log)
+    #expect(Set(single).count == 8)
+    let pairs = stride(from: 0, to: 8, by: 2).map { Float((Double(single[$0]) + Double(single[$0 + 1])) / 2) }
+    #expect(losses(try train(still).log) == pairs)
+  }
+
   @Test(arguments: ["fp32", "bf16"]) func theSameWhateverComputesIt(_ precision: String) throws {
     let options = ["--dropout", "0.2", "--precision", precision]
     let expected = losses(try train(options + ["--threads", "1"]).log)
