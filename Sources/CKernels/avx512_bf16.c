@@ -23,6 +23,7 @@
 #include "templates/convert.h"
 #include "templates/bf16_table.h"
 #include "templates/bf16_rows.h"
+#include "templates/dropout.h"
 #include "templates/attention_tile.h"
 #include "templates/attention.h"
 #include "templates/attention_forward.h"

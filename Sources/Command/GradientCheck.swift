@@ -15,6 +15,8 @@ import Tokens
 struct GradientCheck {
   /// Parameters to compare.
   let count: Int
+  /// With which probability both drop elements: those of a run's first pass.
+  let dropout: Double
 
   private static let step = 1e-4
   /// Multiply-adds of plain loops, some minutes of them.
@@ -73,13 +75,15 @@ struct GradientCheck {
 
   private func rows(_ model: Model, _ batch: Batch, seed: UInt64) throws -> [Row] {
     let state = try model.training()
+    let dropout = Dropout(probability: dropout, seed: seed, pass: 0)
     state.gradients.zero()
     let loss = try state.accumulate(
-      batch, lossScale: 1, recomputation: model.recomputation, in: model.workspace)
+      batch, lossScale: 1, recomputation: model.recomputation, dropout: dropout, in: model.workspace)
     let gradients = try model.gradients()
     defer { state.gradients.zero() }
     guard loss.isFinite else { return [] }
     var plain = ReferenceModel<Double>(of: model)
+    plain.dropout = dropout.map { ReferenceDropout(threshold: $0.threshold, seed: seed, pass: 0) }
     var generator = XorshiftGenerator(seed: seed)
     // Tensors in turn, so that few parameters see most of the operators.
     let names = gradients.tensors.map(\.name)

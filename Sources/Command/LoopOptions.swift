@@ -48,6 +48,14 @@ struct LoopOptions: ParsableArguments {
   var printEvery: Int?
   @Option(
     parsing: .unconditional,
+    help: number(
+      """
+      With which probability, from 0 to below 1, training sets an element of the embeddings, of attention's weights and \
+      of what attention and feed-forward add to 0, the others scaled up; for small data, often 0.2. (default: 0)
+      """))
+  var dropout: Double?
+  @Option(
+    parsing: .unconditional,
     help: """
       What the backward pass computes again to save memory: none, elementwise (layer norms and the activation: a \
       third less memory for about a hundredth more time) or blocks (a third more time). Results do not depend on it. \
@@ -56,7 +64,7 @@ struct LoopOptions: ParsableArguments {
   var recompute: Recomputation?
   @Option(
     parsing: .unconditional,
-    help: wholeNumber("Where the random numbers of new weights, of samples and of --order start."))
+    help: wholeNumber("Where the random numbers of new weights, samples, --order and --dropout start."))
   var seed: UInt64 = 1337
 
   func validate() throws {
@@ -102,6 +110,7 @@ struct LoopOptions: ParsableArguments {
     options.sampleInterval = sampleEvery ?? defaults.sampleInterval
     options.sampleLength = sampleLength ?? defaults.sampleLength
     options.seed = seed
+    options.dropout = dropout ?? 0
     return options
   }
 }

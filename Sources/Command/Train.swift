@@ -134,7 +134,9 @@ struct Train: ParsableCommand {
     session.run = run
     session.saving = saving
     session.loggedOptions = loggedOptions
-    if let count = checks.gradientCheck, count > 0 { session.gradientCheck = GradientCheck(count: count) }
+    if let count = checks.gradientCheck, count > 0 {
+      session.gradientCheck = GradientCheck(count: count, dropout: session.options.dropout)
+    }
     try saving.checkOutput(of: session.model.configuration)
     try session.prepare()
     // Last, so that what was refused leaves no empty file behind.

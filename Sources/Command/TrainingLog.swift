@@ -100,6 +100,7 @@ struct TrainingLog {
       ("min_learning_rate", .double(options.schedule.minimum)),
       ("weight_decay", .double(optimizer.weightDecay)),
       ("decay", .text(optimizer.decay.rawValue)), ("gradient_clip", .double(options.gradientClip)),
+      ("dropout", .double(options.dropout)),
       ("skip_update_loss_z", .double(options.spikeGuard.lossLimit)),
       ("skip_update_norm_z", .double(options.spikeGuard.normLimit)),
       ("overfit_one_batch", .boolean(options.overfitsOneBatch)),

@@ -24,6 +24,7 @@ enum TrainingText {
     if optimizer.weightDecay > 0 {
       parts.append("weight decay \(text(optimizer.weightDecay)) of \(optimizer.decay.rawValue)")
     }
+    if options.dropout > 0 { parts.append("dropout \(text(options.dropout))") }
     if options.gradientClip > 0 { parts.append("gradients clipped to \(text(options.gradientClip))") }
     for (name, limit) in [
       ("loss", options.spikeGuard.lossLimit), ("norm", options.spikeGuard.normLimit),
@@ -54,7 +55,7 @@ enum TrainingText {
     "the number of decay steps": "--decay-steps", "the learning rate": "--learning-rate",
     "the weight decay": "--weight-decay", "beta1": "--beta1", "beta2": "--beta2", "epsilon": "--epsilon",
     "the momentum": "--momentum", "the largest gradient norm": "--gradient-clip",
-    "the lowest learning rate": "--min-learning-rate",
+    "the lowest learning rate": "--min-learning-rate", "the dropout": "--dropout",
     "the z of the loss above which updates are skipped": "--skip-update-loss-z",
     "the z of the gradient norm above which updates are skipped": "--skip-update-norm-z",
   ]

@@ -57,14 +57,16 @@ public enum Attention {
   ///   - qkv: (B·T, 3C): query, key and value side by side, heads side by side in each.
   ///   - out: (B·T, C), overwritten.
   ///   - logSumExp: (B, NH, T), kept for the backward pass instead of the weights.
-  ///   - kept: where to store scores and weights, or nil.
+  ///   - kept: where to store scores and weights, or nil; weights are those before dropout.
+  ///   - dropout: the mask of the weights of head 0, those of the other heads at the sites behind it; rows are positions
+  ///     of the batch, columns are keys. nil: all are kept.
   /// - Precondition: the context has reserved scratch for T.
   /// - Accuracy: `AttentionTests` derives and enforces the bound.
   /// - Complexity: ≈ 2·B·C·T² FLOP (the causal half of 4·B·C·T²), in tasks of 256 queries of one head.
   /// - SeeAlso: Dao 2023, arXiv:2307.08691.
   public static func forward(
     _ qkv: Matrix, shape: AttentionShape, out: Matrix, logSumExp: Tensor, kept: AttentionWeights? = nil,
-    context: ExecutionContext
+    dropout: DropoutMask? = nil, context: ExecutionContext
   ) {
     shape.check(qkv: qkv, out: out, logSumExp: logSumExp)
     shape.check(kept)
@@ -72,7 +74,7 @@ public enum Attention {
       shape.forwardWork { head, queries, worker in
         context.kernels.attentionForward(
           qkv, head: head, queries: queries, out: out, logSumExp: logSumExp, kept: kept,
-          scratch: context.scratch(worker))
+          dropout: dropout, scratch: context.scratch(worker))
       })
   }
 
@@ -86,6 +88,7 @@ public enum Attention {
   /// - Parameters:
   ///   - dout, out: (B·T, C), with the same row stride. qkv, logSumExp: as in `forward`.
   ///   - dqkv: (B·T, 3C), overwritten.
+  ///   - dropout: that of the forward pass.
   /// - Precondition: the context has reserved scratch for T and `sharedScratchCount`.
   /// - Accuracy: `AttentionTests` derives and enforces the bound.
   /// - Complexity: ≈ 5·B·C·T² FLOP, in tasks of one head and a quarter of its keys, 256 or more; where there are
@@ -93,7 +96,7 @@ public enum Attention {
   /// - SeeAlso: Dao 2023, arXiv:2307.08691.
   public static func backward(
     _ dout: Matrix, qkv: Matrix, out: Matrix, logSumExp: Tensor, shape: AttentionShape, dqkv: Matrix,
-    context: ExecutionContext
+    dropout: DropoutMask? = nil, context: ExecutionContext
   ) {
     shape.check(qkv: qkv, out: out, logSumExp: logSumExp)
     shape.check(qkv: dqkv, out: dout, logSumExp: logSumExp)
@@ -104,7 +107,7 @@ public enum Attention {
       chunks.work(partials) { head, keys, partial, worker in
         context.kernels.attentionBackward(
           dout, qkv: qkv, out: out, logSumExp: logSumExp, head: head, keys: keys, dqkv: dqkv,
-          partial: partial, scratch: context.scratch(worker))
+          partial: partial, dropout: dropout, scratch: context.scratch(worker))
       })
     if chunks.count == 1 { return }
     context.perform(chunks.sums(partials, dqkv: dqkv, context: context))

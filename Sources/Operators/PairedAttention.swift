@@ -12,13 +12,13 @@ extension Attention {
   ///   - qkv: (B·T, 3C), bfloat16.
   ///   - sums: (B·T, C), float32: where out is added up; what was there is lost.
   ///   - out: (B·T, C), bfloat16, overwritten.
-  ///   - logSumExp, kept: as in float32.
+  ///   - logSumExp, kept, dropout: as in float32.
   /// - Precondition: the context has reserved scratch for T.
   /// - Accuracy: `PairedAttentionTests` derives and enforces the bound; the bits are `ReferencePairedAttention`'s.
   /// - Complexity: as in float32, products at the speed of bfloat16's.
   public static func forward(
     _ qkv: Matrix, shape: AttentionShape, sums: Matrix, out: Matrix, logSumExp: Tensor,
-    kept: AttentionWeights? = nil, context: ExecutionContext
+    kept: AttentionWeights? = nil, dropout: DropoutMask? = nil, context: ExecutionContext
   ) {
     shape.check(qkv: qkv, out: out, logSumExp: logSumExp)
     shape.check(qkv: qkv, out: sums, logSumExp: logSumExp)
@@ -27,7 +27,7 @@ extension Attention {
       shape.forwardWork { head, queries, worker in
         context.kernels.pairedAttentionForward(
           qkv, head: head, queries: queries, sums: sums, out: out, logSumExp: logSumExp, kept: kept,
-          scratch: context.scratch(worker))
+          dropout: dropout, scratch: context.scratch(worker))
       })
   }
 
@@ -41,12 +41,13 @@ extension Attention {
   ///   - dout, out: (B·T, C), bfloat16, with the same row stride. qkv, logSumExp: as in `forward`.
   ///   - sums: (B·T, 3C), float32: where the gradients are added up; what was there is lost.
   ///   - dqkv: (B·T, 3C), bfloat16, overwritten.
+  ///   - dropout: that of the forward pass.
   /// - Precondition: the context has reserved scratch for T and `sharedScratchCount`.
   /// - Accuracy: as `forward`.
   /// - Complexity: as in float32, products at the speed of bfloat16's.
   public static func backward(
     _ dout: Matrix, qkv: Matrix, out: Matrix, logSumExp: Tensor, shape: AttentionShape, sums: Matrix,
-    dqkv: Matrix, context: ExecutionContext
+    dqkv: Matrix, dropout: DropoutMask? = nil, context: ExecutionContext
   ) {
     shape.check(qkv: qkv, out: out, logSumExp: logSumExp)
     shape.check(qkv: dqkv, out: dout, logSumExp: logSumExp)
@@ -58,7 +59,7 @@ extension Attention {
       chunks.work(partials) { head, keys, partial, worker in
         kernels.pairedAttentionBackward(
           dout, qkv: qkv, out: out, logSumExp: logSumExp, head: head, keys: keys, sums: sums, dqkv: dqkv,
-          partial: partial, scratch: context.scratch(worker))
+          partial: partial, dropout: dropout, scratch: context.scratch(worker))
       })
     if chunks.count == 1 { return }
     context.perform(

@@ -15,12 +15,15 @@ public enum ReferenceAttention {
     public var preattention: [Scalar]
     /// (B, NH, T, T), weights: each row of s ≤ t sums to one; zero where s > t.
     public var attention: [Scalar]
+    /// (B, NH, T, T), dropout: what the weights are multiplied by; nil: ones.
+    public var mask: [Scalar]?
 
     @inlinable
-    public init(output: [Scalar], preattention: [Scalar], attention: [Scalar]) {
+    public init(output: [Scalar], preattention: [Scalar], attention: [Scalar], mask: [Scalar]? = nil) {
       self.output = output
       self.preattention = preattention
       self.attention = attention
+      self.mask = mask
     }
   }
 
@@ -65,17 +68,18 @@ public enum ReferenceAttention {
   ///
   ///     preatt[b,h,t,s] = Σ_i q[b,t,h,i] · k[b,s,h,i] / √hs            for s ≤ t
   ///     att[b,h,t,s]    = exp(preatt[t,s] − max_s) / Σ_s exp(preatt[t,s] − max_s)
-  ///     y[b,t,h,i]      = Σ_{s ≤ t} att[b,h,t,s] · v[b,s,h,i]
+  ///     y[b,t,h,i]      = Σ_{s ≤ t} mask[b,h,t,s] · att[b,h,t,s] · v[b,s,h,i]
   ///
   /// - Parameters:
   ///   - qkv: (B, T, 3C), of operands.
   ///   - operands: what exp(preatt − max) and y become, which products multiply.
+  ///   - mask: (B, NH, T, T), or nil for ones.
   /// - Precondition: NH divides C.
   /// - Complexity: ≈ 2·B·T²·C FLOP for the causal half.
   @inlinable
   public static func forward<Scalar: Real & BinaryFloatingPoint>(
     _ qkv: [Scalar], batchSize: Int, sequenceLength: Int, channels: Int, heads: Int,
-    operands: ReferenceOperands = .exact
+    operands: ReferenceOperands = .exact, mask: [Scalar]? = nil
   ) -> Output<Scalar> {
     let shape = Shape(
       batchSize: batchSize, sequenceLength: sequenceLength, channels: channels, heads: heads)
@@ -83,7 +87,8 @@ public enum ReferenceAttention {
     var result = Output(
       output: [Scalar](repeating: 0, count: shape.count),
       preattention: [Scalar](repeating: 0, count: shape.scoreCount),
-      attention: [Scalar](repeating: 0, count: shape.scoreCount))
+      attention: [Scalar](repeating: 0, count: shape.scoreCount), mask: mask)
+    precondition(mask.map { $0.count == shape.scoreCount } ?? true)
     for b in 0..<batchSize {
       for head in 0..<heads {
         for t in 0..<sequenceLength {
@@ -123,7 +128,8 @@ public enum ReferenceAttention {
     for s in 0...t {
       result.attention[row + s] /= sum
       let value = shape.vector(b, s, head: head, part: 2)
-      for i in 0..<headSize { result.output[output + i] += weights[s] * qkv[value + i] }
+      let weight = weights[s] * (result.mask?[row + s] ?? 1)
+      for i in 0..<headSize { result.output[output + i] += weight * qkv[value + i] }
     }
     // By what was multiplied: what the roundings of all weights have in common cancels.
     let weight = weights.reduce(0, +)
@@ -132,7 +138,7 @@ public enum ReferenceAttention {
 
   /// The gradient of queries, keys and values.
   ///
-  ///     datt[t,s]    = Σ_i dy[t,i] · v[s,i]                      dv[s,i] = Σ_{t ≥ s} att[t,s] · dy[t,i]
+  ///     datt[t,s]    = mask[t,s] · Σ_i dy[t,i] · v[s,i]          dv[s,i] = Σ_{t ≥ s} mask[t,s] · att[t,s] · dy[t,i]
   ///     dpreatt[t,s] = att[t,s] · (datt[t,s] − Σ_i dy[t,i] · y[t,i])
   ///     dq[t,i]      = Σ_{s ≤ t} dpreatt[t,s] · k[s,i] / √hs
   ///     dk[s,i]      = Σ_{t ≥ s} dpreatt[t,s] · q[t,i] / √hs
@@ -140,7 +146,7 @@ public enum ReferenceAttention {
   /// - Parameters:
   ///   - dout: (B, T, C). qkv: (B, T, 3C). Of operands.
   ///   - kept: of the forward pass.
-  ///   - operands: what att and dpreatt / √hs become, which products multiply.
+  ///   - operands: what mask · att and dpreatt / √hs become, which products multiply.
   /// - Returns: dqkv (B, T, 3C).
   @inlinable
   public static func backward<Scalar: Real & BinaryFloatingPoint>(
@@ -174,7 +180,8 @@ public enum ReferenceAttention {
     let output = shape.output(b, t, head: head)
     let row = shape.row(b, t, head: head)
     let attention = Array(kept.attention[row...row + t])
-    let weights = operands(attention)
+    let mask = kept.mask.map { Array($0[row...row + t]) }
+    let weights = operands(ReferenceDropout.apply(mask, to: attention))
     var dscores = [Scalar](repeating: 0, count: t + 1)
     var mean: Scalar = 0
     for i in 0..<headSize { mean += dout[output + i] * kept.output[output + i] }
@@ -185,7 +192,7 @@ public enum ReferenceAttention {
         dattention += dout[output + i] * qkv[value + i]
         dqkv[value + i] += weights[s] * dout[output + i]
       }
-      dscores[s] = attention[s] * (dattention - mean) * scale
+      dscores[s] = attention[s] * (dattention * (mask?[s] ?? 1) - mean) * scale
     }
     dscores = operands(dscores)
     for s in 0...t {

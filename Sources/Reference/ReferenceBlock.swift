@@ -6,6 +6,8 @@ import RealModule
 ///     h = x + attention(LN₁(x) · qkvwᵀ + qkvb) · attprojwᵀ + attprojb
 ///     y = h + GELU(LN₂(h) · fcwᵀ + fcb) · fcprojwᵀ + fcprojb
 ///
+/// With dropout attention's weights, and what is added to x and to h, are multiplied by masks.
+///
 /// - SeeAlso: Radford et al. 2019, "Language Models are Unsupervised Multitask Learners".
 public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
   /// The twelve tensors of this block by name, without the leading L of their shapes.
@@ -27,6 +29,7 @@ public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
     public var norm2 = ReferenceLayerNorm.Output<Scalar>(output: [], mean: [], rstd: [])
     /// Before the activation: (B, T, 4C). `backward` takes the activation and its slope of what is kept.
     public var hidden: [Scalar] = []
+    public var masks: ReferenceBlockMasks<Scalar>?
 
     @inlinable
     public init() {}
@@ -43,24 +46,29 @@ public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
     self.operands = operands
   }
 
-  /// - Parameter input: (B, T, C).
+  /// - Parameters:
+  ///   - input: (B, T, C).
+  ///   - masks: of dropout; nil: ones.
   /// - Returns: y (B, T, C), and what `backward` needs.
   @inlinable
   public func forward(
-    _ input: [Scalar], batchSize: Int, sequenceLength: Int
+    _ input: [Scalar], batchSize: Int, sequenceLength: Int, masks: ReferenceBlockMasks<Scalar>? = nil
   ) -> (output: [Scalar], kept: Activations) {
     var kept = Activations()
     kept.input = input
+    kept.masks = masks
     kept.norm1 = normalise(input, "ln1")
     kept.qkv = operands(linear(kept.norm1.output, "qkv"))
     kept.attention = ReferenceAttention.forward(
       kept.qkv, batchSize: batchSize, sequenceLength: sequenceLength, channels: configuration.channels,
-      heads: configuration.heads, operands: operands)
-    kept.residual = ReferenceResidual.forward(input, linear(kept.attention.output, "attproj"))
+      heads: configuration.heads, operands: operands, mask: masks?.attention)
+    kept.residual = ReferenceResidual.forward(
+      input, linear(kept.attention.output, "attproj"), mask: masks?.attentionProjection)
     kept.norm2 = normalise(kept.residual, "ln2")
     let hidden = linear(kept.norm2.output, "fc")
     kept.hidden = operands.kept(hidden)
-    let output = ReferenceResidual.forward(kept.residual, linear(activation.forward(hidden), "fcproj"))
+    let output = ReferenceResidual.forward(
+      kept.residual, linear(activation.forward(hidden), "fcproj"), mask: masks?.feedForwardProjection)
     return (output, kept)
   }
 
@@ -74,13 +82,14 @@ public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
     _ dout: [Scalar], kept: Activations, batchSize: Int, sequenceLength: Int,
     gradients: inout [String: [Scalar]]
   ) -> [Scalar] {
-    let (dresidual, dprojected) = ReferenceResidual.backward(dout)
+    let (dresidual, dprojected) = ReferenceResidual.backward(dout, mask: kept.masks?.feedForwardProjection)
     let activated = activation.forward(kept.hidden)
     let dactivated = linearBackward(dprojected, input: activated, "fcproj", &gradients)
     let dhidden = activation.backward(dactivated, input: kept.hidden)
     let dnorm2 = linearBackward(dhidden, input: kept.norm2.output, "fc", &gradients)
     let dbranch = normaliseBackward(dnorm2, input: kept.residual, kept.norm2, "ln2", &gradients)
-    let (dinput, dattended) = ReferenceResidual.backward(ReferenceResidual.forward(dresidual, dbranch))
+    let (dinput, dattended) = ReferenceResidual.backward(
+      ReferenceResidual.forward(dresidual, dbranch), mask: kept.masks?.attentionProjection)
     let dattention = linearBackward(dattended, input: kept.attention.output, "attproj", &gradients)
     let dqkv = ReferenceAttention.backward(
       operands(dattention), qkv: kept.qkv, kept: kept.attention, batchSize: batchSize,

@@ -9,6 +9,8 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
   public let configuration: ReferenceConfiguration
   public var activation: ReferenceGELU
   public var operands: ReferenceOperands
+  /// What the next forward pass drops, and its backward pass; nil: nothing.
+  public var dropout: ReferenceDropout?
   /// The sixteen tensors of `configuration.tensors` by name, row-major.
   public var parameters: [String: [Scalar]]
   /// As `parameters`; `backward` adds to them.
@@ -29,6 +31,7 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
     @usableFromInline var last: [Scalar] = []
     @usableFromInline var norm = ReferenceLayerNorm.Output<Scalar>(output: [], mean: [], rstd: [])
     @usableFromInline var probabilities: [Scalar] = []
+    @usableFromInline var embeddingMask: [Scalar]?
 
     @inlinable
     init(inputs: [Int32], targets: [Int32], batchSize: Int, sequenceLength: Int) {
@@ -71,11 +74,17 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
     precondition(inputs.allSatisfy { $0 >= 0 && Int($0) < configuration.vocabulary })
     let (C, Vp) = (configuration.channels, configuration.paddedVocabulary)
     var pass = Pass(inputs: inputs, targets: targets, batchSize: batchSize, sequenceLength: sequenceLength)
+    pass.embeddingMask = dropout?.mask(site: 0, rows: inputs.count, columns: C)
     var stream = ReferenceEncoder.forward(
       inputs, wte: parameter("wte"), wpe: parameter("wpe"), batchSize: batchSize,
-      sequenceLength: sequenceLength, channels: C)
+      sequenceLength: sequenceLength, channels: C, mask: pass.embeddingMask)
     for layer in 0..<configuration.layers {
-      let (output, kept) = block(layer).forward(stream, batchSize: batchSize, sequenceLength: sequenceLength)
+      let masks = dropout.map {
+        ReferenceBlockMasks<Scalar>(
+          $0, layer: layer, batchSize: batchSize, sequenceLength: sequenceLength, configuration)
+      }
+      let (output, kept) = block(layer).forward(
+        stream, batchSize: batchSize, sequenceLength: sequenceLength, masks: masks)
       pass.blocks.append(kept)
       stream = output
     }
@@ -121,7 +130,7 @@ public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
     withTensors("wte", "wpe", of: &gradients) { dwte, dwpe in
       ReferenceEncoder.backward(
         dstream, tokens: pass.inputs, batchSize: pass.batchSize, sequenceLength: pass.sequenceLength,
-        channels: configuration.channels, dwte: &dwte, dwpe: &dwpe)
+        channels: configuration.channels, dwte: &dwte, dwpe: &dwpe, mask: pass.embeddingMask)
     }
   }
 

@@ -3,7 +3,8 @@
 ///
 /// q, k, v, the gradient of the output, and the output where its own gradient is taken, are numbers that bfloat16 holds.
 /// Softmax is float32; log Σ exp is of its weights, and the output is divided by the sum of their operands. Queries and keys are taken in blocks of 128. On the diagonal a group of 12 rows leaves out what
-/// is masked for all of them; what is masked for some has the weight 0. Finite numbers only.
+/// is masked for all of them; what is masked for some has the weight 0. Dropout takes weights out of the output's sum and
+/// not out of the others. Finite numbers only.
 public enum ReferencePairedAttention {
   static let blockLength = 128
   static let groupLength = 12
@@ -62,13 +63,30 @@ public enum ReferencePairedAttention {
     return total ?? 0
   }
 
+  /// What dropout does to a head's weights.
+  struct Mask {
+    /// (T, T): 0 or the scale.
+    let values: ArraySlice<Float>
+    let length: Int
+    let scale: Float
+
+    init(_ values: ArraySlice<Float>, length: Int) {
+      (self.values, self.length) = (values, length)
+      scale = values.max() ?? 1
+    }
+
+    func keeps(_ query: Int, _ key: Int) -> Bool { values[values.startIndex + query * length + key] != 0 }
+  }
+
   // MARK: - Forward
 
   /// (T, hs), float32, and (T): log Σ exp of each row's scaled scores.
-  static func forward(_ q: Rows, _ k: Rows, _ v: Rows) -> (output: [Float], logSumExp: [Float]) {
+  static func forward(
+    _ q: Rows, _ k: Rows, _ v: Rows, _ mask: Mask?
+  ) -> (output: [Float], logSumExp: [Float]) {
     var (output, logSumExp): ([Float], [Float]) = ([], [])
     for position in 0..<q.count {
-      let row = forwardRow(position, q, k, v)
+      let row = forwardRow(position, q, k, v, mask)
       output += row.output
       logSumExp.append(row.logSumExp)
     }
@@ -76,7 +94,7 @@ public enum ReferencePairedAttention {
   }
 
   private static func forwardRow(
-    _ position: Int, _ q: Rows, _ k: Rows, _ v: Rows
+    _ position: Int, _ q: Rows, _ k: Rows, _ v: Rows, _ mask: Mask?
   ) -> (output: [Float], logSumExp: Float) {
     let (row, scale) = (Row(position, of: q.count), ReferenceSoftmax.binaryScale(q.columns))
     var (largest, lanes, pairs) = (Float(0), ReferenceSoftmax.Lanes(), ReferenceSoftmax.Lanes())
@@ -95,10 +113,11 @@ public enum ReferencePairedAttention {
       for index in stride(from: 0, to: seen, by: 2) {
         pairs.add(operands[index], index + 1 < taken ? operands[index + 1] : 0, ofPair: index / 2)
       }
-      let sums = (0..<v.columns).map { d in chain(0..<taken, { operands[$0] }, { v[key + $0, d] }) }
+      let kept = operands.indices.map { mask?.keeps(position, key + $0) ?? true ? operands[$0] : 0 }
+      let sums = (0..<v.columns).map { d in chain(0..<taken, { kept[$0] }, { v[key + $0, d] }) }
       output = key == 0 ? sums : zip(sums, output).map { $0.addingProduct($1, keep) }
     }
-    let inverse = 1 / pairs.sum
+    let inverse = (mask?.scale ?? 1) / pairs.sum
     return (output.map { $0 * inverse }, ReferenceSoftmax.logSumExp(largest: largest, sum: lanes.sum))
   }
 
@@ -108,6 +127,7 @@ public enum ReferencePairedAttention {
   struct Operands {
     let q, k, v, dout, output: Rows
     let logSumExp: [Float]
+    let mask: Mask?
   }
 
   /// dq, dk and dv (T, hs), float32: their operands are the results.
@@ -115,7 +135,10 @@ public enum ReferencePairedAttention {
     let (length, size) = (operands.q.count, operands.q.columns)
     let zeros = [Float](repeating: 0, count: length * size)
     // Over one key the softmax is 1, whatever its score.
-    if length == 1 { return [zeros, zeros, operands.dout.values] }
+    if length == 1 {
+      let factor = operands.mask?.values.first ?? 1
+      return [zeros, zeros, operands.dout.values.map { $0 * factor }]
+    }
     var gradients = [zeros, zeros, zeros]
     for chunk in chunks(length) {
       var dq = zeros
@@ -150,7 +173,8 @@ public enum ReferencePairedAttention {
       let (length, size) = (operands.q.count, operands.q.columns)
       (rows, keys) = (min(blockLength, length - query), min(blockLength, length - key))
       (weights, dscores) = ([], [])
-      let scale = ReferenceSoftmax.scale(size)
+      let (scale, mask) = (ReferenceSoftmax.scale(size), operands.mask)
+      let factor = mask.map { scale * $0.scale } ?? scale
       for position in query..<query + rows {
         var dot = ReferenceSoftmax.Lanes()
         for d in 0..<size { dot.add(operands.dout[position, d], operands.output[position, d], at: d) }
@@ -161,7 +185,9 @@ public enum ReferencePairedAttention {
             shift.addingProduct(
               score(operands.q, position, operands.k, key + index), ReferenceSoftmax.binaryScale(size)))
           let change = score(operands.dout, position, operands.v, key + index)
-          return (weight, weight * (-scale * dot.sum).addingProduct(change, scale))
+          let keeps = mask?.keeps(position, key + index) ?? true
+          let dscore = weight * (-scale * dot.sum).addingProduct(keeps ? change : 0, factor)
+          return (keeps ? weight * (mask?.scale ?? 1) : 0, dscore)
         }
         let masked = [Float](repeating: 0, count: taken - seen)
         weights.append(row.map { ReferencePairs.operand($0.weight) } + masked)
@@ -217,15 +243,27 @@ extension ReferenceAttention {
     }
   }
 
+  private static func headMask(
+    _ mask: [Float]?, _ shape: Shape, _ b: Int, _ head: Int
+  ) -> ReferencePairedAttention.Mask? {
+    let (first, length) = (shape.row(b, 0, head: head), shape.sequenceLength)
+    return mask.map { .init($0[first..<first + length * length], length: length) }
+  }
+
   /// `forward` of operands in bfloat16: the output (B, T, C), an operand, and log Σ exp (B, NH, T).
   ///
-  /// - Parameter qkv: (B, T, 3C), rounded to operands here.
-  public static func pairedForward(_ qkv: [Float], _ shape: Shape) -> (output: [Float], logSumExp: [Float]) {
+  /// - Parameters:
+  ///   - qkv: (B, T, 3C), rounded to operands here.
+  ///   - mask: (B, NH, T, T), 0 or one scale, or nil.
+  public static func pairedForward(
+    _ qkv: [Float], _ shape: Shape, mask: [Float]? = nil
+  ) -> (output: [Float], logSumExp: [Float]) {
     var (output, logSumExp) = ([Float](repeating: 0, count: shape.count), [Float]())
     for b in 0..<shape.batchSize {
       for head in 0..<shape.heads {
         let parts = (0..<3).map { rows(qkv, shape, b, head, part: $0) }
-        let result = ReferencePairedAttention.forward(parts[0], parts[1], parts[2])
+        let result = ReferencePairedAttention.forward(
+          parts[0], parts[1], parts[2], headMask(mask, shape, b, head))
         logSumExp += result.logSumExp
         for t in 0..<shape.sequenceLength {
           let first = shape.output(b, t, head: head)
@@ -240,9 +278,11 @@ extension ReferenceAttention {
 
   /// `backward` of operands in bfloat16: dqkv (B, T, 3C), operands.
   ///
-  /// - Parameter dout, output: (B, T, C). qkv: (B, T, 3C). All rounded to operands here.
+  /// - Parameters:
+  ///   - dout, output: (B, T, C). qkv: (B, T, 3C). All rounded to operands here.
+  ///   - mask: that of the forward pass.
   public static func pairedBackward(
-    _ dout: [Float], qkv: [Float], output: [Float], logSumExp: [Float], _ shape: Shape
+    _ dout: [Float], qkv: [Float], output: [Float], logSumExp: [Float], _ shape: Shape, mask: [Float]? = nil
   ) -> [Float] {
     var dqkv = [Float](repeating: 0, count: qkv.count)
     for b in 0..<shape.batchSize {
@@ -253,7 +293,8 @@ extension ReferenceAttention {
             q: rows(qkv, shape, b, head, part: 0), k: rows(qkv, shape, b, head, part: 1),
             v: rows(qkv, shape, b, head, part: 2), dout: outputRows(dout, shape, b, head),
             output: outputRows(output, shape, b, head),
-            logSumExp: Array(logSumExp[sums..<sums + shape.sequenceLength])))
+            logSumExp: Array(logSumExp[sums..<sums + shape.sequenceLength]),
+            mask: headMask(mask, shape, b, head)))
         for (part, gradient) in gradients.enumerated() {
           for t in 0..<shape.sequenceLength {
             let first = shape.vector(b, t, head: head, part: part)

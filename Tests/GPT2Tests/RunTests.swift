@@ -63,6 +63,27 @@ import Tokens
     }
   }
 
+  /// Masks are numbered by the step and the batch in it: two to a step.
+  @Test func aResumedRunDropsWhatOneThatWasNotDoes() throws {
+    let options = RunCase.options { $0.dropout = 0.3 }
+    let whole = try RunCase.trainer(options)
+    let events = try RunCase.run(whole)
+    #expect(events != (try RunCase.run(try RunCase.trainer())))
+    // With another seed the batches are the same, and the masks are not.
+    let reseeded = try RunCase.run(try RunCase.trainer(RunCase.options { ($0.dropout, $0.seed) = (0.3, 4) }))
+    #expect(reseeded.first { $0.hasPrefix("train") } != events.first { $0.hasPrefix("train") })
+    let scratch = try ScratchDirectory()
+    let run = try Run(path: scratch.path + "/run")
+    try RunCase.run(try RunCase.trainer(options, threads: 1), savingTo: run, until: 4)
+    let step = try #require(try run.newest().step)
+    #expect(throws: RunError.self) { try step.restore(try RunCase.trainer()) }
+    let second = try RunCase.trainer(options, threads: 3)
+    try step.restore(second)
+    let resumed = try RunCase.run(second)
+    #expect(resumed == Array(events.suffix(resumed.count)) && !resumed.isEmpty)
+    #expect(firstDifference(try RunCase.tensors(second), try RunCase.tensors(whole)) == nil)
+  }
+
   @Test func everyOptimizerIsSavedByItsSlots() throws {
     for momentum in [0, 0.9] {
       let options = RunCase.options { $0.optimizer = SGD(momentum: momentum) }

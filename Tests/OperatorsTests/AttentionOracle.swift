@@ -19,6 +19,9 @@ import Reference
 /// For those who look, p = exp(s − max)·(1/Σ) in one pass over the row: the sum in lanes, its reciprocal and the
 /// product round.
 ///
+/// With dropout a weight is multiplied by 0 or by a scale, which is rounded itself; so is what the gradient of a weight
+/// is multiplied by.
+///
 /// Where products multiply bfloat16, operands that are computed (weights, out, dS, dqkv) are rounded once more, by up to
 /// 2⁻⁸ of themselves; an odd last product has a partner of zeros, one more rounding; a link of two products takes its
 /// sum and both results for 0 where they are below 2⁻¹²⁶.
@@ -27,6 +30,8 @@ struct AttentionOracle {
   /// The relative error of an operand that is computed: 0 in float32.
   let operandError: Double
   let qkv: [Double]
+  /// (B, NH, T, T), of dropout; nil: ones.
+  let mask: [Double]?
   let kept: ReferenceAttention.Output<Double>
   /// (B, NH, T)
   private(set) var logSumExp, logSumExpBound: [Double]
@@ -35,13 +40,14 @@ struct AttentionOracle {
   /// (B, T, C)
   private(set) var outBound: [Double]
 
-  init(_ size: AttentionSize, _ values: [Float], operandError: Double = 0) {
+  init(_ size: AttentionSize, _ values: [Float], operandError: Double = 0, mask: [Double]? = nil) {
     self.size = size
     self.operandError = operandError
     qkv = doubles(values)
+    self.mask = mask
     kept = ReferenceAttention.forward(
       qkv, batchSize: size.batchSize, sequenceLength: size.sequenceLength, channels: size.channels,
-      heads: size.heads)
+      heads: size.heads, mask: mask)
     logSumExp = [Double](repeating: 0, count: size.rows)
     logSumExpBound = logSumExp
     scoreBound = [Double](repeating: 0, count: size.reference.scoreCount)
@@ -94,6 +100,10 @@ struct AttentionOracle {
   /// Roundings of a term that meets an odd last product's partner.
   private var padding: Int { operandError == 0 ? 0 : 1 }
 
+  /// What dropout multiplies a weight by, and how often that rounds.
+  private func factor(_ index: Int) -> Double { mask?[index] ?? 1 }
+  private var factorRoundings: Int { mask == nil ? 0 : 2 }
+
   /// What a sum of so many products is off by where links take small numbers for 0.
   private func flushed(_ products: Int) -> Double {
     operandError == 0 ? 0 : Double(products + 1) * 2 * powerUnderflow
@@ -128,7 +138,7 @@ struct AttentionOracle {
     logSumExp[row.index] = maximum + log(sum)
     logSumExpBound[row.index] = error + epsilon * (abs(logSumExp[row.index]) + error)
 
-    let mix = exp(2 * ofScores + ofShift) * power * (1 + relative) * (1 + rounded(2)) - 1
+    let mix = exp(2 * ofScores + ofShift) * power * (1 + relative) * (1 + rounded(2 + factorRoundings)) - 1
     // In bfloat16 of the weight, and of the sum of the weights that it is divided by, whose pairs end with each block.
     let pairs = operandError == 0 ? 0 : rounded(2 * (rescalings + 1))
     let operand = (1 + mix) * (1 + operandError) * (1 + operandError) * (1 + pairs) - 1
@@ -141,8 +151,8 @@ struct AttentionOracle {
     let ofSum = rounded(min(row.position + 1, attentionBlock) + rescalings + padding)
     for s in 0...row.position {
       let value = vector(row, s, part: 2)
-      let exact = kept.attention[row.scores + s]
-      let error = (exact * weight + flushed) * (1 + ofSum) + exact * ofSum
+      let exact = kept.attention[row.scores + s] * factor(row.scores + s)
+      let error = (exact * weight + flushed * factor(row.scores + s)) * (1 + ofSum) + exact * ofSum
       // A product with a value may underflow as well.
       for i in 0..<size.headSize { outBound[row.output + i] += abs(qkv[value + i]) * error + underflow }
     }
@@ -186,12 +196,16 @@ extension AttentionOracle {
       let (key, value) = (vector(row, s, part: 1), vector(row, s, part: 2))
       let weight = kept.attention[row.scores + s]
       let weightError = weight * weightFactor(row, s) + powerUnderflow
-      let valueError = ofOperand(weightError, weight)
+      let factor = factor(row.scores + s)
+      let valueWeight = weight * factor
+      let ofFactor = rounded(factorRoundings)
+      let valueError = ofOperand(
+        weightError * factor * (1 + ofFactor) + valueWeight * ofFactor, valueWeight)
       let product = dot(dout, row.output, qkv, value)
-      let difference = abs(product.value - outDot.value)
+      let difference = abs(product.value * factor - outDot.value)
       let differenceError =
-        rounded(productRoundings(size.headSize) + padding) * product.magnitude
-        + flushed(size.headSize) + outDotError
+        (rounded(productRoundings(size.headSize) + padding + factorRoundings) * product.magnitude
+          + flushed(size.headSize)) * factor + outDotError
       let score = scale * weight * difference
       let reached = scale * (weight + weightError) * (difference + differenceError) * (1 + rounded(4))
       let scoreError = ofOperand(reached - score, score)
@@ -199,7 +213,7 @@ extension AttentionOracle {
         bound[query + i] += abs(qkv[key + i]) * (scoreError * (1 + ofKeys) + score * ofKeys)
         bound[key + i] += abs(qkv[query + i]) * (scoreError * (1 + ofQueries) + score * ofQueries)
         bound[value + i] +=
-          abs(dout[row.output + i]) * (valueError * (1 + ofQueries) + weight * ofQueries)
+          abs(dout[row.output + i]) * (valueError * (1 + ofQueries) + valueWeight * ofQueries)
       }
     }
   }

@@ -71,6 +71,24 @@ import Testing
     try expectGradient(dqkv, of: { dot(forward($0).output, dout) }, at: qkv, "dqkv")
   }
 
+  /// A third of the weights dropped.
+  @Test(arguments: [1, 3]) func droppedAttention(heads: Int) throws {
+    let (B, T, C) = (2, 5, 6)
+    var random = TestRandom(seed: 14)
+    let qkv: [Double] = random.normal(B * T * 3 * C)
+    let dout: [Double] = random.normal(B * T * C)
+    let mask: [Double] = ReferenceDropout(threshold: .max / 3, seed: 5, pass: 0).attentionMask(
+      site: 1, batchSize: B, sequenceLength: T, heads: heads)
+    #expect(mask.contains(0) && mask.contains { $0 > 1.4 })
+    func forward(_ qkv: [Double]) -> ReferenceAttention.Output<Double> {
+      ReferenceAttention.forward(
+        qkv, batchSize: B, sequenceLength: T, channels: C, heads: heads, mask: mask)
+    }
+    let dqkv = ReferenceAttention.backward(
+      dout, qkv: qkv, kept: forward(qkv), batchSize: B, sequenceLength: T, channels: C, heads: heads)
+    try expectGradient(dqkv, of: { dot(forward($0).output, dout) }, at: qkv, "dqkv")
+  }
+
   @Test func residual() throws {
     var random = TestRandom(seed: 5)
     let a: [Double] = random.normal(6)

@@ -10,17 +10,19 @@ public struct PlainPass: Sendable {
 
   public init(
     _ configuration: ReferenceConfiguration, parameters: [String: [Float]], activation: Activation,
-    batch: TestBatch
+    batch: TestBatch, dropout: ReferenceDropout? = nil
   ) {
     var double = ReferenceModel(
       configuration: configuration, parameters: parameters.mapValues { $0.map(Double.init) },
       activation: activation.plain)
+    double.dropout = dropout
     let (logits, loss) = double.forward(
       batch.inputs, targets: batch.targets, batchSize: batch.batchSize, sequenceLength: batch.sequenceLength)
     double.backward()
     exact = Self.named(logits, loss, double.gradients)
     var float = ReferenceModel(
       configuration: configuration, parameters: parameters, activation: activation.plain)
+    float.dropout = dropout
     let (floatLogits, floatLoss) = float.forward(
       batch.inputs, targets: batch.targets, batchSize: batch.batchSize, sequenceLength: batch.sequenceLength)
     float.backward()

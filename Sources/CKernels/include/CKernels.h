@@ -96,6 +96,16 @@ typedef struct {
   double (*peak)(long iterations);
 } ck_bf16;
 
+// Which elements of a matrix dropout keeps: a function of these numbers and of the element's row and column alone
+// (templates/dropout.h).
+typedef struct {
+  uint64_t seed;
+  uint32_t pass, site;               // of the passes of a run, and of the matrices of a pass
+  uint32_t row;                      // the number of the first row at hand
+  uint32_t threshold;                // an element is dropped with the probability threshold / 2³²; 0: none is
+  float scale;                       // what the others are multiplied by
+} ck_dropout;
+
 typedef struct {
   const float *q, *k, *v;            // first element of this head in row t = 0 of its sequence
   long ld;                           // stride between positions of q, k and v
@@ -105,6 +115,7 @@ typedef struct {
   // Queries first..<first+rows of T: first is a multiple of CK_ATTENTION_BLOCK, as is rows unless they are the last;
   // at most CK_ATTENTION_QUERIES.
   long first, rows, head_size, t;
+  ck_dropout dropout;                // of the weights: rows are queries, columns are keys
 } ck_attention_forward;
 
 typedef struct {
@@ -114,6 +125,7 @@ typedef struct {
   float *dk, *dv; long ld_grad;      // overwritten: rows first..<first+count
   float *dq; long ld_dq;             // overwritten: row 0 is that of query `first`; what these keys add to it
   long first, count, head_size, t;   // keys; both multiples of CK_ATTENTION_BLOCK, unless these are the last
+  ck_dropout dropout;                // as in the forward pass
 } ck_attention_backward;
 
 // The same over bfloat16, in the order of sums of `ck_bf16`'s kernels, softmax in float.
@@ -125,6 +137,7 @@ typedef struct {
   float *log_sum_exp;                // as in ck_attention_forward, all that follows also
   float *preatt, *att;
   long first, rows, head_size, t;
+  ck_dropout dropout;
 } ck_bf16_attention_forward;
 
 typedef struct {
@@ -137,6 +150,7 @@ typedef struct {
   // NULL where the keys before `first` add to it, too.
   uint16_t *rounded_dq, *rounded_dk, *rounded_dv; long ld_rounded;
   long first, count, head_size, t;   // keys, as in ck_attention_backward
+  ck_dropout dropout;
 } ck_bf16_attention_backward;
 
 // ck_attention_decode over bfloat16.
@@ -207,6 +221,9 @@ typedef struct ck_kernels {
   void (*gelu_forward)(const float *x, long n, float *y);
   void (*gelu_erf_forward)(const float *x, long n, float *y);
   void (*gelu_quintic_forward)(const float *x, long n, float *y);
+  // y (rows, columns) = mask∘x, plus `added` unless that is NULL; either may be y. And rounded to operands.
+  void (*dropout)(const ck_dropout *, const float *x, const float *added, long rows, long columns, float *y);
+  void (*bf16_dropout)(const ck_dropout *, const float *x, long rows, long columns, uint16_t *y);
   void (*add_rows)(const float *x, long ldx, long rows, long columns, float *y, long ldy);  // y += x
   void (*encoder_forward)(const int32_t *tokens, const float *wte, const float *wpe, long first, long rows,
                           long t, long c, float *out);

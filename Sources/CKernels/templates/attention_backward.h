@@ -3,6 +3,8 @@
 //   P = exp(Q·Kᵀ/√hs − log_sum_exp)   dP = dO·Vᵀ   dS = P∘(dP − D)/√hs, D = rowsum(dO∘out)
 //   dV = Pᵀ·dO   dK = dSᵀ·Q   dQ = dS·K
 //
+// With dropout dV = (M∘P)ᵀ·dO and dS = P∘(M∘dP − D)/√hs; D is what it was, as out has M in it.
+//
 // For each block of keys, blocks of queries in ascending order: five products on operands in L2. dK and dV of the
 // block's keys are complete after it; dQ is the part that these keys add, in ascending order of their blocks.
 //
@@ -63,6 +65,32 @@ static void attention_dscores(const ck_attention_backward *p, long query, long r
   }
 }
 
+// The same with dropout: P∘M and dS.
+static void attention_dropped_dscores(const ck_attention_backward *p, long query, long rows, long key, long keys,
+                                      int diagonal, float scale, const attention_backward_scratch *s) {
+  vi least = dropout_least(&p->dropout);
+  vf kept = v_set1(p->dropout.scale), factor = v_set1(scale * p->dropout.scale);
+  vf binary = v_set1(attention_binary_scale(p->head_size));
+  for (long r = 0; r < rows; r++) {
+    float *score = s->weights + r * CK_ATTENTION_BLOCK, *dscore = s->dscores + r * CK_ATTENTION_BLOCK;
+    vf shift = v_set1(-LOG2_E * p->log_sum_exp[query + r]), dot = v_set1(-scale * s->dots[query - p->first + r]);
+    long group_end = (r / CK_ATTENTION_GROUP + 1) * CK_ATTENTION_GROUP;
+    long valid = diagonal ? r + 1 : keys, end = diagonal ? attention_least(group_end, keys) : keys;
+    for (long i = 0; i < end; i += DROPOUT_COLUMNS) {
+      vi words[4];
+      dropout_words(&p->dropout, query + r, key + i, words);
+      UNROLL for (int j = 0; j < 4; j++) {
+        long at = i + j * LANES, left = valid - at > 0 ? valid - at : 0;
+        vf weight = v_exp2_flushed(v_fma(v_load(score + at), binary, shift));
+        vf change = v_mul(weight, v_fma(v_at_least(words[j], least, v_load(dscore + at)), factor, dot));
+        weight = v_at_least(words[j], least, v_mul(weight, kept));
+        v_store(score + at, v_select_some(left, weight, v_zero()));
+        v_store(dscore + at, v_select_some(left, change, v_zero()));
+      }
+    }
+  }
+}
+
 // The three gradients that a block of P and dS gives, for the head's channels d..<d+width.
 static void attention_gradients(const ck_attention_backward *p, long query, long rows, long key, long keys, long d,
                                 long width, int fresh, const attention_backward_scratch *s) {
@@ -97,7 +125,8 @@ static void attention_backward_block(const ck_attention_backward *p, long query,
                    s->queries, s->weights);
   attention_scores(p->dout + query * p->ld_out, p->ld_out, rows, p->v + key * p->ld, p->ld, keys, hs, fresh, part,
                    s->values, s->douts, s->dscores);
-  attention_dscores(p, query, rows, keys, diagonal, attention_scale(hs), s);
+  if (p->dropout.threshold) attention_dropped_dscores(p, query, rows, key, keys, diagonal, attention_scale(hs), s);
+  else attention_dscores(p, query, rows, keys, diagonal, attention_scale(hs), s);
   for (long d = 0; d < hs; d += CK_ATTENTION_DEPTH)
     attention_gradients(p, query, rows, key, keys, d, attention_least(CK_ATTENTION_DEPTH, hs - d), fresh, s);
 }
@@ -106,6 +135,7 @@ static void attention_backward_of_one_key(const ck_attention_backward *p) {
   row_zero(p->dq, p->head_size);
   row_zero(p->dk, p->head_size);
   __builtin_memcpy(p->dv, p->dout, (unsigned long)p->head_size * sizeof *p->dv);
+  if (p->dropout.threshold) row_scale(p->dv, p->head_size, dropout_first(&p->dropout));
 }
 
 static void attention_backward(const ck_attention_backward *p, float *scratch) {

@@ -2,6 +2,8 @@
 //
 //   S = Q·Kᵀ/√hs   P = softmax(S, keys ≤ query)   out = P·V   log_sum_exp = log Σ exp S
 //
+// With dropout out = (M∘P)·V: weights that are not kept become 0 once they are in their sum.
+//
 // Scores are taken to base 2, s = q·k·log₂e/√hs. Blocks of keys come in ascending order; for each query there are the
 // largest score so far, m, and in sixteen lanes Σ 2^(s − m): what earlier blocks left in the sum and in out is
 // multiplied by 2^(m_old − m) (Milakov, Gimelshein 2018, arXiv:1805.02867). out is multiplied by 1/Σ as its last block
@@ -81,6 +83,20 @@ static void attention_softmax(float *scores, long rows, long keys, int diagonal,
   }
 }
 
+// Weights of a block that dropout does not keep become 0.
+static void attention_drop(const ck_dropout *d, long query, long rows, long key, long keys, int diagonal,
+                           float *weights) {
+  vi least = dropout_least(d);
+  for (long r = 0; r < rows; r++)
+    for (long i = 0, valid = diagonal ? r + 1 : keys; i < valid; i += DROPOUT_COLUMNS) {
+      vi words[4];
+      float *row = weights + r * CK_ATTENTION_BLOCK + i;
+      dropout_words(d, query + r, key + i, words);
+      UNROLL for (int j = 0; j < 4; j++)
+        v_store(row + j * LANES, v_at_least(words[j], least, v_load(row + j * LANES)));
+    }
+}
+
 // For those who look: the block's scores, and after the last block the row's softmax over them.
 static void attention_keep(float *preatt_of_head, float *att_of_head, long t, long query, long key, long rows,
                            long keys, float scale, const float *scores) {
@@ -97,9 +113,10 @@ static void attention_keep(float *preatt_of_head, float *att_of_head, long t, lo
   }
 }
 
-// What the last block of keys leaves: 1/Σ and log Σ exp of each row.
-static void attention_inverses(long rows, const float *lanes, float *inverse) {
-  for (long r = 0; r < rows; r++) inverse[r] = 1.0f / v_sum(v_load(lanes + r * LANES));
+// What the last block of keys leaves: 1/Σ, times dropout's scale, and log Σ exp of each row.
+static void attention_inverses(long rows, const float *lanes, const ck_dropout *d, float *inverse) {
+  float scale = d->threshold ? d->scale : 1.0f;
+  for (long r = 0; r < rows; r++) inverse[r] = scale / v_sum(v_load(lanes + r * LANES));
 }
 
 static void attention_logarithms(long rows, const float *max, const float *lanes, float *log_sum_exp) {
@@ -120,9 +137,10 @@ static void attention_forward_block(const ck_attention_forward *p, long query, l
   if (p->preatt) attention_keep(p->preatt, p->att, p->t, query, key, rows, keys, attention_scale(hs), s->scores);
   attention_softmax(s->scores, rows, keys, diagonal, first, scale, max, lanes, s);
   if (diagonal) {
-    attention_inverses(rows, lanes, s->inverse);
+    attention_inverses(rows, lanes, &p->dropout, s->inverse);
     attention_logarithms(rows, max, lanes, p->log_sum_exp + query);
   }
+  if (p->dropout.threshold) attention_drop(&p->dropout, query, rows, key, keys, diagonal, s->scores);
   for (long d = 0; d < hs; d += CK_ATTENTION_DEPTH) {
     long width = attention_least(CK_ATTENTION_DEPTH, hs - d);
     attention_view values = {s->values, (width + LANES - 1) / LANES * LANES};

@@ -46,10 +46,14 @@ typedef struct {
   long valid;
 } bf16_attention_row;
 
+// `word` is that of dropout, or NULL.
 INLINE void bf16_attention_dscore(const float *score, const float *dscore, long i, const bf16_attention_row *row,
-                                  vf *weight, vf *change) {
+                                  const ck_dropout *d, const vi *word, vf *weight, vf *change) {
+  vf gradient = v_load(dscore + i);
+  if (word) gradient = v_at_least(*word, dropout_least(d), gradient);
   *weight = v_exp2_flushed(v_fma(v_load(score + i), row->binary, row->shift));
-  *change = v_mul(*weight, v_fma(v_load(dscore + i), row->scale, row->dot));
+  *change = v_mul(*weight, v_fma(gradient, row->scale, row->dot));
+  if (word) *weight = v_at_least(*word, dropout_least(d), v_mul(*weight, v_set1(d->scale)));
   long left = row->valid - i;
   if (left >= LANES) return;
   vm tail = v_tail(left < 0 ? 0 : left);
@@ -59,15 +63,17 @@ INLINE void bf16_attention_dscore(const float *score, const float *dscore, long 
 
 INLINE bf16_attention_row bf16_attention_row_of(const ck_bf16_attention_backward *p, long query, long valid,
                                                 const bf16_attention_backward_scratch *s) {
-  float scale = attention_scale(p->head_size);
-  return (bf16_attention_row){.binary = v_set1(attention_binary_scale(p->head_size)), .scale = v_set1(scale),
+  float scale = attention_scale(p->head_size), factor = p->dropout.threshold ? scale * p->dropout.scale : scale;
+  return (bf16_attention_row){.binary = v_set1(attention_binary_scale(p->head_size)), .scale = v_set1(factor),
                               .shift = v_set1(valid ? -LOG2_E * p->log_sum_exp[query] : 0.0f),
                               .dot = v_set1(valid ? -scale * s->dots[query - p->first] : 0.0f), .valid = valid};
 }
 
 // Turns a block's scores into P and its dP into dS, zeros from the row's own position on. A row after the last is 0.
-static void bf16_attention_dscores(const ck_bf16_attention_backward *p, long query, long rows, long keys, int diagonal,
-                                   const bf16_attention_backward_scratch *s) {
+// With dropout, which may be NULL, they become P∘M and P∘(M∘dP − D)/√hs.
+INLINE void bf16_attention_dscores_of(const ck_bf16_attention_backward *p, long query, long rows, long key, long keys,
+                                      const ck_dropout *d, const bf16_attention_backward_scratch *s) {
+  int diagonal = query == key;
   for (long r = 0; r < rows; r += 2) {
     float *score = s->weights + r * CK_ATTENTION_BLOCK, *dscore = s->dscores + r * CK_ATTENTION_BLOCK;
     uint16_t *along_keys = s->dscore_rows + r * CK_ATTENTION_BLOCK;
@@ -75,13 +81,16 @@ static void bf16_attention_dscores(const ck_bf16_attention_backward *p, long que
     bf16_attention_row odd = bf16_attention_row_of(p, query + r + 1, r + 1 == rows ? 0 : diagonal ? r + 2 : keys, s);
     long group_end = (r / CK_ATTENTION_GROUP + 1) * CK_ATTENTION_GROUP;
     long end = diagonal ? attention_least(group_end, keys) : keys;
+    vi words[2][4];
     for (long i = 0; i < end; i += 2 * LANES) {
+      if (d && i % DROPOUT_COLUMNS == 0)
+        for (int j = 0; j < 2; j++) dropout_words(d, query + r + j, key + i, words[j]);
       vf weight[2][2], change[2][2];
       UNROLL for (int j = 0; j < 2; j++) {
-        long at = i + j * LANES;
-        bf16_attention_dscore(score, dscore, at, &even, &weight[0][j], &change[0][j]);
-        bf16_attention_dscore(score + CK_ATTENTION_BLOCK, dscore + CK_ATTENTION_BLOCK, at, &odd, &weight[1][j],
-                              &change[1][j]);
+        long at = i + j * LANES, word = at % DROPOUT_COLUMNS / LANES;
+        bf16_attention_dscore(score, dscore, at, &even, d, d ? words[0] + word : 0, &weight[0][j], &change[0][j]);
+        bf16_attention_dscore(score + CK_ATTENTION_BLOCK, dscore + CK_ATTENTION_BLOCK, at, &odd, d,
+                              d ? words[1] + word : 0, &weight[1][j], &change[1][j]);
       }
       UNROLL for (int j = 0; j < 2; j++) {
         vi_store(score + i + j * LANES, v_rounded_pairs(weight[0][j], weight[1][j]));
@@ -90,6 +99,12 @@ static void bf16_attention_dscores(const ck_bf16_attention_backward *p, long que
       }
     }
   }
+}
+
+static void bf16_attention_dscores(const ck_bf16_attention_backward *p, long query, long rows, long key, long keys,
+                                   const bf16_attention_backward_scratch *s) {
+  if (p->dropout.threshold) bf16_attention_dscores_of(p, query, rows, key, keys, &p->dropout, s);
+  else bf16_attention_dscores_of(p, query, rows, key, keys, 0, s);
 }
 
 // The three gradients that a block of P and dS gives, for the head's channels d..<d+width.
@@ -128,7 +143,7 @@ static void bf16_attention_backward_block(const ck_bf16_attention_backward *p, l
                         s->copy, s->weights);
   bf16_attention_scores(p->dout + query * p->ld_out, p->ld_out, rows, p->v + key * p->ld, p->ld, keys, hs, fresh, part,
                         s->values, s->copy, s->dscores);
-  bf16_attention_dscores(p, query, rows, keys, diagonal, s);
+  bf16_attention_dscores(p, query, rows, key, keys, s);
   for (long d = 0; d < hs; d += CK_ATTENTION_DEPTH)
     bf16_attention_gradients(p, query, rows, key, keys, d, attention_least(CK_ATTENTION_DEPTH, hs - d), fresh, s);
 }
@@ -138,6 +153,13 @@ static void bf16_attention_backward_of_one_key(const ck_bf16_attention_backward 
   __builtin_memset(p->rounded_dq, 0, bytes);
   __builtin_memset(p->rounded_dk, 0, bytes);
   __builtin_memcpy(p->rounded_dv, p->dout, bytes);
+  if (!p->dropout.threshold) return;
+  vf factor = v_set1(dropout_first(&p->dropout));
+  for (long i = 0; i < p->head_size; i += LANES) {
+    float part[LANES];
+    v_store(part, v_mul(bf16_expanded(p->dout + i, p->head_size - i), factor));
+    bf16_round(part, attention_least(LANES, p->head_size - i), p->rounded_dv + i);
+  }
 }
 
 static void bf16_attention_backward(const ck_bf16_attention_backward *p, float *scratch) {

@@ -4,7 +4,8 @@
 //
 // The weights of a row take the place of the first half of its scores. log Σ exp is that of the weights before they are
 // rounded; out is divided by the sum of the rounded ones, which so sum to 1: what they are all off by cancels. out is
-// added up in float and rounded behind its last block.
+// added up in float and rounded behind its last block. Weights that dropout does not keep are in both sums and not in
+// out.
 
 // Both sums of a row in lanes: of weight i in lane i mod 16, and in pairs, as products with 1.
 typedef struct {
@@ -16,32 +17,43 @@ INLINE vf bf16_attention_weight(const float *row, long i, long valid, vf scale, 
   return i < valid ? v_select_some(valid - i, weight, v_zero()) : v_zero();
 }
 
-INLINE void bf16_attention_add(float *row, long i, vf first, vf second, bf16_attention_sums *sums) {
+// `words` are those of dropout for both vectors, or NULL.
+INLINE void bf16_attention_add(float *row, long i, vf first, vf second, const vi *words, vi least,
+                               bf16_attention_sums *sums) {
   vi operands = v_rounded(first, second);
-  vi_store(row + i / 2, operands);
   sums->exact = v_add(v_add(sums->exact, first), second);
   sums->operands = v_dot(sums->operands, operands, vi_set1(0x3f803f80));
+  if (words) operands = v_rounded(v_at_least(words[0], least, first), v_at_least(words[1], least, second));
+  vi_store(row + i / 2, operands);
 }
 
-// Scores become 2^(s·scale + shift), shift = −m, from the row's own position on 0.
-INLINE void bf16_attention_weights(float *row, long valid, long end, vf scale, vf shift, bf16_attention_sums *sums) {
+// Scores become 2^(s·scale + shift), shift = −m, from the row's own position on 0. The row is that of `query` and begins
+// with `key` for dropout, which may be NULL.
+INLINE void bf16_attention_weights(float *row, long valid, long end, vf scale, vf shift, const ck_dropout *d,
+                                   long query, long key, bf16_attention_sums *sums) {
+  vi words[4], least = d ? dropout_least(d) : vi_set1(0);
   long i = 0;
   for (; i + 4 * LANES <= valid; i += 4 * LANES) {
+    if (d) dropout_words(d, query, key + i, words);
     vf weight[4];
     UNROLL for (int j = 0; j < 4; j++)
       weight[j] = v_exp2_flushed(v_fma(v_load(row + i + j * LANES), scale, shift));
-    UNROLL for (int j = 0; j < 4; j += 2) bf16_attention_add(row, i + j * LANES, weight[j], weight[j + 1], sums);
+    UNROLL for (int j = 0; j < 4; j += 2)
+      bf16_attention_add(row, i + j * LANES, weight[j], weight[j + 1], d ? words + j : 0, least, sums);
   }
   for (; i < end; i += 2 * LANES) {
+    if (d && i % DROPOUT_COLUMNS == 0) dropout_words(d, query, key + i, words);
     vf first = bf16_attention_weight(row, i, valid, scale, shift);
     vf second = bf16_attention_weight(row, i + LANES, valid, scale, shift);
-    bf16_attention_add(row, i, first, second, sums);
+    bf16_attention_add(row, i, first, second, d ? words + i % DROPOUT_COLUMNS / LANES : 0, least, sums);
   }
 }
 
 // lanes and operand_lanes are those of the first row.
-static void bf16_attention_softmax(float *scores, long rows, long keys, int diagonal, int first, float scale,
-                                   float *max, float *lanes, float *operand_lanes, const attention_forward_scratch *s) {
+static void bf16_attention_softmax(const ck_dropout *d, float *scores, long query, long rows, long key, long keys,
+                                   float scale, float *max, float *lanes, float *operand_lanes,
+                                   const attention_forward_scratch *s) {
+  int diagonal = query == key, first = key == 0;
   for (long r = 0; r < rows; r++)
     s->largest[r] = row_max(scores + r * CK_ATTENTION_BLOCK, diagonal ? r + 1 : keys);
   attention_shift(rows, scale, first, s->largest, max, s->keep);
@@ -54,8 +66,11 @@ static void bf16_attention_softmax(float *scores, long rows, long keys, int diag
       sums.exact = v_mul(v_load(lanes + r * LANES), v_set1(s->keep[r]));
       sums.operands = v_mul(v_load(operand_lanes + r * LANES), v_set1(s->keep[r]));
     }
-    bf16_attention_weights(scores + r * CK_ATTENTION_BLOCK, diagonal ? r + 1 : keys, end, v_set1(scale),
-                           v_set1(-max[r]), &sums);
+    float *row = scores + r * CK_ATTENTION_BLOCK;
+    long valid = diagonal ? r + 1 : keys;
+    vf factor = v_set1(scale), shift = v_set1(-max[r]);
+    if (d->threshold) bf16_attention_weights(row, valid, end, factor, shift, d, query + r, key, &sums);
+    else bf16_attention_weights(row, valid, end, factor, shift, 0, 0, 0, &sums);
     v_store(lanes + r * LANES, sums.exact);
     v_store(operand_lanes + r * LANES, sums.operands);
   }
@@ -70,9 +85,9 @@ static void bf16_attention_forward_block(const ck_bf16_attention_forward *p, lon
   bf16_attention_scores(p->q + query * p->ld, p->ld, rows, p->k + key * p->ld, p->ld, keys, hs, fresh,
                         diagonal ? COLUMNS_BEFORE_END : WHOLE_BLOCK, s->keys, s->queries, s->scores);
   if (p->preatt) attention_keep(p->preatt, p->att, p->t, query, key, rows, keys, attention_scale(hs), s->scores);
-  bf16_attention_softmax(s->scores, rows, keys, diagonal, first, scale, max, lanes, operand_lanes, s);
+  bf16_attention_softmax(&p->dropout, s->scores, query, rows, key, keys, scale, max, lanes, operand_lanes, s);
   if (diagonal) {
-    attention_inverses(rows, operand_lanes, s->inverse);
+    attention_inverses(rows, operand_lanes, &p->dropout, s->inverse);
     attention_logarithms(rows, max, lanes, p->log_sum_exp + query);
   }
   for (long d = 0; d < hs; d += CK_ATTENTION_DEPTH) {

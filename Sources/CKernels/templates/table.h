@@ -24,6 +24,7 @@
 #include "amx_link.h"
 #include "amx_tiles.h"
 #include "amx_block.h"
+#include "dropout.h"
 #include "attention_tile.h"
 #include "attention.h"
 #include "attention_forward.h"
@@ -66,6 +67,8 @@ const ck_kernels ISA_NAME(ck_table) = {
     .gelu_forward = gelu_forward,
     .gelu_erf_forward = gelu_erf_forward,
     .gelu_quintic_forward = gelu_quintic_forward,
+    .dropout = dropout,
+    .bf16_dropout = bf16_dropout,
     .add_rows = add_rows,
     .encoder_forward = encoder_forward,
     .encoder_backward = encoder_backward,

@@ -76,6 +76,20 @@ INLINE vi vi_add(vi a, vi b) { return (vi){_mm256_add_epi32(a.lo, b.lo), _mm256_
 INLINE vi vi_sub(vi a, vi b) { return (vi){_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)}; }
 INLINE vi vi_half(vi a) { return (vi){_mm256_srai_epi32(a.lo, 1), _mm256_srai_epi32(a.hi, 1)}; }
 INLINE vi vi_and(vi a, vi b) { return (vi){_mm256_and_si256(a.lo, b.lo), _mm256_and_si256(a.hi, b.hi)}; }
+INLINE vi vi_xor(vi a, vi b) { return (vi){_mm256_xor_si256(a.lo, b.lo), _mm256_xor_si256(a.hi, b.hi)}; }
+INLINE __m256i multiply_8(__m256i a, __m256i b, __m256i *high) {
+  __m256i even = _mm256_mul_epu32(a, b), odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), b);
+  *high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+  return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+}
+INLINE vi vi_multiply(vi a, uint32_t b, vi *high) {
+  __m256i factor = _mm256_set1_epi32((int)b);
+  return (vi){multiply_8(a.lo, factor, &high->lo), multiply_8(a.hi, factor, &high->hi)};
+}
+INLINE vf v_at_least(vi a, vi least, vf x) {
+  return BOTH(_mm256_andnot_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(least.lo, a.lo)), x.lo),
+              _mm256_andnot_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(least.hi, a.hi)), x.hi));
+}
 INLINE vi vi_upper(vi a) { return (vi){_mm256_slli_epi32(a.lo, 16), _mm256_slli_epi32(a.hi, 16)}; }
 INLINE vi vi_load(const void *p) {
   return (vi){_mm256_loadu_si256((const __m256i *)p), _mm256_loadu_si256((const __m256i *)p + 1)};

@@ -55,6 +55,14 @@ INLINE vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 INLINE vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
 INLINE vi vi_half(vi a) { return _mm512_srai_epi32(a, 1); }
 INLINE vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
+INLINE vi vi_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
+INLINE vi vi_multiply(vi a, uint32_t b, vi *high) {
+  __m512i factor = _mm512_set1_epi32((int)b);
+  __m512i even = _mm512_mul_epu32(a, factor), odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), factor);
+  *high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+  return _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+}
+INLINE vf v_at_least(vi a, vi least, vf x) { return _mm512_maskz_mov_ps(_mm512_cmpge_epi32_mask(a, least), x); }
 INLINE vi vi_upper(vi a) { return _mm512_slli_epi32(a, 16); }
 INLINE vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
 INLINE void vi_store(void *p, vi v) { _mm512_storeu_si512(p, v); }

@@ -3,6 +3,8 @@
 // The primitives of an instruction set, under the same names in each header of this folder:
 //   vf            16 floats                 vi  16 int32              vm  a mask of leading lanes
 //   v_fma(a,b,c)  a·b + c, rounded once     v_max/v_min(a,b)  b when either is NaN
+//   vi_multiply(a,b,&high)  the lower halves of the products, and the upper ones, without signs
+//   v_at_least(a,b,x)  x where a ≥ b, with signs, and 0 elsewhere
 //   vi_upper      the lower halves as upper ones; vi_pairs  even[i] in the lower half of a lane, odd[i] in the upper
 //   v_flush       zeros of their sign for what is smaller than any normal number
 //   v_any_special whether a lane is NaN, or the smallest normal number or its negative
@@ -77,6 +79,17 @@ INLINE vi vi_add(vi a, vi b) { return a + b; }
 INLINE vi vi_sub(vi a, vi b) { return a - b; }
 INLINE vi vi_half(vi a) { return a >> 1; }
 INLINE vi vi_and(vi a, vi b) { return a & b; }
+INLINE vi vi_xor(vi a, vi b) { return a ^ b; }
+INLINE vi vi_multiply(vi a, uint32_t b, vi *high) {
+  vi low;
+  for (int i = 0; i < LANES; i++) {
+    uint64_t product = (uint64_t)(uint32_t)a[i] * b;
+    (*high)[i] = (int)(product >> 32);
+    low[i] = (int)(uint32_t)product;
+  }
+  return low;
+}
+INLINE vf v_at_least(vi a, vi least, vf x) { return v_from_bits(v_bits(x) & (a >= least)); }
 INLINE vi vi_upper(vi a) { return a << 16; }
 INLINE vi vi_load(const void *p) { vi v; memcpy(&v, p, sizeof v); return v; }
 INLINE void vi_store(void *p, vi v) { memcpy(p, &v, sizeof v); }

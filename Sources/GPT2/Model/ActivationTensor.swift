@@ -171,6 +171,8 @@ public struct Activations: Sendable {
   public let sequenceLength: Int
   public let retention: Retention
   public let precision: OperandPrecision
+  /// What the pass drops, and its backward pass again; nil: nothing.
+  var dropout: Dropout?
   /// By `ActivationTensor.index`.
   private let views: [Tensor?]
 

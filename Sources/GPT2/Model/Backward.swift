@@ -54,6 +54,7 @@ extension Network {
         layer, acts, scratch, gradients.layer(layer), accumulate: accumulate, sink: sink, beside: queue)
     }
     context.section("embeddings, backward")
+    drop(scratch.dresidual, mask(.embedding, acts))
     Encoder.backward(
       scratch.dresidual, tokens: inputs, sequenceLength: acts.sequenceLength, accumulate: accumulate,
       dwte: gradients[ParameterPart(.wte)].matrix(), dwpe: gradients[ParameterPart(.wpe)].matrix(),
@@ -102,7 +103,8 @@ extension Network {
   ) {
     let (tensors, weights) = (masters.layer(layer), weights(layer, rows: acts.rows))
     weights.fcprojw.backward(
-      scratch.rounded?.dresidual ?? scratch.dresidual, x: acts.matrix(.fchGELU, layer),
+      branchGradient(scratch, mask(.feedForwardProjection(layer: layer), acts)),
+      x: acts.matrix(.fchGELU, layer),
       accumulate: accumulate, dx: scratch.dfch,
       epilogue: .slope(activation, input: acts.matrix(.fch, layer)), rounded: scratch.rounded?.dfch,
       dweight: gradients.fcprojw.matrix(), dbias: gradients.fcprojb, context: context, beside: queue)
@@ -125,7 +127,7 @@ extension Network {
   ) {
     let (tensors, weights) = (masters.layer(layer), weights(layer, rows: acts.rows))
     weights.attprojw.backward(
-      scratch.rounded?.dresidual ?? scratch.dresidual,
+      branchGradient(scratch, mask(.attentionProjection(layer: layer), acts)),
       x: acts.matrix(.atty, layer), accumulate: accumulate, dx: scratch.dbranch,
       rounded: scratch.rounded?.datty, dweight: gradients.attprojw.matrix(), dbias: gradients.attprojb,
       context: context, beside: queue)
@@ -148,15 +150,15 @@ extension Network {
   /// The gradient of `qkv` from that of `atty`.
   private func attendBackward(_ layer: Int, _ acts: Activations, _ scratch: BackwardScratch) {
     let (qkv, atty, logSumExp) = (acts.matrix(.qkv, layer), acts.matrix(.atty, layer), acts[.attLSE, layer])
-    let shape = attentionShape(acts)
+    let (shape, dropout) = (attentionShape(acts), mask(.attention(layer: layer), acts))
     if let rounded = scratch.rounded {
       Attention.backward(
         rounded.datty, qkv: qkv, out: atty, logSumExp: logSumExp, shape: shape, sums: scratch.dqkv,
-        dqkv: rounded.dqkv, context: context)
+        dqkv: rounded.dqkv, dropout: dropout, context: context)
     } else {
       Attention.backward(
         scratch.dbranch, qkv: qkv, out: atty, logSumExp: logSumExp, shape: shape, dqkv: scratch.dqkv,
-        context: context)
+        dropout: dropout, context: context)
     }
   }
 }

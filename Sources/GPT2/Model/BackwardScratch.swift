@@ -7,6 +7,9 @@ struct BackwardScratch {
   let dresidual, dbranch: Matrix
   /// (B·T, 3C) and (B·T, 4C), with products of bfloat16 in the memory of the activations' sums.
   let dqkv, dfch: Matrix
+  /// (B·T, C), float32: of a branch's last product where dropout makes it another than the stream's, and nothing rounds
+  /// it. In the memory of dqkv, which comes after both branches' last products in the backward pass.
+  var dropped: Matrix { Matrix(dqkv.tensor, rows: dresidual.rows, columns: dresidual.columns) }
   /// The same in bfloat16, as operands of the next products; nil where those multiply float32.
   let rounded: RoundedGradients?
 

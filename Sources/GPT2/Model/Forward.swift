@@ -103,6 +103,7 @@ extension Network {
     Encoder.forward(
       inputs, wte: masters[ParameterPart(.wte)].matrix(), wpe: masters[ParameterPart(.wpe)].matrix(),
       sequenceLength: acts.sequenceLength, out: acts.matrix(.encoded), context: context)
+    drop(acts.matrix(.encoded), mask(.embedding, acts))
     for layer in 0..<configuration.layers {
       context.section("forward, layer \(layer)")
       update?.prepare(layer: layer)
@@ -150,9 +151,9 @@ extension Network {
   /// The stream into the next layer from `atty`.
   func forwardAfterAttention(_ layer: Int, _ acts: Activations, beside queue: WorkQueue? = nil) {
     let (tensors, weights) = (masters.layer(layer), weights(layer, rows: acts.rows))
-    weights.attprojw.forward(
-      acts.matrix(.atty, layer), bias: tensors.attprojb, y: acts.matrix(.residual2, layer),
-      epilogue: .add(stream(into: layer, acts)), context: context, beside: queue)
+    addBranch(
+      acts.matrix(.atty, layer), weights.attprojw, bias: tensors.attprojb, to: stream(into: layer, acts),
+      y: acts.matrix(.residual2, layer), mask(.attentionProjection(layer: layer), acts), beside: queue)
 
     LayerNorm.forward(
       acts.matrix(.residual2, layer), weight: tensors.ln2w, bias: tensors.ln2b, epsilon: epsilon,
@@ -164,10 +165,10 @@ extension Network {
       acts.matrix(.ln2, layer), bias: tensors.fcb, y: sums ?? fch,
       epilogue: .activation(activation, output: acts.matrix(.fchGELU, layer)), rounded: sums.map { _ in fch },
       context: context, beside: queue)
-    weights.fcprojw.forward(
-      acts.matrix(.fchGELU, layer), bias: tensors.fcprojb,
-      y: acts.matrix(.residual3, layer), epilogue: .add(acts.matrix(.residual2, layer)), context: context,
-      beside: queue)
+    addBranch(
+      acts.matrix(.fchGELU, layer), weights.fcprojw, bias: tensors.fcprojb,
+      to: acts.matrix(.residual2, layer),
+      y: acts.matrix(.residual3, layer), mask(.feedForwardProjection(layer: layer), acts), beside: queue)
   }
 
   /// `atty` from `qkv`.
@@ -177,13 +178,15 @@ extension Network {
     let kept =
       acts.retention.storesAttention
       ? AttentionWeights(scores: acts[.preatt, layer], weights: acts[.att, layer]) : nil
+    let dropout = mask(.attention(layer: layer), acts)
     if acts.precision.pairedOrder != nil {
       // What atty is added up in is about to be overwritten.
       Attention.forward(
         qkv, shape: shape, sums: acts.matrix(.residual2, layer), out: atty, logSumExp: logSumExp, kept: kept,
-        context: context)
+        dropout: dropout, context: context)
     } else {
-      Attention.forward(qkv, shape: shape, out: atty, logSumExp: logSumExp, kept: kept, context: context)
+      Attention.forward(
+        qkv, shape: shape, out: atty, logSumExp: logSumExp, kept: kept, dropout: dropout, context: context)
     }
   }
 

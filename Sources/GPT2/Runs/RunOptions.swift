@@ -117,6 +117,7 @@ extension RunOptions {
         Option(name: "weight_decay", value: .double(optimizer.weightDecay)),
         Option(name: "decay", value: .text(optimizer.decay.rawValue)),
         Option(name: "gradient_clip", value: .double(options.gradientClip)),
+        Option(name: "dropout", value: .double(options.dropout), implied: .double(0)),
         Option(name: "schedule", value: .text(options.schedule.shape.rawValue)),
         Option(name: "warmup_steps", value: .integer(options.schedule.warmupSteps)),
         Option(

@@ -1,3 +1,4 @@
+import Operators
 import Tokens
 
 /// The training loop: validates, samples and updates a model, and reports each.
@@ -125,12 +126,13 @@ public final class Trainer {
       step: step, steps: options.steps, peak: options.optimizer.learningRate)
     var sum = 0.0
     state.gradients.zero()
-    for _ in 1..<batches {
+    for index in 0..<batches - 1 {
       let batch = try nextTrainingBatch(step: step)
       do {
         sum += Double(
           try state.accumulate(
-            batch, lossScale: 1 / Float(batches), recomputation: model.recomputation, in: model.workspace))
+            batch, lossScale: 1 / Float(batches), recomputation: model.recomputation,
+            dropout: dropout(step: step, batch: index), in: model.workspace))
       } catch { throw TrainingError(error, step: step) }
     }
     let batch = try nextTrainingBatch(step: step)
@@ -139,7 +141,8 @@ public final class Trainer {
     do {
       result = try state.step(
         batch, lossScale: 1 / Float(batches), optimizer: optimizer, clip: options.gradientClip,
-        recomputation: model.recomputation, leavingUpdateDue: isFollowedByAnother(step), in: model.workspace,
+        recomputation: model.recomputation, dropout: dropout(step: step, batch: batches - 1),
+        leavingUpdateDue: isFollowedByAnother(step), in: model.workspace,
         isTaken: { result in
           judgement = judge(loss: Float((sum + Double(result.loss)) / Double(batches)), result.gradientNorm)
           return judgement?.skipped == nil
@@ -150,6 +153,12 @@ public final class Trainer {
       step: step, loss: Float(sum / Double(batches)), learningRate: optimizer.learningRate,
       gradientNorm: result.gradientNorm, judgement: judgement, tokens: batches * batch.count,
       duration: .now - start)
+  }
+
+  /// What a batch's pass drops: passes are counted over all batches of all steps, and so the same after a resumption.
+  private func dropout(step: Int, batch: Int) -> Dropout? {
+    Dropout(
+      probability: options.dropout, seed: options.seed, pass: step &* options.gradientAccumulation &+ batch)
   }
 
   /// nil without a guard.

@@ -24,6 +24,9 @@ public struct TrainingOptions: Sendable {
   public var schedule = LearningRateSchedule()
   /// The largest norm of the gradients; larger ones are scaled down to it. 0: never.
   public var gradientClip = 0.0
+  /// With which probability training drops an element of the embedding, of attention's weights, and of what either
+  /// branch adds to the residual stream; from 0 to below 1.
+  public var dropout = 0.0
 
   /// Which updates are skipped.
   public var spikeGuard = SpikeGuard()
@@ -51,6 +54,9 @@ public struct TrainingOptions: Sendable {
       throw .option(name: error.name, expected: error.expected, found: error.found)
     }
     try Self.check("the largest gradient norm", gradientClip)
+    guard (0..<1).contains(dropout) else {
+      throw .option(name: "the dropout", expected: "at least 0 and below 1", found: "\(dropout)")
+    }
     for (name, limit) in [
       ("the z of the loss above which updates are skipped", spikeGuard.lossLimit),
       ("the z of the gradient norm above which updates are skipped", spikeGuard.normLimit),

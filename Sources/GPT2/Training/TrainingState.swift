@@ -76,13 +76,16 @@ public final class TrainingState {
   ///   - batch: with targets.
   ///   - lossScale: 1/n for n batches.
   ///   - recomputation: what is computed again rather than kept. Results do not depend on it.
+  ///   - dropout: what the pass drops, with a number of its own; nil: nothing.
   /// - Returns: the batch's mean loss.
   /// - Throws: `ModelError.nonFiniteLoss`, after which gradients, also those accumulated before, count as zero;
   ///   `ModelError.memory`.
   public func accumulate(
-    _ batch: Batch, lossScale: Float, recomputation: Recomputation = .none, in workspace: Workspace
+    _ batch: Batch, lossScale: Float, recomputation: Recomputation = .none, dropout: Dropout? = nil,
+    in workspace: Workspace
   ) throws(ModelError) -> Float {
-    try pass(batch, lossScale: lossScale, recomputation, workspace, queue: nil, sink: KeepingSink())
+    try pass(
+      batch, lossScale: lossScale, recomputation, dropout, workspace, queue: nil, sink: KeepingSink())
   }
 
   /// A forward pass, a backward pass and one step of an optimizer: less memory and less time than the three by
@@ -95,6 +98,7 @@ public final class TrainingState {
   ///   - batch: with targets: the only one of the update, or the last.
   ///   - lossScale: 1/n for n batches.
   ///   - clip: the largest norm of the gradients; larger ones are scaled down to it. 0: never.
+  ///   - dropout: as in `accumulate`.
   ///   - leavingUpdateDue: the update is taken on the way of the next pass, beside its products, or by `finishUpdate`.
   ///     Until then parameters and slots are those before it, and nobody writes to the gradients.
   ///   - isTaken: asked once both are known to be finite; where the update is not taken, parameters, slots and count
@@ -105,14 +109,16 @@ public final class TrainingState {
   /// - Complexity: that of the passes, and 32 bytes a parameter.
   public func step(
     _ batch: Batch, lossScale: Float = 1, optimizer: some Optimizer, clip: Double = 0,
-    recomputation: Recomputation = .none, leavingUpdateDue: Bool = false, in workspace: Workspace,
+    recomputation: Recomputation = .none, dropout: Dropout? = nil, leavingUpdateDue: Bool = false,
+    in workspace: Workspace,
     isTaken: (StepResult) -> Bool = { _ in true }
   ) throws(ModelError) -> StepResult {
     _ = try slots(for: optimizer)
     let queue = network.context.makeQueue()
     let sink = MeasuringSink(
       norm: norms, gradients: gradients.tensors, queue: queue, context: network.context)
-    let loss = try pass(batch, lossScale: lossScale, recomputation, workspace, queue: queue, sink: sink)
+    let loss = try pass(
+      batch, lossScale: lossScale, recomputation, dropout, workspace, queue: queue, sink: sink)
     do {
       let result = StepResult(loss: loss, gradientNorm: try finiteNorm())
       guard isTaken(result) else {
@@ -178,11 +184,12 @@ public final class TrainingState {
   ///
   /// - Parameter queue: where the sink's work waits; its last gradients complete the batches of an update.
   private func pass(
-    _ batch: Batch, lossScale: Float, _ recomputation: Recomputation, _ workspace: Workspace,
-    queue: WorkQueue?, sink: some GradientSink
+    _ batch: Batch, lossScale: Float, _ recomputation: Recomputation, _ dropout: Dropout?,
+    _ workspace: Workspace, queue: WorkQueue?, sink: some GradientSink
   ) throws(ModelError) -> Float {
     guard let targets = batch.targets else { preconditionFailure("training needs targets") }
-    let acts = try network.prepare(batch, retention: .forBackward(recomputation), in: workspace)
+    var acts = try network.prepare(batch, retention: .forBackward(recomputation), in: workspace)
+    acts.dropout = dropout
     let scratch = try workspace.backwardScratch(for: acts)
     let tensors = gradients.tensors
     var loss = Float.nan

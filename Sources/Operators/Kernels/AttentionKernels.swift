@@ -28,11 +28,18 @@ struct AttentionHead {
   }
 }
 
+extension DropoutMask {
+  /// The mask of one head of one sequence: its queries are rows, and a head has a site of its own.
+  func argument(of head: AttentionHead) -> ck_dropout {
+    argument(row: head.rows.lowerBound, siteOffset: head.head)
+  }
+}
+
 /// `Attention` has checked that the operands fit the shape and each other.
 extension Kernels {
   func attentionForward(
     _ qkv: Matrix, head: AttentionHead, queries: Range<Int>, out: Matrix, logSumExp: Tensor,
-    kept: AttentionWeights?, scratch: Tensor
+    kept: AttentionWeights?, dropout: DropoutMask?, scratch: Tensor
   ) {
     let shape = head.shape
     precondition(queries.upperBound <= shape.sequenceLength && queries.count <= Self.attentionQueries)
@@ -53,6 +60,7 @@ extension Kernels {
     unsafe arguments.rows = queries.count
     unsafe arguments.head_size = shape.headSize
     unsafe arguments.t = shape.sequenceLength
+    if let dropout { unsafe arguments.dropout = dropout.argument(of: head) }
     unsafe table.pointee.attention_forward(&arguments, scratch.pointer)
   }
 
@@ -60,7 +68,7 @@ extension Kernels {
   ///   with it.
   func attentionBackward(
     _ dout: Matrix, qkv: Matrix, out: Matrix, logSumExp: Tensor, head: AttentionHead, keys: Range<Int>,
-    dqkv: Matrix, partial: Tensor?, scratch: Tensor
+    dqkv: Matrix, partial: Tensor?, dropout: DropoutMask?, scratch: Tensor
   ) {
     let shape = head.shape
     precondition(keys.upperBound <= shape.sequenceLength)
@@ -89,6 +97,7 @@ extension Kernels {
     unsafe arguments.count = keys.count
     unsafe arguments.head_size = shape.headSize
     unsafe arguments.t = shape.sequenceLength
+    if let dropout { unsafe arguments.dropout = dropout.argument(of: head) }
     unsafe table.pointee.attention_backward(&arguments, scratch.pointer)
   }
 

@@ -5,7 +5,7 @@ import Machine
 extension Kernels {
   func pairedAttentionForward(
     _ qkv: Matrix, head: AttentionHead, queries: Range<Int>, sums: Matrix, out: Matrix, logSumExp: Tensor,
-    kept: AttentionWeights?, scratch: Tensor
+    kept: AttentionWeights?, dropout: DropoutMask?, scratch: Tensor
   ) {
     let shape = head.shape
     precondition(queries.upperBound <= shape.sequenceLength && queries.count <= Self.attentionQueries)
@@ -28,6 +28,7 @@ extension Kernels {
     unsafe arguments.rows = queries.count
     unsafe arguments.head_size = shape.headSize
     unsafe arguments.t = shape.sequenceLength
+    if let dropout { unsafe arguments.dropout = dropout.argument(of: head) }
     unsafe bf16Attention.pointee.forward(&arguments, scratch.pointer)
   }
 
@@ -35,7 +36,7 @@ extension Kernels {
   ///   with their positions to `dqkv`, too.
   func pairedAttentionBackward(
     _ dout: Matrix, qkv: Matrix, out: Matrix, logSumExp: Tensor, head: AttentionHead, keys: Range<Int>,
-    sums: Matrix, dqkv: Matrix, partial: Tensor?, scratch: Tensor
+    sums: Matrix, dqkv: Matrix, partial: Tensor?, dropout: DropoutMask?, scratch: Tensor
   ) {
     let shape = head.shape
     precondition(keys.upperBound <= shape.sequenceLength)
@@ -68,6 +69,7 @@ extension Kernels {
     unsafe arguments.count = keys.count
     unsafe arguments.head_size = shape.headSize
     unsafe arguments.t = shape.sequenceLength
+    if let dropout { unsafe arguments.dropout = dropout.argument(of: head) }
     unsafe bf16Attention.pointee.backward(&arguments, scratch.pointer)
   }
 }
