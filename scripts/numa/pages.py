@@ -1,0 +1,112 @@
+"""Pages lie where each run asked for them: by the policies that its ranges have, and over the nodes that it means."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from guest import PARAMETERS, RUNS, Facts, Run
+from topologies import Topology, numbers
+from verdict import Verdict
+
+PAGE_BYTES = 4096
+HUGE_PAGE = 512  # in pages
+
+# Parameters, gradients and two moments in float32: what a run places at least.
+LEAST_PAGES = 4 * PARAMETERS * 4 // PAGE_BYTES
+
+POLICIES = {"split": {"prefer", "bind"}, "interleaved": {"interleave"}, "auto": {"prefer", "bind", "interleave"}}
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A line of numa_maps: a range of memory, the policy it has itself, the nodes of that, and its pages by node."""
+
+    policy: str
+    of: list[int]
+    pages: dict[int, int]
+    is_anonymous: bool
+
+
+def mappings(text: str) -> list[Mapping]:
+    found = []
+    for line in text.splitlines():
+        # A policy may have flags: prefer=static:0.
+        match = re.match(r"\S+ ([a-z]+)[^ :]*:?(\S*)", line)
+        if match:
+            pages = {int(node): int(count) for node, count in re.findall(r" N(\d+)=(\d+)", line)}
+            found.append(Mapping(match[1], numbers(match[2]), pages, " file=" not in line))
+    return found
+
+
+def check_pages(topology: Topology, facts: Facts) -> Verdict:
+    verdict = Verdict("pages")
+    parts = []
+    for run in RUNS:
+        if topology.refuses(run.placement):
+            judge_refusal(run, facts, verdict)
+            parts.append(f"{run.placement} refused")
+            continue
+        lines = mappings(facts.text(f"{run.name}.maps"))
+        if not lines:
+            verdict.fault(run.name, "numa_maps of the run", "none")
+            continue
+        own = [line for line in lines if line.policy != "default"]
+        judge_policies(run, own, verdict)
+        judge_nodes(run, topology, lines, verdict)
+        placed = judge_placement(run, topology, own, verdict)
+        parts.append(f"{run.placement} {'+'.join(str(placed[node]) for node in topology.memory_nodes)}")
+    verdict.summary = ", ".join(parts)
+    return verdict
+
+
+def judge_refusal(run: Run, facts: Facts, verdict: Verdict) -> None:
+    """A placement that is asked for by name and cannot be had is an error; `auto` goes on without."""
+    status, errors = facts.text(f"{run.name}.status").strip(), facts.text(f"{run.name}.err").splitlines()
+    if status != "1" or len(errors) != 1 or "NUMA" not in errors[0]:
+        verdict.fault(
+            f"{run.name}, --numa {run.placement}", "status 1 and one sentence about NUMA", f"status {status} and {errors}")
+
+
+def judge_policies(run: Run, own: list[Mapping], verdict: Verdict) -> None:
+    """A range with a policy has its pages where that says."""
+    for line in own:
+        if set(line.pages) - set(line.of):
+            verdict.fault(f"{run.name}, a range with {line.policy}", f"its pages on nodes {line.of}", line.pages)
+        if line.policy == "interleave":
+            shares = [line.pages.get(node, 0) for node in line.of]
+            # Pages go round one by one; so do huge ones, which a range of their size may have.
+            tolerance = 1 if sum(shares) < HUGE_PAGE else HUGE_PAGE
+            if max(shares) - min(shares) > tolerance:
+                verdict.fault(f"{run.name}, an interleaved range", f"pages that differ by {tolerance}", line.pages)
+
+
+def judge_nodes(run: Run, topology: Topology, lines: list[Mapping], verdict: Verdict) -> None:
+    """Nothing lies on a node whose memory the program may not use."""
+    used = {node for line in lines if line.is_anonymous for node in line.pages}
+    outside = used - set(topology.memory_nodes)
+    verdict.expect(f"{run.name}, nodes of its memory beside {topology.memory_nodes}", [], sorted(outside))
+
+
+def judge_placement(run: Run, topology: Topology, own: list[Mapping], verdict: Verdict) -> Counter[int]:
+    """The run's large memory has the placement that was asked for; returns its pages by node."""
+    where, nodes = f"{run.name}, --numa {run.placement}", topology.memory_nodes
+    placed: Counter[int] = Counter()
+    for line in own:
+        placed.update(line.pages)
+    found = {line.policy for line in own}
+    if run.placement == "local" or "mbind" in topology.refused:
+        verdict.expect(f"{where}, policies", [], sorted(found))
+        return placed
+    if len(nodes) == 1:
+        return placed
+    if not found <= POLICIES[run.placement]:
+        verdict.fault(f"{where}, policies", sorted(POLICIES[run.placement]), sorted(found))
+    total = sum(placed.values())
+    if total < LEAST_PAGES:
+        verdict.fault(where, f"{LEAST_PAGES} pages with a policy at least", total)
+    # Where ranges follow threads, a node without any may have none.
+    for node in set(nodes) & set(topology.allowed_nodes):
+        share = total // len(nodes)
+        if placed[node] < share // 4:
+            verdict.fault(f"{where}, pages of node {node}", f"about {share}", placed[node])
+    return placed
