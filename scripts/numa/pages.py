@@ -14,7 +14,13 @@ HUGE_PAGE = 512  # in pages
 # Parameters, gradients and two moments in float32: what a run places at least.
 LEAST_PAGES = 4 * PARAMETERS * 4 // PAGE_BYTES
 
-POLICIES = {"split": {"prefer", "bind"}, "interleaved": {"interleave"}, "auto": {"prefer", "bind", "interleave"}}
+# Scratch that all threads share is interleaved whatever --numa says: a page or few in so small a model.
+SCRATCH_PAGES = 4
+
+# Of ranges, by what --numa asks for; without a policy a page lies where it is touched first.
+POLICIES = {
+    "local": set(), "split": {"prefer", "bind"}, "interleaved": {"interleave"},
+    "auto": {"prefer", "bind", "interleave"}}
 
 
 @dataclass(frozen=True)
@@ -93,15 +99,19 @@ def judge_placement(run: Run, topology: Topology, own: list[Mapping], verdict: V
     placed: Counter[int] = Counter()
     for line in own:
         placed.update(line.pages)
-    found = {line.policy for line in own}
-    if run.placement == "local" or "mbind" in topology.refused:
-        verdict.expect(f"{where}, policies", [], sorted(found))
-        return placed
     if len(nodes) == 1:
         return placed
-    if not found <= POLICIES[run.placement]:
-        verdict.fault(f"{where}, policies", sorted(POLICIES[run.placement]), sorted(found))
-    total = sum(placed.values())
+    allowed = set() if "mbind" in topology.refused else POLICIES[run.placement]
+    found = {line.policy for line in own if sum(line.pages.values()) > SCRATCH_PAGES}
+    if not found <= allowed:
+        verdict.fault(f"{where}, policies", sorted(allowed), sorted(found))
+    if allowed:
+        judge_shares(where, placed, topology, verdict)
+    return placed
+
+
+def judge_shares(where: str, placed: Counter[int], topology: Topology, verdict: Verdict) -> None:
+    total, nodes = sum(placed.values()), topology.memory_nodes
     if total < LEAST_PAGES:
         verdict.fault(where, f"{LEAST_PAGES} pages with a policy at least", total)
     # Where ranges follow threads, a node without any may have none.
@@ -109,4 +119,3 @@ def judge_placement(run: Run, topology: Topology, own: list[Mapping], verdict: V
         share = total // len(nodes)
         if placed[node] < share // 4:
             verdict.fault(f"{where}, pages of node {node}", f"about {share}", placed[node])
-    return placed
