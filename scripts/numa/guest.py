@@ -16,9 +16,9 @@ from topologies import Topology
 HERE = Path(__file__).resolve().parent
 EMULATOR = "qemu-system-x86_64"
 
-# Tiny, as emulation is 50 to 100 times as slow as the processor.
-MODEL = "--layers 2 --heads 2 --channels 64 --vocabulary 256 --context 32"
-PARAMETERS = 118_528
+# Tiny, as emulation is 50 to 100 times as slow as the processor; eight nodes have some pages each of the large tensors.
+MODEL = "--layers 2 --heads 2 --channels 64 --vocabulary 1024 --context 32"
+PARAMETERS = 167_680
 TRAINING = (
     f"{MODEL} --train-data train.bin --token-type uint16 --sequence-length 32 --batch-size 4 --steps 4 --val-every 0 "
     "--sample-every 0 --output-format llmc-v1")
@@ -63,7 +63,7 @@ def token_file() -> bytes:
     state, tokens = 1, []
     for _ in range(4096):
         state = (state * 1103515245 + 12345) & 0x7FFFFFFF
-        tokens.append((state >> 16) & 0xFF)
+        tokens.append((state >> 16) & 0x3FF)
     return struct.pack(f"<{len(tokens)}H", *tokens)
 
 
@@ -99,7 +99,7 @@ def make_initramfs(programs: list[Path], suites: str, folder: Path) -> Path:
          HERE / "witness.c"], check=True)
     (tree / "data/train.bin").write_bytes(token_file())
     (tree / "runs").write_text("".join(f"{run.name} {run.options}\n" for run in RUNS))
-    (tree / "bench").write_text(f"--suite {suites} --quick\n")
+    (tree / "bench").write_text(f"--suite {suites} --quick {MODEL} --batch-size 4 --sequence-length 32\n")
     archive = folder / "initramfs.cpio"
     names = "\0".join(sorted(str(path.relative_to(tree)) for path in tree.rglob("*")))
     with open(archive, "wb") as file:

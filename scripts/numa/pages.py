@@ -17,9 +17,10 @@ LEAST_PAGES = 4 * PARAMETERS * 4 // PAGE_BYTES
 # Scratch that all threads share is interleaved whatever --numa says: a page or few in so small a model.
 SCRATCH_PAGES = 4
 
-# Of ranges, by what --numa asks for; without a policy a page lies where it is touched first.
+# Of ranges, by what --numa asks for; without a policy a page lies where it is touched first. What is too small to be
+# split may go round all nodes.
 POLICIES = {
-    "local": set(), "split": {"prefer", "bind"}, "interleaved": {"interleave"},
+    "local": set(), "split": {"prefer", "bind", "interleave"}, "interleaved": {"interleave"},
     "auto": {"prefer", "bind", "interleave"}}
 
 
@@ -105,6 +106,8 @@ def judge_placement(run: Run, topology: Topology, own: list[Mapping], verdict: V
     found = {line.policy for line in own if sum(line.pages.values()) > SCRATCH_PAGES}
     if not found <= allowed:
         verdict.fault(f"{where}, policies", sorted(allowed), sorted(found))
+    if allowed and run.placement == "split" and not found & {"prefer", "bind"}:
+        verdict.fault(f"{where}, policies", "a node's own ranges", sorted(found))
     if allowed:
         judge_shares(where, placed, topology, verdict)
     return placed

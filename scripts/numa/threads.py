@@ -69,22 +69,23 @@ def judge_sample(where: str, sample: Sample, topology: Topology, threads: int, v
 def judge_pinning(
     where: str, most: int, topology: Topology, threads: int, errors: list[str], verdict: Verdict
 ) -> None:
-    """Whether threads are pinned where they can be, and one sentence where they cannot."""
-    if most:
+    """Whether threads are pinned where they should be, and one sentence where that cannot be."""
+    is_hindered = "sched_setaffinity" in topology.refused or threads > (topology.quota or threads)
+    # Fewer than the cores would all choose the same ones, and more than the CPUs share them: then the kernel may decide.
+    has_places = len(topology.cores) <= threads <= len(topology.allowed) and threads > 1
+    if most or (is_hindered and errors):
         verdict.is_built = True
-    is_pointless = topology.quota is not None or "sched_setaffinity" in topology.refused
-    if threads == 1 or (threads <= len(topology.allowed) and not is_pointless):
-        verdict.expect(f"{where}, standard error", [], errors)
-        if PINNING_IS_BUILT and threads > 1 and most < 2:
-            verdict.fault(where, "threads that are pinned in a pass", f"{most} at once")
-    elif is_pointless:
+    if is_hindered:
         verdict.expect(f"{where}, threads pinned in spite of {' '.join(topology.manner)}", 0, most)
-        if len(errors) == 1:
-            verdict.is_built = True
-        if len(errors) > 1 or (PINNING_IS_BUILT and not errors):
-            verdict.fault(f"{where}, standard error", "one sentence that they are not pinned", errors)
-    elif len(errors) > 1:
+    elif has_places:
+        verdict.expect(f"{where}, standard error", [], errors)
+    if len(errors) > 1:
         verdict.fault(f"{where}, standard error", "one sentence at most", errors)
+    if PINNING_IS_BUILT and has_places:
+        if is_hindered and not errors:
+            verdict.fault(f"{where}, standard error", "one sentence that threads are not pinned", errors)
+        if not is_hindered and most < 2:
+            verdict.fault(where, "threads that are pinned in a pass", f"{most} at once")
 
 
 def check_caller(topology: Topology, facts: Facts) -> Verdict:
