@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 
 from guest import RUNS, Facts
@@ -10,7 +11,7 @@ from threads import check_caller, check_threads
 from topologies import Topology, numbers
 from verdict import Verdict
 
-CHECKS = ("machine", "bits", "pages", "threads", "caller", "bench")
+CHECKS = ("machine", "bits", "pages", "threads", "caller", "bench", "tests")
 
 # Of gpt2-bench, run with --quick.
 SUITES = ("peak",)
@@ -36,7 +37,8 @@ def expected(log: str, model: bytes) -> Expected:
 def check(topology: Topology, facts: Facts, host: Expected) -> list[Verdict]:
     verdicts = [
         check_machine(topology, facts), check_bits(topology, facts, host), check_pages(topology, facts),
-        check_threads(topology, facts), check_caller(topology, facts), check_bench(topology, facts)]
+        check_threads(topology, facts), check_caller(topology, facts), check_bench(topology, facts),
+        check_tests(topology, facts)]
     assert tuple(verdict.check for verdict in verdicts) == CHECKS
     return verdicts
 
@@ -103,6 +105,24 @@ def check_bench(topology: Topology, facts: Facts) -> Verdict:
     for row in rows:
         judge_row(row, topology, verdict)
     verdict.summary = f"{len(rows)} rows of {','.join(SUITES)}, {machine['threads']} threads"
+    return verdict
+
+
+def check_tests(topology: Topology, facts: Facts) -> Verdict:
+    """The tests of threads and memory pass here, too."""
+    verdict = Verdict("tests")
+    if "mbind" in topology.refused:
+        verdict.summary = "not run where mbind is refused"
+        return verdict
+    if "tests.status" not in facts.files:
+        verdict.is_built, verdict.summary = False, "no test runner: swift build -c release --build-tests makes it"
+        return verdict
+    status, output = facts.text("tests.status").strip(), facts.text("tests.out")
+    ran = re.search(r"Test run with (\d+) tests?", output)
+    if status != "0" or ran is None:
+        failures = [line for line in output.splitlines() if "recorded an issue" in line] or output.splitlines()[-3:]
+        verdict.fault("the test runner", "exit status 0", f"{status}: {'; '.join(failures[:5])}")
+    verdict.summary = f"{ran[1] if ran else 'no'} tests"
     return verdict
 
 

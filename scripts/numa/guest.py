@@ -24,6 +24,10 @@ TRAINING = (
     "--sample-every 0 --output-format llmc-v1")
 
 
+# Of the test runner: suites that ask the machine about itself, or whose work is its threads and pages.
+TESTS = "MachineTests.(Arena|Topology|Slots|Team|Parallel)Tests"
+
+
 class MachineError(Exception):
     """One sentence."""
 
@@ -78,16 +82,17 @@ def libraries(programs: list[Path]) -> list[Path]:
     return [Path(name) for name in sorted(found)]
 
 
-def make_initramfs(programs: list[Path], suites: str, folder: Path) -> Path:
-    """The file system in memory: the programs, their libraries, busybox and our init."""
+def make_initramfs(programs: list[Path], runner: Path | None, suites: str, folder: Path) -> Path:
+    """The file system in memory: the programs, the test runner where there is one, their libraries, busybox, our init."""
     tree = folder / "initramfs"
     shutil.rmtree(tree, ignore_errors=True)
     for name in ("bin", "lib", "proc", "sys", "dev", "tmp", "data"):
         (tree / name).mkdir(parents=True)
-    for program in programs:
+    names = {program: program.name for program in programs} | ({runner: "tests"} if runner else {})
+    for program, name in names.items():
         # Debug information would be most of what the guest unpacks.
-        subprocess.run(["strip", "-o", tree / "bin" / program.name, program], check=True)
-    for library in libraries(programs):
+        subprocess.run(["strip", "-o", tree / "bin" / name, program], check=True)
+    for library in libraries(list(names)):
         copy = tree / library.relative_to("/")
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(library, copy)
@@ -100,11 +105,13 @@ def make_initramfs(programs: list[Path], suites: str, folder: Path) -> Path:
     (tree / "data/train.bin").write_bytes(token_file())
     (tree / "runs").write_text("".join(f"{run.name} {run.options}\n" for run in RUNS))
     (tree / "bench").write_text(f"--suite {suites} --quick {MODEL} --batch-size 4 --sequence-length 32\n")
+    if runner:
+        (tree / "tests").write_text(f"--testing-library swift-testing --filter {TESTS}\n")
     archive = folder / "initramfs.cpio"
-    names = "\0".join(sorted(str(path.relative_to(tree)) for path in tree.rglob("*")))
+    paths = "\0".join(sorted(str(path.relative_to(tree)) for path in tree.rglob("*")))
     with open(archive, "wb") as file:
         subprocess.run(
-            ["cpio", "--create", "--null", "--format=newc", "--quiet", "--owner=+0:+0"], cwd=tree, input=names.encode(),
+            ["cpio", "--create", "--null", "--format=newc", "--quiet", "--owner=+0:+0"], cwd=tree, input=paths.encode(),
             stdout=file, check=True)
     return archive
 

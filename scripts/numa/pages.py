@@ -10,6 +10,8 @@ from verdict import Verdict
 
 PAGE_BYTES = 4096
 HUGE_PAGE = 512  # in pages
+# A range is touched in so many pieces: pages that nobody uses lie between, and huge pages.
+PIECES = 4
 
 # Parameters, gradients and two moments in float32: what a run places at least.
 LEAST_PAGES = 4 * PARAMETERS * 4 // PAGE_BYTES
@@ -81,8 +83,8 @@ def judge_policies(run: Run, own: list[Mapping], verdict: Verdict) -> None:
             verdict.fault(f"{run.name}, a range with {line.policy}", f"its pages on nodes {line.of}", line.pages)
         if line.policy == "interleave":
             shares = [line.pages.get(node, 0) for node in line.of]
-            # Pages go round one by one; so do huge ones, which a range of their size may have.
-            tolerance = 1 if sum(shares) < HUGE_PAGE else HUGE_PAGE
+            # Pages of each piece go round one by one; so do huge ones, which a range of their size may have.
+            tolerance = PIECES + (HUGE_PAGE if sum(shares) >= HUGE_PAGE else 0)
             if max(shares) - min(shares) > tolerance:
                 verdict.fault(f"{run.name}, an interleaved range", f"pages that differ by {tolerance}", line.pages)
 
@@ -117,8 +119,8 @@ def judge_shares(where: str, placed: Counter[int], topology: Topology, verdict: 
     total, nodes = sum(placed.values()), topology.memory_nodes
     if total < LEAST_PAGES:
         verdict.fault(where, f"{LEAST_PAGES} pages with a policy at least", total)
-    # Where ranges follow threads, a node without any may have none.
+    # Where ranges follow threads, a node without any may have none; and of huge pages one node has one more.
     for node in set(nodes) & set(topology.allowed_nodes):
         share = total // len(nodes)
-        if placed[node] < share // 4:
+        if placed[node] < share // 8:
             verdict.fault(f"{where}, pages of node {node}", f"about {share}", placed[node])
