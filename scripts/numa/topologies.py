@@ -13,6 +13,10 @@ def numbers(text: str) -> list[int]:
     return found
 
 
+# Of a machine: its file system takes 120, twice while that is unpacked, and tests fill more than half of the rest.
+LEAST_MEBIBYTES = 1024
+
+
 @dataclass(frozen=True)
 class Node:
     cpus: str
@@ -20,8 +24,8 @@ class Node:
 
 
 def evenly(nodes: int, cpus: int) -> tuple[Node, ...]:
-    share = cpus // nodes
-    return tuple(Node(f"{node * share}-{node * share + share - 1}") for node in range(nodes))
+    share, mebibytes = cpus // nodes, max(512, LEAST_MEBIBYTES // nodes)
+    return tuple(Node(f"{node * share}-{node * share + share - 1}", mebibytes) for node in range(nodes))
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,9 @@ class Topology:
     def core(self, cpu: int) -> int:
         """The lowest CPU of the same core."""
         return cpu - cpu % self.shape[3]
+
+    def die(self, cpu: int) -> int:
+        return cpu // (self.shape[2] * self.shape[3])
 
     @property
     def online_cores(self) -> int:
@@ -117,7 +124,7 @@ TOPOLOGIES = (
     Topology("nodes-4", "4 nodes of 2 CPUs, two a socket", FOUR, shape=(2, 2, 2, 1)),
     Topology("nodes-8", "8 nodes of 1 CPU, four a socket", evenly(8, 8), shape=(2, 4, 1, 1)),
     Topology("smt", "2 sockets of 2 cores of 2 threads, each a node", TWO, shape=(2, 1, 2, 2)),
-    Topology("no-memory", "a node that has CPUs and no memory", (Node("0-3"), Node("4-7", mebibytes=0))),
+    Topology("no-memory", "a node that has CPUs and no memory", (Node("0-3", LEAST_MEBIBYTES), Node("4-7", 0))),
     Topology("no-cpus", "a node that has memory and no CPUs", (*TWO, Node(""))),
     Topology("offline", "a CPU that is offline", TWO, manner=("offline", "5")),
     Topology(
