@@ -75,9 +75,8 @@ def check_bits(topology: Topology, facts: Facts, host: Expected) -> Verdict:
     verdict = Verdict("bits")
     runs = [run for run in RUNS if not topology.refuses(run.placement)]
     for run in runs:
-        status = facts.text(f"{run.name}.status").strip()
-        if status != "0":
-            verdict.fault(run.name, "exit status 0", f"{status}: {facts.text(f'{run.name}.err').strip()}")
+        if facts.status(run.name) != "0":
+            verdict.fault(run.name, "exit status 0", facts.death(run.name))
             continue
         found = steps(facts.text(f"{run.name}.jsonl"))
         verdict.expect(f"{run.name}, loss and norm of each step", host.steps, found)
@@ -89,13 +88,12 @@ def check_bits(topology: Topology, facts: Facts, host: Expected) -> Verdict:
 def check_bench(topology: Topology, facts: Facts) -> Verdict:
     """gpt2-bench sees the machine, and measures something."""
     verdict = Verdict("bench")
-    status = facts.text("bench.status").strip()
-    if status != "0":
-        verdict.fault("gpt2-bench", "exit status 0", f"{status}: {facts.text('bench.err').strip()}")
+    if facts.status("bench") != "0":
+        verdict.fault("gpt2-bench", "exit status 0", facts.death("bench"))
         return verdict
     report = json.loads(facts.text("bench.json"))
     machine, rows = report["machine"], report["results"]
-    verdict.expect("standard error", "", facts.text("bench.err"))
+    verdict.expect("standard error", [], facts.text("bench.err").splitlines())
     verdict.expect("threads", topology.default_threads, machine["threads"])
     verdict.expect("cores", topology.online_cores, machine["cores"])
     verdict.expect("sockets", topology.sockets, machine["sockets"])
@@ -119,7 +117,7 @@ def check_tests(topology: Topology, facts: Facts) -> Verdict:
     if "tests.status" not in facts.files:
         verdict.is_built, verdict.summary = False, "no test runner: swift build -c release --build-tests makes it"
         return verdict
-    status, output = facts.text("tests.status").strip(), facts.text("tests.out")
+    status, output = facts.status("tests"), facts.text("tests.out")
     ran = re.search(r"Test run with (\d+) tests?", output)
     if status != "0" or ran is None:
         failures = [line for line in output.splitlines() if "recorded an issue" in line] or output.splitlines()[-3:]

@@ -9,8 +9,7 @@ from topologies import Topology, numbers
 from verdict import Verdict
 
 PAGE_BYTES = 4096
-HUGE_PAGE = 512  # in pages
-# A range is touched in so many pieces: pages that nobody uses lie between, and huge pages.
+# A range is touched in so many pieces: pages that nobody uses lie between.
 PIECES = 4
 
 # Parameters, gradients and two moments in float32: what a run places at least.
@@ -70,7 +69,7 @@ def check_pages(topology: Topology, facts: Facts) -> Verdict:
 
 def judge_refusal(run: Run, facts: Facts, verdict: Verdict) -> None:
     """A placement that is asked for by name and cannot be had is an error; `auto` goes on without."""
-    status, errors = facts.text(f"{run.name}.status").strip(), facts.text(f"{run.name}.err").splitlines()
+    status, errors = facts.status(run.name), facts.said(run)
     if status != "1" or len(errors) != 1 or "NUMA" not in errors[0]:
         verdict.fault(
             f"{run.name}, --numa {run.placement}", "status 1 and one sentence about NUMA", f"status {status} and {errors}")
@@ -83,10 +82,9 @@ def judge_policies(run: Run, own: list[Mapping], verdict: Verdict) -> None:
             verdict.fault(f"{run.name}, a range with {line.policy}", f"its pages on nodes {line.of}", line.pages)
         if line.policy == "interleave":
             shares = [line.pages.get(node, 0) for node in line.of]
-            # Pages of each piece go round one by one; so do huge ones, which a range of their size may have.
-            tolerance = PIECES + (HUGE_PAGE if sum(shares) >= HUGE_PAGE else 0)
-            if max(shares) - min(shares) > tolerance:
-                verdict.fault(f"{run.name}, an interleaved range", f"pages that differ by {tolerance}", line.pages)
+            # Pages of each piece go round one by one.
+            if max(shares) - min(shares) > PIECES:
+                verdict.fault(f"{run.name}, an interleaved range", f"pages that differ by {PIECES}", line.pages)
 
 
 def judge_nodes(run: Run, topology: Topology, lines: list[Mapping], verdict: Verdict) -> None:
@@ -119,8 +117,8 @@ def judge_shares(where: str, placed: Counter[int], topology: Topology, verdict: 
     total, nodes = sum(placed.values()), topology.memory_nodes
     if total < LEAST_PAGES:
         verdict.fault(where, f"{LEAST_PAGES} pages with a policy at least", total)
-    # Where ranges follow threads, a node without any may have none; and of huge pages one node has one more.
+    # Where ranges follow threads, a node without any may have none, and one with fewer of them has less.
     for node in set(nodes) & set(topology.allowed_nodes):
         share = total // len(nodes)
-        if placed[node] < share // 8:
+        if placed[node] < share // 4:
             verdict.fault(f"{where}, pages of node {node}", f"about {share}", placed[node])

@@ -44,7 +44,7 @@ def check_threads(topology: Topology, facts: Facts) -> Verdict:
             verdict.fault(where, "samples of its threads", "none")
             continue
         most = max(judge_sample(where, sample, topology, threads, verdict) for sample in taken)
-        judge_pinning(where, most, topology, threads, facts.text(f"{run.name}.err").splitlines(), verdict)
+        judge_pinning(where, most, topology, threads, facts.said(run), verdict)
         parts.append(f"{most} of {threads} in {len(taken)} samples")
     verdict.summary = "pinned at once: " + ", ".join(parts)
     return verdict
@@ -53,7 +53,9 @@ def check_threads(topology: Topology, facts: Facts) -> Verdict:
 def judge_sample(where: str, sample: Sample, topology: Topology, threads: int, verdict: Verdict) -> int:
     """Returns how many threads are pinned."""
     mask = topology.allowed
-    narrowed = [cpus for cpus in sample.allowed.values() if cpus != mask]
+    # A mask may name CPUs that are offline.
+    online = [[cpu for cpu in cpus if cpu in topology.online] for cpus in sample.allowed.values()]
+    narrowed = [cpus for cpus in online if cpus != mask]
     for cpus in narrowed:
         if len(cpus) != 1 or cpus[0] not in mask:
             verdict.fault(where, f"a thread on {mask} or one of these", f"one on {cpus}")
@@ -99,7 +101,7 @@ def check_caller(topology: Topology, facts: Facts) -> Verdict:
         if len(snapshots) != 2:
             verdict.fault(run.name, "snapshots before and after the program", len(snapshots))
             continue
-        before, after = masks(snapshots[0]), masks(snapshots[1])
+        before, after = masks(snapshots[0], topology), masks(snapshots[1], topology)
         verdict.expect(f"{run.name}, masks before", {tuple(topology.allowed)}, before)
         verdict.expect(f"{run.name}, masks after", before, after)
         verdict.expect(f"{run.name}, policies before", {"default"}, policies(snapshots[0]))
@@ -109,8 +111,10 @@ def check_caller(topology: Topology, facts: Facts) -> Verdict:
     return verdict
 
 
-def masks(snapshot: str) -> set[tuple[int, ...]]:
-    return {tuple(numbers(text)) for text in re.findall(r"Cpus_allowed_list:\s*(\S+)", snapshot)}
+def masks(snapshot: str, topology: Topology) -> set[tuple[int, ...]]:
+    """All that its threads have, without CPUs that are offline."""
+    found = (numbers(text) for text in re.findall(r"Cpus_allowed_list:\s*(\S+)", snapshot))
+    return {tuple(cpu for cpu in cpus if cpu in topology.online) for cpus in found}
 
 
 def policies(snapshot: str) -> set[str]:
