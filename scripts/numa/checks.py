@@ -63,7 +63,8 @@ def check_machine(topology: Topology, facts: Facts) -> Verdict:
         siblings = [other for other in topology.online if topology.core(other) == topology.core(cpu)]
         neighbours = [other for other in topology.online if topology.die(other) == topology.die(cpu)]
         verdict.expect(f"siblings of CPU {cpu}", siblings, listed(f"cpu/cpu{cpu}/topology/core_cpus_list"))
-        verdict.expect(f"CPUs with the L3 of CPU {cpu}", neighbours, listed(f"cpu/cpu{cpu}/cache/index3/shared_cpu_list"))
+        found = listed(f"cpu/cpu{cpu}/cache/index3/shared_cpu_list")
+        verdict.expect(f"CPUs with the L3 of CPU {cpu}", neighbours, found)
     packages = {system.get(f"cpu/cpu{cpu}/topology/physical_package_id") for cpu in topology.online}
     verdict.expect("sockets", topology.sockets, len(packages))
     verdict.summary = f"nodes {len(topology.nodes)}, CPUs online {len(topology.online)}, sockets {len(packages)}"

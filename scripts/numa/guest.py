@@ -95,7 +95,7 @@ def libraries(programs: list[Path]) -> list[Path]:
 
 
 def make_initramfs(programs: list[Path], runner: Path | None, suites: str, folder: Path) -> Path:
-    """The file system in memory: the programs, the test runner where there is one, their libraries, busybox, our init."""
+    """The file system in memory: the programs, the test runner if there is one, their libraries, busybox, our init."""
     tree = folder / "initramfs"
     shutil.rmtree(tree, ignore_errors=True)
     for name in ("bin", "lib", "proc", "sys", "dev", "tmp", "data"):
@@ -117,7 +117,8 @@ def make_initramfs(programs: list[Path], runner: Path | None, suites: str, folde
     (tree / "data/train.bin").write_bytes(token_file())
     (tree / "runs").write_text("".join(f"{run.name} {run.options}\n" for run in RUNS))
     # This emulator reads what a masked load leaves out, too, and faults where AVX2's last part of a row ends a page.
-    (tree / "bench").write_text(f"--isa portable --suite {suites} --quick {MODEL} --batch-size 4 --sequence-length 32\n")
+    sizes = f"{MODEL} --batch-size 4 --sequence-length 32"
+    (tree / "bench").write_text(f"--isa portable --suite {suites} --quick {sizes}\n")
     if runner:
         (tree / "tests").write_text(f"--testing-library swift-testing --filter {TESTS}\n")
     archive = folder / "initramfs.cpio"
@@ -133,11 +134,11 @@ def arguments(topology: Topology, kernel: Path, initramfs: Path, folder: Path) -
     """The emulator's. TCG alone: it needs no rights, and machines that are virtual themselves have it."""
     sockets, dies, cores, threads = topology.shape
     memory = sum(node.mebibytes for node in topology.nodes)
-    # Its processor has AVX2, no AVX-512. The kernel asks Intel's for dies and siblings in a way that is emulated; AMD's,
-    # which it would be, in another one.
+    # Its processor has AVX2, no AVX-512. The kernel asks Intel's for dies and siblings in a way that is emulated, and
+    # AMD's, which it would be, in another one.
     line = [
-        EMULATOR, "-accel", "tcg,thread=multi", "-cpu", "max,vendor=GenuineIntel", "-M", "q35", "-nodefaults", "-display", "none",
-        "-no-reboot", "-m", f"{memory}M",
+        EMULATOR, "-accel", "tcg,thread=multi", "-cpu", "max,vendor=GenuineIntel", "-M", "q35", "-nodefaults",
+        "-display", "none", "-no-reboot", "-m", f"{memory}M",
         "-smp", f"{sockets * dies * cores * threads},sockets={sockets},dies={dies},cores={cores},threads={threads}"]
     for index, node in enumerate(topology.nodes):
         option = f"node,nodeid={index}"
@@ -152,9 +153,10 @@ def arguments(topology: Topology, kernel: Path, initramfs: Path, folder: Path) -
             for other in range(len(topology.nodes)):
                 line += ["-numa", f"dist,src={one},dst={other},val={topology.distance(one, other)}"]
     # Without huge pages, one of which would be half of the tiny model, pages can be counted.
+    words = ["console=ttyS0", "quiet", "panic=-1", "transparent_hugepage=never", "--", *topology.manner]
     return line + [
         "-kernel", str(kernel), "-initrd", str(initramfs),
-        "-append", " ".join(["console=ttyS0", "quiet", "panic=-1", "transparent_hugepage=never", "--", *topology.manner]),
+        "-append", " ".join(words),
         "-serial", f"file:{folder / 'console'}", "-serial", f"file:{folder / 'results'}"]
 
 

@@ -71,8 +71,8 @@ def judge_refusal(run: Run, facts: Facts, verdict: Verdict) -> None:
     """A placement that is asked for by name and cannot be had is an error; `auto` goes on without."""
     status, errors = facts.status(run.name), facts.said(run)
     if status != "1" or len(errors) != 1 or "NUMA" not in errors[0]:
-        verdict.fault(
-            f"{run.name}, --numa {run.placement}", "status 1 and one sentence about NUMA", f"status {status} and {errors}")
+        where, found = f"{run.name}, --numa {run.placement}", f"status {status} and {errors}"
+        verdict.fault(where, "status 1 and one sentence about NUMA", found)
 
 
 def judge_policies(run: Run, own: list[Mapping], verdict: Verdict) -> None:

@@ -7,7 +7,7 @@ from guest import RUNS, Facts, Run
 from topologies import Topology, numbers
 from verdict import Verdict
 
-# Until threads are pinned, a run that pins none is "not built" instead of a failure. What is pinned is judged in any case.
+# Until threads are pinned, a run that pins none is "not built" and no failure. What is pinned is judged in any case.
 PINNING_IS_BUILT = False
 
 
@@ -73,7 +73,7 @@ def judge_pinning(
 ) -> None:
     """Whether threads are pinned where they should be, and one sentence where that cannot be."""
     is_hindered = "sched_setaffinity" in topology.refused or threads > (topology.quota or threads)
-    # Fewer than the cores would all choose the same ones, and more than the CPUs share them: then the kernel may decide.
+    # Fewer than the cores would all choose the same ones, more than the CPUs share them: then the kernel may decide.
     has_places = len(topology.cores) <= threads <= len(topology.allowed) and threads > 1
     if most or (is_hindered and errors):
         verdict.is_built = True
