@@ -87,7 +87,8 @@ def libraries(programs: list[Path]) -> list[Path]:
     """What the programs load, the loader included, by the names under which they find them."""
     found: set[str] = set()
     for program in programs:
-        listing = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+        # Of a static one, which loads nothing, it says so and fails.
+        listing = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
         if "not found" in listing:
             raise MachineError(f"expected all libraries of {program}, found some missing: ldd {program} lists them")
         found.update(re.findall(r"(/\S+) \(0x", listing))
@@ -104,11 +105,12 @@ def make_initramfs(programs: list[Path], runner: Path | None, suites: str, folde
     for program, name in names.items():
         # Debug information would be most of what the guest unpacks.
         subprocess.run(["strip", "-o", tree / "bin" / name, program], check=True)
-    for library in libraries(list(names)):
+    busybox = Path(shutil.which("busybox"))
+    for library in libraries([*names, busybox]):
         copy = tree / library.relative_to("/")
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(library, copy)
-    shutil.copy(shutil.which("busybox"), tree / "bin/busybox")
+    shutil.copy(busybox, tree / "bin/busybox")
     shutil.copy(HERE / "snapshot", tree / "bin/snapshot")
     shutil.copy(HERE / "init", tree / "init")
     subprocess.run(
@@ -161,7 +163,8 @@ def arguments(topology: Topology, kernel: Path, initramfs: Path, folder: Path) -
 
 
 def boot(topology: Topology, kernel: Path, initramfs: Path, folder: Path, limit: float) -> Facts:
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     begin, clock = time.time(), time.monotonic()
     try:
         process = subprocess.run(
