@@ -62,10 +62,10 @@ class Row:
 def pipeline(counts: Counts) -> list[Row]:
     """Top-down: what each slot of the pipeline was used for."""
     meanings = {
-        "retiring": lambda share: "work that counted; well-fed kernels are above 40 %" if share >= 40 else
-        "work that counted; below 40 % the units wait, for what the other lines say",
-        "backend_bound": lambda share: "waited for data or for a busy unit: data if misses below are many, else the "
-        "vector units are the limit, which is as it should be" if share >= 30 else "data and units were there in time",
+        "retiring": lambda share: "work that counted; two multiply-adds a cycle and their loads are about a third of them"
+        if share >= 25 else "work that counted; below a quarter the units wait, for what the other lines say",
+        "backend_bound": lambda share: "waited for data, if misses below are many; else for the units that multiply, "
+        "whose limit it is" if share >= 30 else "data and units were there in time",
         "frontend_bound": lambda share: "waited for instructions: unusual in kernels, so look for calls in a loop"
         if share >= 15 else "instructions were there in time",
         "bad_speculation": lambda share: "thrown away after wrong guesses of branches: look for short or ragged loops"
@@ -161,8 +161,11 @@ def nodes(counts: Counts) -> list[Row]:
 def main() -> None:
     if len(sys.argv) != 2:
         raise SystemExit("counters.py: expected one file of perf stat's, run perf/counters instead")
-    with open(sys.argv[1], encoding="utf-8", errors="replace") as file:
-        counts = read(file)
+    try:
+        with open(sys.argv[1], encoding="utf-8", errors="replace") as file:
+            counts = read(file)
+    except OSError as error:
+        raise SystemExit(f"counters.py: expected counts of perf stat in {sys.argv[1]}: {error.strerror}") from None
     rows = pipeline(counts)
     if "cycles" in counts.events:
         if not rows:
