@@ -11,6 +11,7 @@ import collections
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -96,7 +97,8 @@ def read(path: str) -> tuple[list[Function], int]:
         elif found := re.match(r"\s*(\d+)(?:/\d+)?\s+\S+:\S*\s+([0-9a-f]+)\s*$", line):
             counts[found[1], int(found[2], 16)] += 1
     if not counts:
-        raise Refusal(f"expected samples in {path}, found none: {text.stderr.strip().splitlines()[-1:] or 'record anew'}")
+        said = text.stderr.strip().splitlines()
+        raise Refusal(f"expected samples in {path}, found none{': ' + said[-1] if said else ''}.")
     executables: dict[str, Executable] = {}
     functions: dict[tuple[str, int], Function] = {}
     for (process, ip), count in counts.items():
@@ -292,6 +294,8 @@ def main() -> None:
     parser.add_argument("--input", required=True, help="what perf record wrote")
     parser.add_argument("--instructions", type=int, default=12, help="how many to show (default 12)")
     options = parser.parse_args()
+    # Whoever reads the first lines alone ends this without a word.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         functions, total = read(options.input)
         show(choose(functions, total, options.kernel), total, options.instructions)
