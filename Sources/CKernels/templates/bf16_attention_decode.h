@@ -88,7 +88,7 @@ static void bf16_attention_decode(const ck_bf16_attention_decode *p, float *scra
     largest[0] = row_max(scores, valid);
     attention_shift(1, scale, key == 0, largest, max, keep);
     if (key > 0) sums.operands = v_mul(sums.operands, v_set1(keep[0]));
-    bf16_attention_weights(scores, valid, valid, v_set1(scale), v_set1(-max[0]), &sums);
+    bf16_attention_weights(scores, valid, valid, v_set1(scale), v_set1(-max[0]), NULL, 0, key, &sums);
     const uint16_t *weights = (const uint16_t *)(const void *)scores;
     float inverse = 1.0f / v_sum(sums.operands);
     long d = 0;
