@@ -37,8 +37,7 @@ package enum GEMM {
     let grid = GEMMGrid(
       rows: c.rows, columns: c.columns, aInPlace: a.columnStride == 1, threads: threads ?? context.threads,
       tile: (kernels.tileRows, kernels.tileColumns),
-      order: GEMMGrid.Order(
-        rows: c.rows, columns: c.columns, depth: a.columns, bByColumns: b.rowStride == 1, context: context))
+      order: GEMMGrid.Order(rows: c.rows, columns: c.columns, context: context))
     return Work(count: grid.count) { task, worker in
       let block = grid.block(task)
       kernels.gemm(
@@ -73,12 +72,10 @@ package struct GEMMGrid {
     /// Across the columns: a domain has a share of the rows.
     case across
 
-    /// What lies in memory by shares should be read and written by those whose shares they are: the rows of A and of C,
-    /// or the columns of B, where they are more and lie by columns, as a weight's do in the forward pass. In one domain
-    /// all is everybody's.
-    init(rows: Int, columns: Int, depth: Int, bByColumns: Bool, context: ExecutionContext) {
-      let isOneDomain = context.parallel.slots.domains.count == 1
-      self = isOneDomain || (bByColumns && depth * columns > rows * (depth + columns)) ? .down : .across
+    /// Every domain reads all of one operand and its share of the other: all of the one that is less. In one domain all
+    /// is everybody's.
+    init(rows: Int, columns: Int, context: ExecutionContext) {
+      self = context.parallel.slots.domains.count == 1 || rows < columns ? .down : .across
     }
   }
 

@@ -35,15 +35,12 @@ extension GEMM {
     precondition(
       (a.rowStride == 1 || a.columnStride == 1) && c.columnStride == 1,
       "operands are contiguous along a dimension")
-    let bByColumns: Bool
     switch b {
     case .rows(let matrix, _):
       precondition(matrix.columnStride == 1, "rows of B are contiguous")
-      bByColumns = false
     case .numbers(let matrix, _):
       precondition(matrix.columnStride == 1 || matrix.rowStride == 1, "B is contiguous along a dimension")
-      bByColumns = matrix.rowStride == 1
-    case .panels: bByColumns = true
+    case .panels: break
     }
     if let bias { precondition(bias.count == c.columns, "a bias of \(bias.count) for \(c.columns) columns") }
     let output = PairedOutput(epilogue, rounded: rounded, of: c)
@@ -54,8 +51,7 @@ extension GEMM {
     let grid = GEMMGrid(
       rows: c.rows, columns: c.columns, aInPlace: a.columnStride == 1, threads: context.threads, tile: tile,
       unit: Kernels.pairPanel, packs: !isStreamed,
-      order: GEMMGrid.Order(
-        rows: c.rows, columns: c.columns, depth: a.columns, bByColumns: bByColumns, context: context))
+      order: GEMMGrid.Order(rows: c.rows, columns: c.columns, context: context))
     return Work(count: grid.count) { task, worker in
       let block = grid.block(task)
       kernels.gemm(

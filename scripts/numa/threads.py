@@ -8,7 +8,7 @@ from topologies import Topology, numbers
 from verdict import Verdict
 
 # Until threads are pinned, a run that pins none is "not built" and no failure. What is pinned is judged in any case.
-PINNING_IS_BUILT = False
+PINNING_IS_BUILT = True
 
 
 @dataclass(frozen=True)
