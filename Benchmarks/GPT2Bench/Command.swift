@@ -178,8 +178,7 @@ extension BenchCommand {
       suites: suites, modelName: name, configuration: configuration, batchSize: batchSize,
       sequenceLength: sequenceLength, steps: steps ?? (quick ? 3 : 10),
       recomputation: recompute
-        ?? .automatic(
-          configuration, batchSize: batchSize, sequenceLength: sequenceLength, precision: precision),
+        ?? .automatic(configuration, batchSize: batchSize, sequenceLength: sequenceLength),
       gradientClip: gradientClip ?? 0, precision: precision, threads: try threadChoice(),
       instructionSet: try kernels.instructionSet(), placement: try execution.placement(), quick: quick,
       encodedText: encodedText)

@@ -59,7 +59,7 @@ struct LoopOptions: ParsableArguments {
     help: """
       What the backward pass computes again to save memory: none, elementwise (layer norms and the activation: a \
       third less memory for about a hundredth more time) or blocks (a third more time). Results do not depend on it. \
-      (default: none where that takes at most a sixteenth of the machine's memory, else elementwise)
+      (default: none where that takes at most a sixteenth of the machine's memory in fp32, else elementwise)
       """)
   var recompute: Recomputation?
   @Option(

@@ -224,8 +224,7 @@ struct Train: ParsableCommand {
       placement: try execution.placement(), context: try execution.context())
     made.recomputation =
       loop.recompute
-      ?? .automatic(
-        configuration, batchSize: batchSize, sequenceLength: sequenceLength, precision: made.precision)
+      ?? .automatic(configuration, batchSize: batchSize, sequenceLength: sequenceLength)
     do {
       try made.reserve(
         batchSize: batchSize, sequenceLength: sequenceLength, optimizer: options.optimizer,

@@ -31,7 +31,7 @@ extension Placement {
     to address: UnsafeMutableRawPointer, byteCount: Int, parts: [Range<Int>], shares: NodeShares?,
     nodes: [Int]
   ) throws(MemoryError) {
-    guard byteCount > 0, !nodes.isEmpty else { return }
+    if byteCount == 0 { return }
     switch self {
     case .local:
       return
@@ -41,6 +41,9 @@ extension Placement {
       // Containers often forbid mbind; first touch serves whoever asked for nothing in particular.
       try? unsafe placement.apply(
         to: address, byteCount: byteCount, parts: parts, shares: shares, nodes: nodes)
+    case .interleaved where nodes.isEmpty, .split where nodes.isEmpty:
+      // One node is all that there is to choose from; several whose kernel refuses to tell of them are not.
+      if Topology.current.nodes.count > 1 { throw .placementFailed(placement: self, errno: CLINUX_EPERM) }
     case .interleaved:
       let numbers = nodes.map { Int32($0) }
       let error = unsafe clinux_numa_interleave(address, byteCount, numbers, Int32(numbers.count))

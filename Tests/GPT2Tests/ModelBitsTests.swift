@@ -75,6 +75,34 @@ import Testing
     }
   }
 
+  /// Tasks with homes in four domains, also those that wait in queues.
+  @Test(arguments: OperandPrecision.allCases) func domains(_ precision: OperandPrecision) throws {
+    func train(_ context: ExecutionContext) throws -> [String: [Float]] {
+      let model = try Model(
+        configuration: Configuration(
+          maximumSequenceLength: 135, vocabularySize: 701, layers: 2, heads: 3, channels: 99),
+        precision: precision, context: context)
+      model.initialize(seed: 11)
+      let training = try model.training()
+      var losses: [Float] = []
+      for _ in 0..<3 {
+        training.gradients.zero()
+        let batch = try Batch(
+          Self.batch.inputs, targets: Self.batch.targets, batchSize: Self.batch.batchSize,
+          sequenceLength: Self.batch.sequenceLength, for: model.configuration)
+        let result = try training.step(
+          batch, optimizer: AdamW(learningRate: 1e-3), clip: 0.5, leavingUpdateDue: true, in: model.workspace)
+        losses += [result.loss, Float(result.gradientNorm)]
+      }
+      training.finishUpdate()
+      var trace = ["losses": losses]
+      for (name, values) in model.parameters.arrays { trace[name] = values }
+      return trace
+    }
+    let found = try train(.inDomains())
+    #expect(firstDifference(found, try train(ExecutionContext(threads: 1))) == nil)
+  }
+
   /// What the comparison would say of one bit.
   @Test func oneBitIsADifference() {
     let one: [String: [Float]] = ["a": [1, 2], "b": [0]]

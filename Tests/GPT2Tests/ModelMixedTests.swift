@@ -91,7 +91,7 @@ import Tokens
   @Test(arguments: [1, 2, 3])
   func dueUpdatesLayWeightsOut(_ threads: Int) throws {
     let (now, later) = (
-      try model(ExecutionContext(threads: threads)), try model(ExecutionContext(threads: 2))
+      try model(ExecutionContext(threads: threads)), try model(.inDomains())
     )
     let training = try later.training()
     for index in 0..<4 {

@@ -22,10 +22,11 @@ import Testing
     for (rows, columns) in Self.sizes {
       for tile in Self.tiles {
         for aInPlace in [false, true] {
+          // Either order is the same blocks.
           let grid = GEMMGrid(
             rows: rows, columns: columns, aInPlace: aInPlace, threads: threads,
             tile: (tile.rows, tile.columns),
-            unit: tile.unit)
+            unit: tile.unit, order: aInPlace ? .down : .across)
           let what = "\(rows) × \(columns) in tiles of \(tile) on \(threads) threads"
           let blocks = (0..<grid.count).map { grid.block($0) }
           #expect(
@@ -42,6 +43,19 @@ import Testing
         }
       }
     }
+  }
+
+  /// One order goes down the rows, the other across the columns.
+  @Test func ordersFollowRowsOrColumns() {
+    func blocks(_ order: GEMMGrid.Order) -> [(rows: Range<Int>, columns: Range<Int>)] {
+      let grid = GEMMGrid(
+        rows: 4096, columns: 3072, aInPlace: true, threads: 16, tile: (8, 48), order: order)
+      return (0..<grid.count).map { grid.block($0) }
+    }
+    let (down, across) = (blocks(.down), blocks(.across))
+    #expect(down[1].columns == down[0].columns && down[1].rows.lowerBound == down[0].rows.upperBound)
+    #expect(across[1].rows == across[0].rows && across[1].columns.lowerBound == across[0].columns.upperBound)
+    #expect(down.count == across.count && down[0] == across[0])
   }
 
   /// Where nothing is packed, a panel is enough for a thread.

@@ -36,7 +36,8 @@ struct BackwardScratch {
   }
 
   /// The floats of each matrix of float32 from the beginning of the storage on.
-  static func parts(_ configuration: Configuration, rows: Int, _ precision: OperandPrecision) -> [Range<Int>] {
+  static func parts(_ configuration: Configuration, rows: Int, _ precision: OperandPrecision) -> [Range<Int>]
+  {
     var offset = 0
     return widths(precision).map { width in
       let count = rows * width * configuration.channels

@@ -13,14 +13,14 @@ public enum Recomputation: String, CaseIterable, Sendable {
 extension Recomputation {
   /// `none` where all that training keeps takes at most a sixteenth of the machine's memory, else `elementwise`.
   ///
-  /// Results do not depend on it.
+  /// Results do not depend on it. It is the same in every precision: what bfloat16 saves is not spent on keeping more.
   public static func automatic(
-    _ configuration: Configuration, batchSize: Int, sequenceLength: Int, precision: OperandPrecision = .fp32
+    _ configuration: Configuration, batchSize: Int, sequenceLength: Int
   ) -> Recomputation {
     guard let memory = Topology.current.totalMemoryBytes else { return .none }
     let layout = ActivationLayout(
       configuration, batchSize: batchSize, sequenceLength: sequenceLength, retention: .forBackward(.none),
-      precision: precision)
+      precision: .fp32)
     guard let count = layout.count else { return .elementwise }
     return count <= memory / 16 / MemoryLayout<Float>.stride ? .none : .elementwise
   }
