@@ -112,6 +112,7 @@ public final class Decoder {
 
   private func decode(_ tokens: BoundedIntegers, _ sequences: [Int], _ positions: [Int]) {
     let (parameters, context) = (network.parameters, network.context)
+    context.section("decode")
     let rows = 0..<tokens.count
     let (wte, wpe) = (parameters[ParameterPart(.wte)].matrix(), parameters[ParameterPart(.wpe)].matrix())
     for (row, position) in positions.enumerated() {

@@ -118,6 +118,7 @@ public final class Trainer {
   }
 
   private func train(step: Int) throws(TrainingError) -> TrainingStep {
+    model.context.passes("step \(step)")
     let start = ContinuousClock.now
     let batches = options.gradientAccumulation
     var optimizer = options.optimizer
@@ -185,6 +186,7 @@ public final class Trainer {
 
   private func validationLoss(step: Int) throws(TrainingError) -> Float? {
     guard var loader = validation else { return nil }
+    model.context.passes("validation")
     loader.reset()
     var sum = 0.0
     for _ in 0..<validationBatches {
@@ -199,6 +201,7 @@ public final class Trainer {
   }
 
   private func sample(step: Int) throws(TrainingError) -> TrainingEvent {
+    model.context.passes("sample")
     let prompts = options.samplePrompts
     let prompt =
       prompts.isEmpty
