@@ -95,18 +95,20 @@ import Testing
 
   @Test func aSignalAndAnErrorLeaveWhatThereIs() throws {
     try TemporaryDirectory.with { directory in
+      // Fifty batches a step, so that the first ten last long enough to be met.
       let script = """
-        head -c 4000000 /dev/zero > data.bin
-        "$0" train --layers 2 --heads 2 --channels 256 --vocabulary 29 --context 64 --train-data data.bin \
-          --token-type int32 --batch-size 2 --sequence-length 64 --gradient-accumulation 300 --steps 1000 \
+        head -c 25604 /dev/zero > data.bin
+        "$0" train --layers 2 --heads 2 --channels 128 --vocabulary 29 --context 64 --train-data data.bin \
+          --token-type int32 --batch-size 2 --sequence-length 64 --gradient-accumulation 50 --steps 1000 \
           --trace t.json --log log.jsonl > /dev/null & p=$!
         for i in $(seq 3000); do grep -q '"train"' log.jsonl 2> /dev/null && break; sleep 0.01; done
         """
       let run = try Executable.shell(script + "\nkill -INT $p; wait $p", in: directory)
-      #expect(run.exitCode == 0, "\(run.errors)")
-      #expect(try Trace(directory.appending(path: "t.json")).passes.count > 300)
+      #expect(run.exitCode == 0 && run.errors.isEmpty, "\(run.errors)")
+      let passes = try Trace(directory.appending(path: "t.json")).passes
+      #expect(passes.count >= 50 && passes[0].name == "step 0")
       let failed = try Executable.shell(
-        "rm t.json log.jsonl\n" + script + "\ntruncate -s 100 data.bin; wait $p", in: directory)
+        "rm t.json log.jsonl\n" + script + "\ntruncate -s 25000 data.bin; wait $p", in: directory)
       expectRefusal(failed, "data.bin should stay as it is")
       #expect(try Trace(directory.appending(path: "t.json")).passes.first?.name == "step 0")
     }

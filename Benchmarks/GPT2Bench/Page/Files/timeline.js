@@ -31,6 +31,8 @@ class Timeline extends Picture {
     const labels = svgElement("g", { class: "labels", "aria-hidden": "true" }, this.svg);
     this.drawSections(labels);
     const bars = svgElement("g", {}, this.svg);
+    // Of very many those that would not be seen wait until they are enlarged.
+    const least = this.step.parts.reduce((sum, parts) => sum + parts.length, 0) > 20000 ? 0.5 : 0;
     slots.forEach((_, slot) => {
       const y = top + slot * lane + 1, height = lane - 2;
       if (lane >= 12 || slot % 8 === 0) {
@@ -39,7 +41,10 @@ class Timeline extends Picture {
       }
       const waiting = { class: "waiting", fill: "var(--waiting)", "data-slot": slot };
       for (const pass of passes) this.drawBar(bars, pass, y, height, waiting);
+      let drawn = -Infinity;
       this.step.parts[slot].forEach(([region, start, end], index) => {
+        if (this.x.at(end) - drawn < least) return;
+        drawn = this.x.at(end);
         const name = this.step.names[this.step.regions[region][0]];
         this.drawBar(bars, [start, end], y, height, { class: "bar part", fill: kindOf(name).colour, "data-slot": slot,
           "data-part": index });
