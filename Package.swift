@@ -32,8 +32,11 @@ let package = Package(
     .target(
       name: "Terminal",
       dependencies: [
-        "GPT2", "Operators", "Machine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "GPT2", "JSON", "Operators", "Machine",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
+      // What both programs' pages share; in the programs themselves, which so stay one file.
+      resources: [.embedInCode("Page/Files")],
       swiftSettings: safe),
     .executableTarget(
       name: "Command",
@@ -41,7 +44,6 @@ let package = Package(
         "Terminal", "GPT2", "Tokens", "JSON", "Operators", "Machine", "Reference",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      // In the program itself, which so stays one file.
       resources: [.embedInCode("Report/Page")],
       swiftSettings: safe),
     .executableTarget(
@@ -50,7 +52,7 @@ let package = Package(
         "Terminal", "GPT2", "Tokens", "JSON", "Operators", "Machine", "Reference",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "Benchmarks/GPT2Bench", swiftSettings: safe),
+      path: "Benchmarks/GPT2Bench", resources: [.embedInCode("Page/Files")], swiftSettings: safe),
     .target(
       name: "TestSupport",
       dependencies: [

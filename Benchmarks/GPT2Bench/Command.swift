@@ -101,7 +101,15 @@ struct BenchCommand: ParsableCommand {
     help: ArgumentHelp("Write the results there, too; a file that exists is refused.", valueName: "file"))
   var json: String?
 
-  @Flag(help: "Replace the file that --json names.")
+  @Option(
+    help: ArgumentHelp(
+      """
+      Write a page for a browser there: roofline, one more step as its threads ran it, placement and scaling of the \
+      suites that ran, all tables; a file that exists is refused.
+      """, valueName: "file"))
+  var html: String?
+
+  @Flag(help: "Replace the files that --json and --html name.")
   var overwrite = false
 
   @Flag(
@@ -112,7 +120,12 @@ struct BenchCommand: ParsableCommand {
 
   func validate() throws {
     _ = try settings()
-    if json == "" { throw ValidationError("--json should name a file, but is empty.") }
+    for (option, path) in [("--json", json), ("--html", html)] where path == "" {
+      throw ValidationError("\(option) should name a file, but is empty.")
+    }
+    if let json, json == html {
+      throw ValidationError("--json and --html should name two files, but both name \(json.shown).")
+    }
   }
 
   static func main() { runProgram() }
@@ -120,16 +133,24 @@ struct BenchCommand: ParsableCommand {
   func run() throws {
     let settings = try settings()
     // A place that cannot be written is better known before the measuring than after it.
-    if let json { try namingOverwrite { _ = try AtomicFile(path: json, overwrite: overwrite) } }
+    for path in [json, html].compactMap(\.self) {
+      try namingOverwrite { _ = try AtomicFile(path: path, overwrite: overwrite) }
+    }
     let session = try Session(settings)
     var report = Report(session: session)
     try session.run(begun: { report.begin() }, finished: { report.add($0) })
     report.end()
-    if let json {
-      var file = try AtomicFile(path: json, overwrite: overwrite)
-      try file.write(Array((report.json.encoded + "\n").utf8))
-      try file.commit()
+    if let json { try write(Array((report.json.encoded + "\n").utf8), to: json) }
+    if let html {
+      let step = settings.suites.contains(.step) ? try session.recordedStep() : nil
+      try write(BenchPage(report: report, step: step).bytes, to: html)
     }
+  }
+
+  private func write(_ bytes: [UInt8], to path: String) throws {
+    var file = try AtomicFile(path: path, overwrite: overwrite)
+    try file.write(bytes)
+    try file.commit()
   }
 }
 

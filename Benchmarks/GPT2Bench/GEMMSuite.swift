@@ -159,14 +159,28 @@ extension Session {
 
   private func row(_ layer: Layer, _ pass: Pass, _ timing: Timing) -> Row {
     let (m, n, k) = (rows, layer.outputs, layer.inputs)
+    // A multiplication and an addition for each of M·N·K triples, whatever the pass.
+    let flop = 2 * Double(m) * Double(n) * Double(k)
     return Row(
       suite: .gemm, name: "\(layer.name) \(pass.rawValue)", timing: timing,
-      // A multiplication and an addition for each of M·N·K triples, whatever the pass.
-      cost: .arithmetic(2 * Double(m) * Double(n) * Double(k), settings.precision.arithmetic),
+      cost: .arithmetic(flop, settings.precision.arithmetic),
       fields: [
         ("m", .integer(m)), ("n", .integer(n)), ("k", .integer(k)), ("pass", .text(pass.rawValue)),
-        ("precision", .text(settings.precision.rawValue)),
+        ("precision", .text(settings.precision.rawValue)), ("flop", .double(flop)),
+        ("bytes", .double(bytes(m, n, k, pass))),
       ],
       cells: ["\(m)", "\(n)", "\(k)"])
+  }
+
+  /// Both operands once from memory, and the result, which is float32, once to it.
+  private func bytes(_ m: Int, _ n: Int, _ k: Int, _ pass: Pass) -> Double {
+    let sizes = (y: m * n, x: m * k, weight: n * k)
+    let (operands, result) =
+      switch pass {
+      case .forward: (sizes.x + sizes.weight, sizes.y)
+      case .dinput: (sizes.y + sizes.weight, sizes.x)
+      case .dweight: (sizes.y + sizes.x, sizes.weight)
+      }
+    return Double(operands * (settings.precision == .fp32 ? 4 : 2) + 4 * result)
   }
 }

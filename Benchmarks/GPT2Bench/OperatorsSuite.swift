@@ -82,7 +82,7 @@ extension Session {
       let ratio = plain / timing.median
       return Row(
         suite: .operators, name: operatorCase.name, timing: timing, cost: operatorCase.cost,
-        fields: [("times_plain_loops", .double(ratio))], cells: [.number(ratio)])
+        fields: [("times_plain_loops", .double(ratio))] + operatorCase.cost.fields, cells: [.number(ratio)])
     }
     return Section(
       title: "operators", columns: ["× plain"], rows: { rows },
@@ -250,6 +250,17 @@ extension Session {
                 slots: [tensors["firstMoment"], tensors["secondMoment"]]),
               step: OptimizerStep(number: 1), context: context))
         }, plain: PlainStream.adamW(count: tensors.parameterCount))
+    ]
+  }
+}
+
+extension Cost {
+  /// What both limits of the machine bound, as fields of the JSON.
+  fileprivate var fields: [(String, JSONText)] {
+    guard case .either(let flop, let bytes, let arithmetic) = self else { return [] }
+    let precision = OperandPrecision.allCases.first { $0.arithmetic == arithmetic }
+    return [
+      ("precision", .text(precision?.rawValue)), ("flop", .double(flop)), ("bytes", .double(bytes)),
     ]
   }
 }

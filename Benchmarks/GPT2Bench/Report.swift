@@ -83,7 +83,7 @@ struct Rate {
 struct Report {
   let session: Session
   private let date = TimeText.current
-  private var sections: [Section] = []
+  private(set) var sections: [Section] = []
 
   init(session: Session) { self.session = session }
 
@@ -149,7 +149,8 @@ struct Report {
       ("parameters", .integer(ModelText.usedParameterCount(configuration))),
     ]
     return [
-      ("version", .text(ProgramVersion.current)), ("date", .text(date)), ("model", .object(model)),
+      ("version", .text(ProgramVersion.current)), ("commit", .text(Checkout.commit)), ("date", .text(date)),
+      ("model", .object(model)),
       ("batch_size", .integer(settings.batchSize)), ("sequence_length", .integer(settings.sequenceLength)),
       ("steps", .integer(settings.steps)), ("recompute", .text(settings.recomputation.rawValue)),
       ("gradient_clip", .double(settings.gradientClip)), ("quick", .boolean(settings.quick)),

@@ -13,7 +13,14 @@ struct SectionText {
     rates = rows.map { Rate($0, peak: peak) }
   }
 
-  var text: String {
+  var text: String { ([table.text] + notes).joined(separator: "\n") }
+
+  var notes: [String] {
+    let kinds = zip(rows, rates).map { standing($0, $1).kind }
+    return section.notes + Standing.allCases.filter { kinds.contains($0) }.map(\.note)
+  }
+
+  var table: Table {
     // Of the rates' units those that occur.
     let units = rates.compactMap { $0?.unit.text }.reduce(into: [String]()) { units, unit in
       if !units.contains(unit) { units.append(unit) }
@@ -30,8 +37,7 @@ struct SectionText {
         [.text(row.name)] + row.cells + times.cells[index] + rateCells
           + (units.isEmpty ? [] : [.text(fractions[index].text)]))
     }
-    let explained = Standing.allCases.filter { standing in fractions.contains { $0.kind == standing } }
-    return ([table.text] + section.notes + explained.map(\.note)).joined(separator: "\n")
+    return table
   }
 
   /// Least, median and most in one unit with the same digits: microseconds where all are below 10 ms.

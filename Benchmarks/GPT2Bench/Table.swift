@@ -16,6 +16,12 @@ struct Table {
   var headings: [String]
   var rows: [[Cell]] = []
 
+  /// The rows as they are read.
+  var texts: [[String]] {
+    let columns = headings.indices.map { column in texts(rows.map { $0[column] }) }
+    return rows.indices.map { row in columns.map { $0[row] } }
+  }
+
   var text: String {
     let columns = headings.indices.map { column in [headings[column]] + texts(rows.map { $0[column] }) }
     let widths = columns.map { $0.map(\.count).max() ?? 0 }

@@ -14,7 +14,7 @@ extension Train {
       ("resume", .boolean(saving.resume)), ("gradient_check", .integer(checks.gradientCheck ?? 0)),
       ("on_save_error", .text((saving.onSaveError ?? .continue).rawValue)), ("output", .text(saving.output)),
       ("output_format", .text(saving.outputFormat?.rawValue)), ("log", .text(log)),
-      ("tensorboard", .text(tensorboard)),
+      ("tensorboard", .text(tensorboard)), ("trace", .text(trace)),
     ] + optimizer.otherHyperparameters.map { ($0, .null) }
   }
 }

@@ -43,11 +43,27 @@ struct Train: ParsableCommand {
       valueName: "dir"))
   var tensorboard: String?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      """
+      A new file that gets who ran what and when in the first \(TrainingTrace.steps) steps, with validations and samples \
+      between them: events for chrome://tracing and ui.perfetto.dev, a track for each thread. A resumed run leaves one \
+      that is there.
+      """,
+      valueName: "file.json"))
+  var trace: String?
+
   @OptionGroup var precisionOption: PrecisionOption
 
   @OptionGroup(title: "Execution") var execution: ExecutionOptions
 
   func validate() throws {
+    for (option, path) in [("--log", log), ("--output", saving.output)] {
+      if let trace, trace == path {
+        throw ValidationError("--trace and \(option) should name two files, but both name \(trace.shown)")
+      }
+    }
     // What is given anew goes together with what was saved.
     if !saving.resume { try checkCombination() }
     guard let context = try model.configuration()?.maximumSequenceLength else { return }
@@ -141,7 +157,7 @@ struct Train: ParsableCommand {
     try session.prepare()
     // Last, so that what was refused leaves no empty file behind.
     let log = try openLogs(of: &session)
-    if saving.keepsSomething { StopSignal.note() }
+    if saving.keepsSomething || session.trace != nil { StopSignal.note() }
     try session.run(log: log)
   }
 
@@ -157,6 +173,10 @@ struct Train: ParsableCommand {
         description: "\(path): the log should be a new file, but exists: move it or name another.")
     }
     do {
+      // A run that is resumed may have written its own.
+      if let trace, session.resumed == nil || FileStatus.kind(at: trace) == nil {
+        session.trace = try TrainingTrace(path: trace, context: session.model.context)
+      }
       session.tensorBoard = try tensorboard.map {
         try TensorBoardLog(directory: $0, resumedAt: session.resumed?.progress.step)
       }

@@ -28,6 +28,7 @@ struct TrainingSession {
   /// What lies beside the model where it is written.
   var modelFiles: [(name: String, bytes: [UInt8])] = []
   var tensorBoard: TensorBoardLog?
+  var trace: TrainingTrace?
   /// What the run goes on from.
   var resumed: RunStep?
   /// Made by `prepare()`.
@@ -74,6 +75,7 @@ struct TrainingSession {
     }
     do {
       try gradientCheck?.run(model, training, seed: options.seed)
+      trace?.begin()
       try trainer.run(
         report: { event in
           if case .train(let step) = event {
@@ -83,9 +85,11 @@ struct TrainingSession {
           report.show(event)
           try log?.write(event)
           try tensorBoard?.write(event)
+          try trace?.add(event)
         }, shouldStop: { StopSignal.received != nil }, atStep: { try saver?.save(trainer, at: $0) })
       summary.seconds = (.now - start) / .seconds(1)
       try saver?.finish(trainer)
+      try trace?.finish()
       if !questions.isEmpty, trainer.progress.step >= options.steps {
         let right = try BuiltInTraining.rightAnswers(to: questions, by: model)
         summary.answers = (right, questions.count)
@@ -93,6 +97,7 @@ struct TrainingSession {
     } catch {
       Console.clearProgress()
       saver?.abandon()
+      try? trace?.finish()
       summary.seconds = (.now - start) / .seconds(1)
       // The run's own error matters more than one of writing it down.
       try? log?.writeEnd(summary, error: error)

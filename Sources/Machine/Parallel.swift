@@ -41,6 +41,7 @@ public struct Parallel: Sendable {
   ///
   /// - Parameter recorder: who writes down what runs where.
   package func together(recorder: Recorder? = nil, _ program: (Team?) -> Void) {
+    let recorder = recorder?.isFull == true ? nil : recorder
     if simulation != nil || (threads == 1 && recorder == nil) { return program(nil) }
     Self.wakes.wrappingAdd(1, ordering: .relaxed)
     Team.run(on: slots, recorder: recorder) { program($0) }
@@ -82,7 +83,7 @@ public struct Parallel: Sendable {
     if let simulation { return simulation.run(bounds, on: slots, name: name, body) }
     let tasks = bounds[homes.domains]
     let workers = min(threads, tasks)
-    if workers <= 1 && team?.isRecorded != true {
+    if workers <= 1 && (tasks == 0 || team?.isRecorded != true) {
       for task in 0..<max(0, tasks) { body(task, 0) }
       return
     }

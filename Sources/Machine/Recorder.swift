@@ -39,7 +39,7 @@ public final class Recorder: @unchecked Sendable {
     public fileprivate(set) var end: Int
   }
 
-  /// A thread's part of a region, from when it looked for its first task to when it found no other.
+  /// A thread's part of a region, from when it had its first task to when it found no other.
   public struct Part: Sendable {
     /// The region's number.
     public let region: Int
@@ -50,6 +50,8 @@ public final class Recorder: @unchecked Sendable {
   }
 
   public struct Pass: Sendable {
+    /// What the program said last that its passes are.
+    public let name: String
     public let start: Int
     public fileprivate(set) var end: Int
     /// Its regions' numbers.
@@ -57,13 +59,17 @@ public final class Recorder: @unchecked Sendable {
   }
 
   public let slots: Int
+  /// A pass that begins with so many regions is not written down: memory stays bounded, whatever passes are.
+  private let most: Int
   public private(set) var passes: [Pass] = []
   public private(set) var regions: [Region] = []
   private let lists: [PartList]
-  private var section = ""
+  private var (name, section) = ("", "")
 
-  public init(slots: Int) {
+  /// - Parameter parts: about as many are kept; 40 bytes each.
+  public init(slots: Int, parts: Int = 1 << 20) {
     self.slots = slots
+    most = max(1, parts / slots)
     lists = (0..<slots).map { _ in PartList() }
   }
 
@@ -72,6 +78,12 @@ public final class Recorder: @unchecked Sendable {
   /// - Precondition: no pass is running.
   public func parts(slot: Int) -> [Part] { lists[slot].parts }
 
+  /// Whether another pass is not written down.
+  public var isFull: Bool { regions.count >= most }
+
+  /// Says what the passes that follow are.
+  public func begin(passes name: String) { self.name = name }
+
   /// Says what the regions that follow are for.
   public func begin(section: String) { self.section = section }
 
@@ -79,7 +91,7 @@ public final class Recorder: @unchecked Sendable {
 
   func beginPass() {
     let time = now
-    passes.append(Pass(start: time, end: time, regions: regions.count..<regions.count))
+    passes.append(Pass(name: name, start: time, end: time, regions: regions.count..<regions.count))
   }
 
   func endPass() {
@@ -87,9 +99,11 @@ public final class Recorder: @unchecked Sendable {
     passes[passes.count - 1].regions = passes[passes.count - 1].regions.lowerBound..<regions.count
   }
 
-  func open(_ name: RegionName, tasks: Int) {
+  /// - Returns: the region's number.
+  func open(_ name: RegionName, tasks: Int) -> Int {
     let time = now
     regions.append(Region(name: name, section: section, tasks: tasks, start: time, end: time))
+    return regions.count - 1
   }
 
   func close() { regions[regions.count - 1].end = now }

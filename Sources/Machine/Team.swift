@@ -30,8 +30,8 @@ import Synchronization
   private var leader = Place(slot: 0, domain: 0)
   private let manner: Wait.Manner
   private let recorder: Recorder?
-  /// The recorder's number of this team's first region.
-  private let firstRegion: Int
+  /// The recorder's number of the open region; as `body`.
+  private var openRegion = 0
 
   private struct Place {
     let slot, domain: Int
@@ -40,7 +40,6 @@ import Synchronization
   private init(_ slots: Slots, recorder: Recorder?) {
     manner = Wait.Manner(threads: slots.count)
     self.recorder = recorder
-    firstRegion = recorder?.regions.count ?? 0
     domainCount = slots.domains.count
     unsafe domains = .allocate(capacity: domainCount)
     unsafe order = .allocate(capacity: domainCount * domainCount)
@@ -118,9 +117,9 @@ import Synchronization
       let uncounted = UncountedBody(perTask: body)
       unsafe withUnsafePointer(to: uncounted) { address in
         unsafe self.body = address
-        recorder?.open(name, tasks: tasks)
+        if let recorder { openRegion = recorder.open(name, tasks: tasks) }
         open(bounds)
-        work(on: unsafe domains[leader.domain].ticket.region, at: leader)
+        work(at: leader)
         var wait = Wait(manner)
         while completed.value.load(ordering: .acquiring) < domainCount { wait.look() }
         recorder?.close()
@@ -148,7 +147,7 @@ import Synchronization
       let region = unsafe domains[place.domain].ticket.region
       if region != seen {
         seen = region
-        work(on: region, at: place)
+        work(at: place)
         wait = Wait(manner)
       } else {
         wait.look()
@@ -157,37 +156,44 @@ import Synchronization
   }
 
   /// Runs tasks until none is left to claim.
-  ///
-  /// - Parameter region: the one that is open, counted from 1, or one that is over.
-  private func work(on region: Int, at place: Place) {
-    let start = recorder?.now ?? 0
-    var (count, stolen) = (0, 0)
+  private func work(at place: Place) {
+    var part: Recorder.Part?
     for rank in 0..<domainCount {
       let domain = unsafe order[place.domain * domainCount + rank]
-      let ran = unsafe work(domains + domain, as: place.slot)
-      count += ran
-      if rank > 0 { stolen += ran }
+      unsafe work(domains + domain, as: place.slot, isOwn: rank == 0, &part)
     }
-    guard count > 0, let recorder else { return }
-    recorder.add(
-      Recorder.Part(
-        region: firstRegion + region - 1, start: start, end: recorder.now, tasks: count, stolen: stolen),
-      slot: place.slot)
+    if let part { recorder?.add(part, slot: place.slot) }
   }
 
-  /// Those of one domain; returns how many.
-  @unsafe private func work(_ domain: UnsafeMutablePointer<TeamDomain>, as slot: Int) -> Int {
+  /// Those of one domain.
+  ///
+  /// - Parameter part: of the thread where somebody writes it down, which another region's may follow: the one that
+  ///   was seen to be open may be over.
+  @unsafe private func work(
+    _ domain: UnsafeMutablePointer<TeamDomain>, as slot: Int, isOwn: Bool, _ part: inout Recorder.Part?
+  ) {
+    guard var task = unsafe domain.pointee.ticket.claim() else { return }
+    // Whoever has claimed a task finds all of this there: the region stays open until the task is done.
+    let (region, start) = (openRegion, recorder?.now ?? 0)
     var count = 0
-    while let task = unsafe domain.pointee.ticket.claim() {
-      // Whoever has claimed a task finds it there: the region stays open until the task is done.
+    while true {
       unsafe body!.pointee.run(task, slot)
       count += 1
+      guard let next = unsafe domain.pointee.ticket.claim() else { break }
+      task = next
     }
-    if count > 0 {
-      let left = unsafe domain.pointee.left.value.wrappingSubtract(count, ordering: .acquiringAndReleasing)
-      if left.newValue == 0 { completed.value.wrappingAdd(1, ordering: .releasing) }
+    let left = unsafe domain.pointee.left.value.wrappingSubtract(count, ordering: .acquiringAndReleasing)
+    if left.newValue == 0 { completed.value.wrappingAdd(1, ordering: .releasing) }
+    guard let recorder else { return }
+    let stolen = isOwn ? 0 : count
+    if let last = part, last.region == region {
+      part = Recorder.Part(
+        region: region, start: last.start, end: recorder.now, tasks: last.tasks + count,
+        stolen: last.stolen + stolen)
+    } else {
+      if let part { recorder.add(part, slot: slot) }
+      part = Recorder.Part(region: region, start: start, end: recorder.now, tasks: count, stolen: stolen)
     }
-    return count
   }
 }
 

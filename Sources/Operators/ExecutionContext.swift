@@ -128,9 +128,19 @@ public final class ExecutionContext {
     _ works: Work..., beside queue: WorkQueue? = nil, operand: String = "", file: StaticString = #fileID,
     function: StaticString = #function
   ) {
-    parallel.forEach(
-      works, beside: queue, team: team, name: RegionName(file: file, function: function, operand: operand))
+    inPass { team in
+      parallel.forEach(
+        works, beside: queue, team: team, name: RegionName(file: file, function: function, operand: operand))
+    }
   }
+
+  /// What no program runs is written down as a pass of its own.
+  private func inPass(_ region: (Team?) -> Void) {
+    if team == nil, recorder != nil { parallel.together(recorder: recorder, region) } else { region(team) }
+  }
+
+  /// Says what the passes that follow are, where somebody writes it down.
+  package func passes(_ name: @autoclosure () -> String) { recorder?.begin(passes: name()) }
 
   /// Says what the regions that follow are for, where somebody writes it down.
   package func section(_ name: @autoclosure () -> String) { recorder?.begin(section: name()) }
@@ -143,8 +153,10 @@ public final class ExecutionContext {
     _ queue: WorkQueue, before end: WorkQueue.Position? = nil, file: StaticString = #fileID,
     function: StaticString = #function
   ) {
-    parallel.finish(
-      queue, before: end ?? queue.end, team: team, name: RegionName(file: file, function: function))
+    inPass { team in
+      parallel.finish(
+        queue, before: end ?? queue.end, team: team, name: RegionName(file: file, function: function))
+    }
   }
 }
 

@@ -12,6 +12,9 @@ import Testing
     )
     #expect(before <= date && date <= Date.now)
     let version = try #require(report["version"] as? String)
+    let commit = try Executable.shell(
+      "git -C \"$(dirname \"$0\")\" rev-parse HEAD", in: FileManager.default.temporaryDirectory)
+    if commit.exitCode == 0 { #expect(report["commit"] as? String == commit.lines.first.map(String.init)) }
     #expect(try Bench.run(["--version"]).output == version + "\n" && output.contains(version))
     let model = try #require(report["model"] as? [String: Any])
     #expect(model["name"] as? String == "L2-NH2-C32-V100")

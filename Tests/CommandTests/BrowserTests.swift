@@ -2,34 +2,16 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The page of `gpt2 report` in a browser without a window, where one is installed.
+/// The page of `gpt2 report` in a browser.
 @Suite struct BrowserTests {
-  private static let browser = ["chromium", "chromium-browser", "google-chrome"].map { "/usr/bin/" + $0 }
-    .first {
-      FileManager.default.isExecutableFile(atPath: $0)
-    }
-  private static let reason = Comment(
-    "no Chromium in /usr/bin: 'apt-get install chromium' lets this test run")
-
-  /// The page's elements once its script has run, followed by `script`.
   private func document(
     _ paths: [String], in directory: URL, script: String = "", columns: Int = 1200
   ) throws -> String {
     let page = try ReportPage(paths, in: directory, output: "of-\(paths.count).html")
-    let text = page.text.replacing("</body>", with: "<script>\(script)</script></body>")
-    try Data(text.utf8).write(to: directory.appending(path: "seen.html"))
-    let run = try Executable.run(
-      [
-        "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000",
-        "--user-data-dir=\(directory.appending(path: "browser").path)", "--window-size=\(columns),900",
-        "--dump-dom", "file://\(directory.appending(path: "seen.html").path)",
-      ], in: directory, program: URL(filePath: try #require(Self.browser)), timeout: 120)
-    #expect(run.output.hasPrefix("<!DOCTYPE html>"), "\(run.errors)")
-    #expect(!run.errors.contains("Uncaught") && run.output.contains("role=\"alert\" hidden"), "\(run.errors)")
-    return run.output
+    return try Browser.document(page.text, in: directory, script: script, columns: columns)
   }
 
-  @Test(.enabled(if: browser != nil, reason)) func curvesAndTablesAreThere() throws {
+  @Test(.enabled(if: Browser.isThere, Browser.reason)) func curvesAndTablesAreThere() throws {
     try TemporaryDirectory.with { directory in
       let evil = "</script><script>document.title='taken'</script><b>bold</b>"
       let start =
@@ -59,7 +41,7 @@ import Testing
   }
 
   /// Values are read, axes chosen and runs left out.
-  @Test(.enabled(if: browser != nil, reason)) func controlsDoWhatTheySay() throws {
+  @Test(.enabled(if: Browser.isThere, Browser.reason)) func controlsDoWhatTheySay() throws {
     try TemporaryDirectory.with { directory in
       for (name, loss) in [("one", 5.25), ("two", 3.75)] {
         try Data(log(steps: 200) { _ in loss }.utf8).write(to: directory.appending(path: name + ".jsonl"))

@@ -122,6 +122,7 @@ public final class Decoder {
   /// As a forward pass over one position of each row, but for the positions and for attention, from the cache.
   private func decode(_ tokens: BoundedIntegers, _ rows: [Row], _ acts: Activations) {
     let (masters, context) = (network.masters, network.context)
+    context.section("decode")
     network.layOutWeights(rows: rows.count)
     let (wte, wpe) = (masters[ParameterPart(.wte)].matrix(), masters[ParameterPart(.wpe)].matrix())
     for (index, row) in rows.enumerated() {

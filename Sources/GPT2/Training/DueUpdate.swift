@@ -35,6 +35,7 @@ final class DueUpdate {
 
   /// Takes all of it at once.
   func takeAll() {
+    network.context.section("update")
     network.laidOut?.areCurrent = false
     for part in network.configuration.parameterParts { queue.add(work(whole(part))) }
     takeRest()

@@ -119,6 +119,7 @@ public final class Trainer {
   }
 
   private func train(step: Int) throws(TrainingError) -> TrainingStep {
+    model.context.passes("step \(step)")
     let start = ContinuousClock.now
     let batches = options.gradientAccumulation
     var optimizer = options.optimizer
@@ -194,6 +195,7 @@ public final class Trainer {
 
   private func validationLoss(step: Int) throws(TrainingError) -> Float? {
     guard var loader = validation else { return nil }
+    model.context.passes("validation")
     loader.reset()
     var sum = 0.0
     for _ in 0..<validationBatches {
@@ -208,6 +210,7 @@ public final class Trainer {
   }
 
   private func sample(step: Int) throws(TrainingError) -> TrainingEvent {
+    model.context.passes("sample")
     let prompts = options.samplePrompts
     let prompt =
       prompts.isEmpty

@@ -1,21 +1,5 @@
 // One chart: an SVG that is drawn anew where its size or what is to be seen changes.
 
-const svgNamespace = "http://www.w3.org/2000/svg";
-
-function svgElement(name, attributes = {}, parent = null) {
-  const element = document.createElementNS(svgNamespace, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  if (parent) parent.appendChild(element);
-  return element;
-}
-
-function htmlElement(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
 const dashes = ["", "7 3", "2 3", "9 3 2 3"];
 const colour = (index) => `var(--run-${index % 8})`;
 const dash = (index) => dashes[Math.floor(index / 8) % dashes.length];

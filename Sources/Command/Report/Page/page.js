@@ -166,20 +166,6 @@ class Page {
 
 // MARK: Controls
 
-function button(text, isPressed, act) {
-  const element = htmlElement("button", { type: "button", "aria-pressed": isPressed }, ...[text].flat());
-  element.addEventListener("click", () => act(element));
-  return element;
-}
-
-function toggle(text, isOn, act) {
-  return button(text, isOn, (element) => {
-    const isNowOn = element.getAttribute("aria-pressed") !== "true";
-    element.setAttribute("aria-pressed", isNowOn);
-    act(isNowOn);
-  });
-}
-
 function showControls(page) {
   const controls = document.getElementById("controls");
   if (page.runs.length > 1) {

@@ -12,17 +12,6 @@ function runName(page, run) {
   return page.runs.length > 1 ? [swatch(run.index), name] : [name];
 }
 
-function table(head, rows, about) {
-  const wrapper = htmlElement("div", { class: "table", tabindex: "0", role: "region", "aria-label": about });
-  const body = rows.map(([first, ...cells]) => htmlElement("tr", {},
-    htmlElement("th", { scope: "row" }, ...[first].flat()), ...cells.map((cell) => htmlElement("td", {}, cell))));
-  wrapper.append(htmlElement("table", {},
-    htmlElement("thead", {}, htmlElement("tr", {}, ...head.map((cell) => htmlElement("th", { scope: "col" },
-      ...[cell].flat())))),
-    htmlElement("tbody", {}, ...body)));
-  return wrapper;
-}
-
 function showSummary(page) {
   const head = ["Run", "Steps", "Last loss", "Best validation", "Tokens", "Time", "Tokens/s, median", "End"];
   const rows = page.runs.map((run) => {
@@ -97,9 +86,4 @@ function showFields(page, id, fields) {
 
 // MARK: -
 
-window.addEventListener("error", (event) => {
-  const failure = document.getElementById("failure");
-  failure.textContent = "This page could not be drawn: " + event.message;
-  failure.hidden = false;
-});
 new Page(JSON.parse(document.getElementById("data").textContent)).show();
