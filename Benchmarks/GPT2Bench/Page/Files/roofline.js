@@ -47,7 +47,9 @@ class Roofline extends Picture {
       const start = Math.max(xLow, yLow / this.reads);
       svgElement("path", { class: "limit", d: `M${this.x.at(start)} ${this.y.at(this.reads * start)}` +
         `L${this.x.at(corner)} ${y}L${area.right} ${y}` }, plot);
-      svgElement("text", { x: area.right, y: y - 7, "text-anchor": "end" }, labels).textContent =
+      // Products lie just below the highest limit.
+      const place = peak === Math.max(...peaks) ? y - 7 : y + 16;
+      svgElement("text", { x: area.right, y: place, "text-anchor": "end" }, labels).textContent =
         `${precision}: ${trimmed(peak, 4)} GFLOP/s`;
     }
     // Along the slope, below its beginning.

@@ -66,7 +66,8 @@ class Timeline extends Picture {
       if (end < this.view[0] || start > this.view[1]) continue;
       const [from, to] = [Math.max(start, this.view[0]), Math.min(end, this.view[1])].map((time) => this.x.at(time));
       const name = this.step.sections[section];
-      svgElement("rect", { class: "section", x: from, y: 2, width: Math.max(0.5, to - from), height: 17 }, labels);
+      svgElement("rect", { class: "section", x: from, y: 2, width: Math.max(0.5, to - from), height: 17,
+        "data-section": name, "data-time": time(end - start) }, labels);
       const text = [name, name.replace(/(forward|backward), layer/, "$1"), name.replace(/.*layer /, "")]
         .find((text) => textWidth(text) + 6 < to - from);
       if (text) {
@@ -92,7 +93,8 @@ class Timeline extends Picture {
   // MARK: What a bar is
 
   read(event) {
-    const { slot, part } = event.target.dataset ?? {};
+    const { slot, part, section: whole, time: lasted } = event.target.dataset ?? {};
+    if (whole !== undefined) return this.tell(this.place(event), whole, [["time", lasted]]);
     if (slot === undefined) { this.readout.hidden = true; return; }
     const where = ["where", this.step.slots[slot]], parts = this.step.parts[slot];
     if (part === undefined) {
