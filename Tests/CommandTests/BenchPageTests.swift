@@ -91,8 +91,10 @@ import Testing
         for (let count = 0; count < 3; count++) press(chart, "ArrowRight");
         const zoom = [...document.querySelectorAll("#timeline button")].find((each) => each.textContent === "Zoom in");
         for (let count = 0; count < 3; count++) zoom.click();
-        const bar = document.querySelector("#timeline .part");
-        bar.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX: 50, clientY: 10 }));
+        // The middle of a step may be a wait; its beginning is none.
+        const steps = document.querySelector("#timeline svg"), bar = () => document.querySelector("#timeline .part");
+        for (let count = 0; count < 32 && !bar(); count++) press(steps, "ArrowLeft");
+        bar().dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX: 50, clientY: 10 }));
         """
       let seen = try Browser.document(page.text, in: directory, script: script, columns: 400)
       let readouts = seen.matches(

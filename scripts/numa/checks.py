@@ -14,7 +14,7 @@ from verdict import Verdict
 CHECKS = ("machine", "bits", "pages", "threads", "caller", "bench", "tests")
 
 # Of gpt2-bench, run with --quick.
-SUITES = ("peak",)
+SUITES = ("peak", "memory", "scaling")
 
 
 @dataclass(frozen=True)
