@@ -62,7 +62,7 @@ public enum Attention {
   ///     of the batch, columns are keys. nil: all are kept.
   /// - Precondition: the context has reserved scratch for T.
   /// - Accuracy: `AttentionTests` derives and enforces the bound.
-  /// - Complexity: ≈ 2·B·C·T² FLOP (the causal half of 4·B·C·T²), in tasks of 256 queries of one head.
+  /// - Complexity: ≈ 2·B·C·T² FLOP (the causal half of 4·B·C·T²), in tasks of 256 queries of one head, or of 128.
   /// - SeeAlso: Dao 2023, arXiv:2307.08691.
   public static func forward(
     _ qkv: Matrix, shape: AttentionShape, out: Matrix, logSumExp: Tensor, kept: AttentionWeights? = nil,
@@ -71,7 +71,7 @@ public enum Attention {
     shape.check(qkv: qkv, out: out, logSumExp: logSumExp)
     shape.check(kept)
     context.perform(
-      shape.forwardWork { head, queries, worker in
+      shape.forwardWork(threads: context.threads) { head, queries, worker in
         context.kernels.attentionForward(
           qkv, head: head, queries: queries, out: out, logSumExp: logSumExp, kept: kept,
           dropout: dropout, scratch: context.scratch(worker))
@@ -121,12 +121,16 @@ extension AttentionShape {
     precondition(kept.scores.count == count && kept.weights.count == count, "\(count) scores and weights")
   }
 
-  /// The tasks of a forward pass: some queries of one head each.
+  /// The tasks of a forward pass: some queries of one head each, fewer where threads are many.
   func forwardWork(
+    threads: Int,
     _ body: @escaping (_ head: AttentionHead, _ queries: Range<Int>, _ worker: Int) -> Void
   ) -> Work {
-    let (count, size) = (batchSize * heads, Kernels.attentionQueries)
-    let blocks = (sequenceLength + size - 1) / size
+    let count = batchSize * heads
+    func blocks(of size: Int) -> Int { (sequenceLength + size - 1) / size }
+    let isMany = count * blocks(of: Kernels.attentionQueries) < ExecutionContext.tasksPerThread * threads
+    let size = isMany && threads > 1 ? Kernels.attentionBlock : Kernels.attentionQueries
+    let blocks = blocks(of: size)
     return Work(count: count * blocks, lap: count) { task, worker in
       // The longest blocks first: what is left at the end is short, and nobody waits for it long.
       let first = (blocks - 1 - task / count) * size

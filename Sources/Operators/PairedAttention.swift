@@ -24,7 +24,7 @@ extension Attention {
     shape.check(qkv: qkv, out: sums, logSumExp: logSumExp)
     shape.check(kept)
     context.perform(
-      shape.forwardWork { head, queries, worker in
+      shape.forwardWork(threads: context.threads) { head, queries, worker in
         context.kernels.pairedAttentionForward(
           qkv, head: head, queries: queries, sums: sums, out: out, logSumExp: logSumExp, kept: kept,
           dropout: dropout, scratch: context.scratch(worker))

@@ -1,0 +1,53 @@
+import Machine
+import Operators
+import TestSupport
+import Testing
+
+/// Whether the tasks of a region occupy many cores to its end: executed by virtual threads, whose clocks count what a
+/// task computes.
+@Suite struct ScheduleTests {
+  /// Sixteen caches of eight cores, which is what a socket of 128 has, and three times as many.
+  private static func slots(_ cores: Int) -> Slots {
+    Slots(
+      pinned: cores,
+      on: .simulated(nodes: max(1, cores / 128), cachesPerNode: min(cores, 128) / 8, coresPerCache: 8))
+  }
+
+  /// Work over threads × span.
+  private func efficiency(_ cores: Int, _ works: (Clock) -> [Work]) throws -> Double {
+    let clock = Clock()
+    let simulation = Simulation { clock.time }
+    Parallel(slots: Self.slots(cores), simulation: simulation).forEach(
+      works(clock), beside: nil, team: nil)
+    let region = try #require(simulation.regions.first)
+    return Double(region.work) / Double(region.span * cores)
+  }
+
+  private func product(_ rows: Int, _ columns: Int, sums: Int, _ cores: Int, _ clock: Clock) -> Work {
+    let grid = GEMMGrid(
+      rows: rows, columns: columns, aInPlace: true, threads: cores, tile: (8, 48),
+      order: rows < columns ? .down : .across)
+    return Work(count: grid.count) { task, _ in
+      let block = grid.block(task)
+      clock.time += block.rows.count * block.columns.count * sums
+    }
+  }
+
+  /// The products of GPT-2 124M at B=4, T=1024: forward, and both gradients in one region.
+  @Test(arguments: [64, 128, 384]) func productsFillManyCores(_ cores: Int) throws {
+    for (inputs, outputs) in [(768, 2304), (768, 768), (768, 3072), (3072, 768)] {
+      let forward = try efficiency(cores) { [product(4096, outputs, sums: inputs, cores, $0)] }
+      let backward = try efficiency(cores) { clock in
+        [
+          product(4096, inputs, sums: outputs, cores, clock),
+          product(outputs, inputs, sums: 4096, cores, clock),
+        ]
+      }
+      #expect(forward >= 0.9, "\(inputs) to \(outputs) on \(cores): \(forward)")
+      #expect(backward >= 0.8, "gradients of \(inputs) to \(outputs) on \(cores): \(backward)")
+    }
+  }
+}
+
+/// Runs as far as tasks say; a simulation runs in one thread.
+private final class Clock { var time = 0 }
