@@ -82,7 +82,7 @@ extension Session {
       threads: server.cores, instructionSet: settings.instructionSet, slots: server.slots,
       simulation: simulation)
     var prediction = Prediction(server: server)
-    for region in try simulatedStep(on: context, simulation) {
+    for region in try simulatedStep(on: context, simulation) where region.tasks > 0 {
       let (work, span) = (Double(region.work) / 1e9, Double(region.span) / 1e9)
       prediction.regionCount += 1
       prediction.work += work

@@ -1,0 +1,47 @@
+import Foundation
+import Testing
+
+/// What `gpt2-bench` says of many threads, on however many there are. Nothing here asserts a time.
+@Suite struct BenchScalingTests {
+  private func results(_ suite: String, _ more: [String] = []) throws -> [[String: Any]] {
+    let (report, _) = try Bench.report(Bench.small + ["--suite", suite] + more)
+    return try #require(report["results"] as? [[String: Any]])
+  }
+
+  /// All of the threads' time goes somewhere, and one thread is as fast as itself.
+  @Test(arguments: ["fp32", "bf16"]) func sharesOfTimeAreAllOfIt(_ precision: String) throws {
+    let rows = try results("scaling", ["--precision", precision])
+    let strong = rows.filter { $0["kind"] as? String == "strong" }
+    let threads = strong.compactMap { $0["threads"] as? Int }
+    #expect(threads.first == 1 && threads == threads.sorted() && Set(threads).count == threads.count)
+    for row in rows {
+      let shares = try ["busy", "slower", "waiting", "between"].map { try Bench.number(row, "\($0)_share") }
+      // Threads come late and leave early: what they do not share is waiting. Clocks are read once for each.
+      #expect(abs(shares.reduce(0, +) - 1) < 1e-9, "\(row)")
+      #expect(shares.allSatisfy { $0 >= -1e-3 }, "\(row)")
+      #expect(try Bench.number(row, "tasks") >= 1 && Bench.number(row, "stolen_tasks") >= 0)
+      let (speedUp, count) = (try Bench.number(row, "speed_up"), try Bench.number(row, "threads"))
+      #expect(abs(try Bench.number(row, "efficiency") * count / speedUp - 1) < 1e-9)
+      if count == 1, row["kind"] as? String == "strong" { #expect(speedUp == 1) }
+    }
+  }
+
+  /// No more than the cores, no less than the longest task, and what limits it named.
+  @Test func serversArePredicted() throws {
+    let rows = try results("model", ["--threads", "1"])
+    let servers = rows.filter { $0["work_ms"] != nil }
+    #expect(servers.compactMap { $0["threads"] as? Int } == [16, 32, 64, 128, 128])
+    for row in servers {
+      let (work, span) = (try Bench.number(row, "work_ms"), try Bench.number(row, "span_ms"))
+      let cores = try Bench.number(row, "threads")
+      // Each region takes at least an even share of its work: sums of a step's nanoseconds.
+      #expect(span >= work / cores * (1 - 1e-9) && span <= work * (1 + 1e-9))
+      let rest = try Bench.number(row, "memory_ms")
+      #expect(try Bench.number(row, "predicted_ms") >= max(span, rest))
+      #expect(["memory", "regions", "uneven tasks"].contains(row["limit"] as? String))
+    }
+    let operators = rows.filter { $0["efficiency_1x16"] != nil }
+    #expect(operators.contains { $0["name"] as? String == "Attention.forward" })
+    for row in operators { #expect(try Bench.number(row, "efficiency_2x64") <= 1 + 1e-9, "\(row)") }
+  }
+}
