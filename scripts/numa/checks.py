@@ -147,5 +147,5 @@ def judge_row(row: dict, topology: Topology, verdict: Verdict) -> None:
     for key in ("gflops", "gops", "gigabytes_per_second"):
         if key in row and not row[key] > 0:
             verdict.fault(f"row '{name}', {key}", "more than 0", row[key])
-    if "threads" in row and row["threads"] not in (1, topology.default_threads):
-        verdict.fault(f"row '{name}', threads", f"1 or {topology.default_threads}", row["threads"])
+    if "threads" in row and not 1 <= row["threads"] <= topology.default_threads:
+        verdict.fault(f"row '{name}', threads", f"1 to {topology.default_threads}", row["threads"])
