@@ -186,9 +186,9 @@ extension Session {
       let efficiencies = predictions.map { prediction in
         prediction.operators[name].map { $0.work / $0.span / Double(prediction.server.cores) } ?? 0
       }
-      let times = predictions.map { ($0.operators[name]?.span ?? 0) * 1e3 }
       return Row(
-        suite: .model, name: name, timing: Timing(times), cost: .none,
+        suite: .model, name: name, timing: Timing([(predictions.first?.operators[name]?.work ?? 0) * 1e3]),
+        cost: .none,
         fields: zip(predictions, efficiencies).map {
           ("efficiency_\($0.server.nodes)x\($0.server.cores / $0.server.nodes)", .double($1))
         },
@@ -197,7 +197,7 @@ extension Session {
     return Section(
       title: "% of even shares", columns: predictions.map(\.server.name), rows: { rows },
       notes: [
-        "times are those of all of an operator's regions in a step, from the server with the most to the fewest cores"
+        "a time is that of all tasks of an operator in a step, one after the other"
       ])
   }
 }

@@ -43,8 +43,8 @@ final class Session {
     case .gemm: _ = try gemmArena()
     case .operators: _ = try OperatorTensors.arena(self)
     case .step, .evaluate, .decode, .memory: _ = try emptyModel()
-    case .scaling: _ = try scalingModels()
-    case .peak, .model, .tokenize: break
+    case .scaling, .model: _ = try scalingModels()
+    case .peak, .tokenize: break
     }
   }
 

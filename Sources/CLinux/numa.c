@@ -63,11 +63,6 @@ int clinux_numa_interleave(void *address, size_t byte_count, const int *nodes, i
   return bind_range(address, byte_count, MPOL_INTERLEAVE, &mask);
 }
 
-int clinux_numa_node_of_address(void *address, int *node) {
-  if (numa_available() < 0) return ENOSYS;
-  return get_mempolicy(node, NULL, 0, address, MPOL_F_NODE | MPOL_F_ADDR) == 0 ? 0 : errno;
-}
-
 int clinux_numa_nodes_of_pages(void *address, size_t count, int *nodes) {
   enum { at_once = 512 };
   void *pages[at_once];

@@ -5,8 +5,10 @@
 public struct Homes: Sendable, Equatable {
   /// Slots before each domain, and all of them.
   private let bounds: [Int]
+  /// How many there are.
   public let domains: Int
 
+  /// Those of the domains that these slots form.
   public init(_ slots: Slots) { self.init(slotsOf: slots.domains.map(\.slots.count)) }
 
   /// - Precondition: at least one slot.
@@ -16,7 +18,7 @@ public struct Homes: Sendable, Equatable {
     precondition(bounds[domains.count] > 0, "homes without slots")
   }
 
-  /// The share of `domain`.
+  /// The share of `domain` of 0..<count. Shares follow each other and cover all of it.
   @inline(__always)
   public func share(of count: Int, _ domain: Int) -> Range<Int> {
     if domains == 1 { return 0..<count }

@@ -1,6 +1,6 @@
 /// How memory is shared out among NUMA nodes: each has the part of a tensor that the threads on it use first.
 public struct NodeShares: Sendable, Equatable {
-  /// Each once, in the order of their shares.
+  /// In the order of their shares; one that lends to a node without memory may have several.
   let nodes: [Int]
   private let homes: Homes
 

@@ -66,16 +66,6 @@ extension Placement {
 }
 
 extension Tensor {
-  /// The NUMA node that holds the first element's page; `nil` where the kernel has no NUMA.
-  package var node: Int? {
-    // A page has a node only once it is touched.
-    self[0] += 0
-    var node: Int32 = -1
-    return unsafe clinux_numa_node_of_address(pointer, &node) == 0 ? Int(node) : nil
-  }
-}
-
-extension Tensor {
   /// How many of the pages that hold this tensor each NUMA node has; nil where the kernel has no NUMA. Pages that nobody
   /// has touched are left out.
   package var pagesOfNodes: [Int: Int]? {

@@ -7,6 +7,9 @@ public struct RegionName: Sendable, Equatable {
   /// Which of several: a weight's name.
   let operand: String
 
+  /// The name of whoever calls this.
+  ///
+  /// - Parameter operand: the name of a weight, which tells several such regions apart.
   public init(file: StaticString = #fileID, function: StaticString = #function, operand: String = "") {
     self.file = file
     self.function = function
@@ -31,11 +34,15 @@ public struct RegionName: Sendable, Equatable {
 public final class Recorder: @unchecked Sendable {
   /// A region as its leader sees it.
   public struct Region: Sendable {
+    /// Of the operator that opened it.
     public let name: RegionName
     /// What the program said last that it is doing.
     public let section: String
+    /// How many it has.
     public let tasks: Int
+    /// Nanoseconds, as all times here.
     public let start: Int
+    /// When its last task was done.
     public fileprivate(set) var end: Int
   }
 
@@ -43,21 +50,27 @@ public final class Recorder: @unchecked Sendable {
   public struct Part: Sendable {
     /// The region's number.
     public let region: Int
+    /// Nanoseconds.
     public let start, end: Int
+    /// How many the thread ran.
     public let tasks: Int
     /// Of them, those of other domains.
     public let stolen: Int
   }
 
+  /// One program of the team, from the call for its threads to the last one's return.
   public struct Pass: Sendable {
     /// What the program said last that its passes are.
     public let name: String
+    /// Nanoseconds.
     public let start: Int
+    /// When its last thread had left.
     public fileprivate(set) var end: Int
     /// Its regions' numbers.
     public fileprivate(set) var regions: Range<Int>
   }
 
+  /// Of the threads whose passes it writes down.
   public let slots: Int
   /// A pass that begins with so many regions is not written down: memory stays bounded, whatever passes are.
   private let most: Int

@@ -9,8 +9,11 @@ import CLinux
 ///
 /// `@unchecked Sendable`: one thread at a time uses it.
 public final class Simulation: @unchecked Sendable {
+  /// What a region would have taken.
   public struct Region: Sendable {
+    /// Of the operator that opened it.
     public let name: RegionName
+    /// How many it has.
     public let tasks: Int
     /// Of other domains than their thread's.
     public let stolen: Int
@@ -28,6 +31,7 @@ public final class Simulation: @unchecked Sendable {
     self.clock = clock ?? { Int(clinux_nanoseconds()) }
   }
 
+  /// Takes out the regions so far.
   public func forget() { regions.removeAll() }
 
   func run(

@@ -3,9 +3,11 @@
 /// Slots are numbered domain by domain, domains node by node, so that equal shares of consecutive slots are neighbours.
 /// Which slot a thread has decides which tasks it takes first and which scratch it uses, and no bit of a result.
 public struct Slots: Sendable, Equatable {
+  /// Slots that share a last-level cache.
   public struct Domain: Sendable, Equatable {
     /// The NUMA node.
     public let node: Int
+    /// The numbers of its slots.
     public let slots: Range<Int>
     /// The other domains, nearest first: whom its threads help when they have nothing left.
     public let others: [Int]
@@ -15,6 +17,7 @@ public struct Slots: Sendable, Equatable {
   public let processors: [Int]
   /// At least one; the only one where the kernel places the threads.
   public let domains: [Domain]
+  /// As many as threads.
   public let count: Int
   /// Why threads are not where somebody may expect them, as a sentence for the user; nil where all is as asked for.
   public let notice: String?

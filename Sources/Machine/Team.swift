@@ -211,7 +211,8 @@ private struct Ticket: ~Copyable {
   /// Regions opened so far, on a line that only changes with it: helpers watch it.
   private let regions = OwnCacheLine(0)
 
-  var region: Int { regions.value.load(ordering: .relaxed) }
+  /// Acquiring: whoever sees a region open sees its tasks.
+  var region: Int { regions.value.load(ordering: .acquiring) }
 
   func open(_ tasks: Range<Int>) {
     state.value.store(UInt64(tasks.upperBound) << 32 | UInt64(tasks.lowerBound), ordering: .releasing)

@@ -36,8 +36,7 @@ extension GEMM {
       (a.rowStride == 1 || a.columnStride == 1) && c.columnStride == 1,
       "operands are contiguous along a dimension")
     switch b {
-    case .rows(let matrix, _):
-      precondition(matrix.columnStride == 1, "rows of B are contiguous")
+    case .rows(let matrix, _): precondition(matrix.columnStride == 1, "rows of B are contiguous")
     case .numbers(let matrix, _):
       precondition(matrix.columnStride == 1 || matrix.rowStride == 1, "B is contiguous along a dimension")
     case .panels: break

@@ -18,6 +18,7 @@ public enum ReferenceAttention {
     /// (B, NH, T, T), dropout: what the weights are multiplied by; nil: ones.
     public var mask: [Scalar]?
 
+    /// Arrays of these shapes, or empty ones to be filled.
     @inlinable
     public init(output: [Scalar], preattention: [Scalar], attention: [Scalar], mask: [Scalar]? = nil) {
       self.output = output

@@ -14,6 +14,7 @@ public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
   public var parameters: [String: [Scalar]]
   public var configuration: ReferenceConfiguration
   public var activation: ReferenceGELU
+  /// How operands of products are rounded.
   public var operands: ReferenceOperands
 
   /// What the forward pass keeps for the backward pass.
@@ -29,6 +30,7 @@ public struct ReferenceBlock<Scalar: Real & BinaryFloatingPoint> {
     public var norm2 = ReferenceLayerNorm.Output<Scalar>(output: [], mean: [], rstd: [])
     /// Before the activation: (B, T, 4C). `backward` takes the activation and its slope of what is kept.
     public var hidden: [Scalar] = []
+    /// What dropout multiplied by; nil: nothing was dropped.
     public var masks: ReferenceBlockMasks<Scalar>?
 
     @inlinable

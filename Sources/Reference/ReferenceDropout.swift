@@ -14,11 +14,14 @@ import RealModule
 ///
 /// - SeeAlso: Salmon, Moraes, Dror, Shaw 2011, doi:10.1145/2063384.2063405.
 public struct ReferenceDropout: Sendable {
+  /// The generator's key.
   public let seed: UInt64
+  /// Its counter: the number of the pass.
   public let pass: UInt32
   /// Of 2³² words.
   public let threshold: UInt32
 
+  /// Drops an element with the probability threshold/2³².
   @inlinable
   public init(threshold: UInt32, seed: UInt64, pass: UInt32) {
     self.threshold = threshold

@@ -8,6 +8,7 @@ import RealModule
 public struct ReferenceModel<Scalar: Real & BinaryFloatingPoint> {
   public let configuration: ReferenceConfiguration
   public var activation: ReferenceGELU
+  /// How operands of products are rounded.
   public var operands: ReferenceOperands
   /// What the next forward pass drops, and its backward pass; nil: nothing.
   public var dropout: ReferenceDropout?

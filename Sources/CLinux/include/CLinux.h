@@ -43,9 +43,6 @@ int clinux_numa_prefer(void *address, size_t byte_count, int node);
 /// Asks that pages not yet touched come from the given nodes in turn.
 int clinux_numa_interleave(void *address, size_t byte_count, const int *nodes, int count);
 
-/// The node that holds the page of `address`, which is touched.
-int clinux_numa_node_of_address(void *address, int *node);
-
 /// The nodes that hold `count` pages, the first of which begins at `address`; -1 for one that nobody has touched.
 int clinux_numa_nodes_of_pages(void *address, size_t count, int *nodes);
 

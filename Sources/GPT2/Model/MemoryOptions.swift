@@ -10,6 +10,7 @@ public struct MemoryOptions: Sendable, Equatable {
   /// Whose nodes have what of a tensor.
   private var shares: NodeShares?
 
+  /// As the system does it, unless told.
   public init(placement: Placement = .automatic, locked: Bool = false) {
     self.placement = placement
     self.locked = locked
