@@ -4,8 +4,9 @@ import CLinux
 /// there are slots would have taken for them, by a clock of each thread's own.
 ///
 /// Tasks are claimed as a team's threads claim them: a thread takes its domain's next one, then helps the nearest domain
-/// that has any left. What it leaves out: threads that share caches, cores or memory slow each other down, and a region
-/// costs something itself.
+/// that has any left. All use the scratch of the first slot: the one thread that runs finds it in its cache, as each of
+/// many would find its own. What it leaves out: threads that share caches, cores or memory slow each other down, and a
+/// region costs something itself.
 ///
 /// `@unchecked Sendable`: one thread at a time uses it.
 public final class Simulation: @unchecked Sendable {
@@ -50,7 +51,7 @@ public final class Simulation: @unchecked Sendable {
       guard let domain = ([own] + slots.domains[own].others).first(where: { next[$0] < bounds[$0 + 1] })
       else { break }
       let start = clock()
-      body(next[domain], slot)
+      body(next[domain], 0)
       let duration = clock() - start
       next[domain] += 1
       left -= 1
