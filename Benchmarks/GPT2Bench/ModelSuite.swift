@@ -95,8 +95,7 @@ extension Session {
     return prediction
   }
 
-  /// The regions of a step, each as it was when it took least: who is interrupted in one task holds up nobody in another
-  /// step. A step before them touches memory.
+  /// The regions of a step, each task as it was when it took least. A step before them touches memory.
   private func simulatedStep(
     on context: ExecutionContext, _ simulation: Simulation
   ) throws -> [Simulation.Region] {
@@ -109,7 +108,7 @@ extension Session {
       simulation.forget()
       try steps.step()
       let regions = simulation.regions
-      best = best.isEmpty ? regions : zip(best, regions).map { $0.span <= $1.span ? $0 : $1 }
+      best = best.isEmpty ? regions : zip(best, regions).map { $0.least($1) }
     }
     return best
   }

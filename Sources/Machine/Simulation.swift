@@ -1,12 +1,13 @@
 import CLinux
 
-/// Threads that are not there: runs a region's tasks one after the other and writes down how long as many threads as
-/// there are slots would have taken for them, by a clock of each thread's own.
+/// Threads that are not there: runs a region's tasks one after the other, each timed, and finds how long as many threads
+/// as there are slots would take for them, by a clock of each thread's own.
 ///
 /// Tasks are claimed as a team's threads claim them: a thread takes its domain's next one, then helps the nearest domain
-/// that has any left. All use the scratch of the first slot: the one thread that runs finds it in its cache, as each of
-/// many would find its own. What it leaves out: threads that share caches, cores or memory slow each other down, and a
-/// region costs something itself.
+/// that has any left. They run in the order of their index, a domain's behind one another and with one scratch: the one
+/// thread that runs finds in its cache what each of many would find in its own, or in the one that its domain shares.
+/// What is left out: threads that share caches, cores or memory slow each other down, and a region costs something
+/// itself.
 ///
 /// `@unchecked Sendable`: one thread at a time uses it.
 public final class Simulation: @unchecked Sendable {
@@ -14,14 +15,55 @@ public final class Simulation: @unchecked Sendable {
   public struct Region: Sendable {
     /// Of the operator that opened it.
     public let name: RegionName
-    /// How many it has.
-    public let tasks: Int
+    /// How long each task took, in the clock's unit.
+    let durations: [Int]
+    private let bounds: [Int]
+    private let slots: Slots
     /// Of other domains than their thread's.
     public let stolen: Int
-    /// What all tasks took together, in the clock's unit.
-    public let work: Int
     /// When the last thread had no more to do.
     public let span: Int
+
+    /// How many tasks it has.
+    public var tasks: Int { durations.count }
+    /// What all tasks took together.
+    public var work: Int { durations.reduce(0, +) }
+
+    init(name: RegionName, durations: [Int], bounds: [Int], slots: Slots) {
+      (self.name, self.durations, self.bounds, self.slots) = (name, durations, bounds, slots)
+      (span, stolen) = Self.schedule(durations, bounds, slots)
+    }
+
+    /// With each task as it was when it took least, here or in the same region of another step: who is interrupted in
+    /// one step need not be in the next, and of many threads one always would be.
+    ///
+    /// - Precondition: both have the same tasks.
+    public func least(_ other: Region) -> Region {
+      precondition(durations.count == other.durations.count, "regions of different steps of one model")
+      return Region(
+        name: name, durations: zip(durations, other.durations).map(min), bounds: bounds, slots: slots)
+    }
+
+    private static func schedule(
+      _ durations: [Int], _ bounds: [Int], _ slots: Slots
+    ) -> (span: Int, stolen: Int) {
+      let domainOfSlot = slots.domains.enumerated().flatMap { number, domain in
+        domain.slots.map { _ in number }
+      }
+      var next = bounds
+      var free = [Int](repeating: 0, count: slots.count)
+      var stolen = 0
+      for _ in durations {
+        guard let slot = free.indices.min(by: { free[$0] < free[$1] }) else { break }
+        let own = domainOfSlot[slot]
+        guard let domain = ([own] + slots.domains[own].others).first(where: { next[$0] < bounds[$0 + 1] })
+        else { break }
+        free[slot] += durations[next[domain]]
+        next[domain] += 1
+        if domain != own { stolen += 1 }
+      }
+      return (free.max() ?? 0, stolen)
+    }
   }
 
   public private(set) var regions: [Region] = []
@@ -38,30 +80,14 @@ public final class Simulation: @unchecked Sendable {
   func run(
     _ bounds: Span<Int>, on slots: Slots, name: RegionName, _ body: (_ task: Int, _ worker: Int) -> Void
   ) {
-    var next = (0..<slots.domains.count).map { bounds[$0] }
-    var left = bounds[slots.domains.count]
-    var free = [Int](repeating: 0, count: slots.count)
-    let domainOfSlot = slots.domains.enumerated().flatMap { number, domain in
-      domain.slots.map { _ in number }
+    let bounds = bounds.indices.map { bounds[$0] }
+    let durations = slots.domains.enumerated().flatMap { number, domain in
+      (bounds[number]..<bounds[number + 1]).map { task in
+        let start = clock()
+        body(task, domain.slots.lowerBound)
+        return clock() - start
+      }
     }
-    var (work, stolen) = (0, 0)
-    while left > 0 {
-      guard let slot = free.indices.min(by: { free[$0] < free[$1] }) else { break }
-      let own = domainOfSlot[slot]
-      guard let domain = ([own] + slots.domains[own].others).first(where: { next[$0] < bounds[$0 + 1] })
-      else { break }
-      let start = clock()
-      body(next[domain], 0)
-      let duration = clock() - start
-      next[domain] += 1
-      left -= 1
-      free[slot] += duration
-      work += duration
-      if domain != own { stolen += 1 }
-    }
-    regions.append(
-      Region(
-        name: name, tasks: bounds[slots.domains.count], stolen: stolen, work: work,
-        span: free.max() ?? 0))
+    regions.append(Region(name: name, durations: durations, bounds: bounds, slots: slots))
   }
 }

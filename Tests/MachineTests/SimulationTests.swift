@@ -35,6 +35,12 @@ import Testing
   @Test func oneLongTaskIsTheSpan() {
     #expect(region([100, 1, 1]).span == 100)
   }
+
+  /// Each of two steps has another task interrupted.
+  @Test func interruptionsAreNoPartOfASchedule() {
+    let least = region([9, 2, 2, 2]).least(region([2, 2, 2, 9]))
+    #expect(least.work == 8 && least.span == 2 && least.stolen == 0)
+  }
 }
 
 /// Time that tasks take as they say; a simulation runs in one thread.
