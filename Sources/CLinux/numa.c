@@ -1,17 +1,16 @@
 // Placement of memory on NUMA nodes.
 //
-// libnuma says which nodes there are; pages are placed with its mbind, because numa_tonode_memory and its kin
-// report a failure by printing it.
+// Of libnuma the system calls alone: what else it has, such as numa_get_mems_allowed and numa_tonode_memory, reports a
+// call that a container refuses by printing it.
 
-#if !__has_include(<numa.h>) || !__has_include(<numaif.h>)
-#error "numa.h is missing: install libnuma-dev (Debian) or numactl-devel (Fedora), or run scripts/setup."
+#if !__has_include(<numaif.h>)
+#error "numaif.h is missing: install libnuma-dev (Debian) or numactl-devel (Fedora), or run scripts/setup."
 #endif
 
 #include "CLinux.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <numa.h>
 #include <numaif.h>
 
 enum {
@@ -35,16 +34,15 @@ static int bind_range(void *address, size_t byte_count, int mode, const struct n
 }
 
 int clinux_numa_nodes(int *nodes, int capacity) {
-  if (numa_available() < 0) return 0;
-  struct bitmask *allowed = numa_get_mems_allowed();
-  if (allowed == NULL) return 0;
+  struct node_mask allowed = {{0}};
+  // The kernel writes maxnode - 1 bits.
+  if (get_mempolicy(NULL, allowed.words, max_nodes + 1, NULL, MPOL_F_MEMS_ALLOWED) != 0) return 0;
   int count = 0;
-  for (unsigned int node = 0; node < allowed->size; node++) {
-    if (!numa_bitmask_isbitset(allowed, node)) continue;
-    if (count < capacity) nodes[count] = (int)node;
+  for (int node = 0; node < max_nodes; node++) {
+    if ((allowed.words[node / word_bits] >> (node % word_bits) & 1) == 0) continue;
+    if (count < capacity) nodes[count] = node;
     count++;
   }
-  numa_bitmask_free(allowed);
   return count;
 }
 

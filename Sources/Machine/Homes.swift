@@ -25,4 +25,29 @@ public struct Homes: Sendable, Equatable {
     let slots = bounds[domains]
     return count * bounds[domain] / slots..<count * bounds[domain + 1] / slots
   }
+
+  /// What each domain's share of 0..<count has of some ranges, in pieces: for work that is done by and by, each time on
+  /// some of every domain's pieces.
+  ///
+  /// - Parameters:
+  ///   - ranges: within 0..<count, ascending.
+  ///   - number: a piece is this part of its domain's share at the most; 1: ranges are cut between domains alone.
+  /// - Returns: the pieces of each domain, ascending, none empty.
+  package func pieces(of ranges: [Range<Int>], in count: Int, number: Int) -> [[Range<Int>]] {
+    var next = 0
+    return (0..<domains).map { domain in
+      let share = share(of: count, domain)
+      let size = max(1, share.count / number)
+      var pieces: [Range<Int>] = []
+      while next < ranges.count, ranges[next].lowerBound < share.upperBound {
+        let range = ranges[next].clamped(to: share)
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: size) {
+          pieces.append(start..<min(range.upperBound, start + size))
+        }
+        if ranges[next].upperBound > share.upperBound { break }
+        next += 1
+      }
+      return pieces
+    }
+  }
 }

@@ -62,6 +62,13 @@ struct HomedTasks {
     self.tasks = tasks
   }
 
+  /// All of them, or none.
+  init(_ tasks: WorkTasks, isHome: Bool) {
+    (first, width) = (0, isHome ? tasks.lap : 0)
+    count = isHome ? tasks.count : 0
+    self.tasks = tasks
+  }
+
   @inline(__always)
   func run(_ task: Int, worker: Int) {
     // Of several laps each has the tasks in the order of the whole.

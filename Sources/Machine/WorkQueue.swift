@@ -51,7 +51,8 @@ public final class WorkQueue {
   /// After the last task.
   public var end: Position { Position(lanes: added) }
 
-  package func add(_ work: Work) {
+  /// - Parameter home: the domain that all of its tasks belong to; nil: each domain has its share.
+  package func add(_ work: Work, home: Int? = nil) {
     if work.count == 0 { return }
     if isEmpty {
       works.removeAll(keepingCapacity: true)
@@ -59,7 +60,8 @@ public final class WorkQueue {
     }
     works.append(work)
     for domain in 0..<homes.domains {
-      let tasks = HomedTasks(work.tasks, homes, domain)
+      let tasks =
+        home.map { HomedTasks(work.tasks, isHome: $0 == domain) } ?? HomedTasks(work.tasks, homes, domain)
       entries.append(Entry(tasks: tasks, first: added[domain]))
       added[domain] += tasks.count
     }

@@ -88,6 +88,41 @@ import Testing
       for (share, own) in zip(shares, domains) { #expect(abs(share.count * slots - own * count) < slots) }
     }
   }
+
+  /// Numbers of slots of 1, 2, 3 and 16 domains.
+  private static let domains = [
+    [5], [3, 3], [4, 2], [4, 0, 1], [2, 7, 1], [Int](1...16), [Int](repeating: 8, count: 16),
+  ]
+
+  /// Every row of some ranges is in one piece, of the domain whose share has it; pieces are no larger than they may be.
+  @Test(arguments: domains, [(1, 1), (31, 4), (768, 48), (5027, 72), (50257, 48)])
+  func piecesLieInTheirShares(_ domains: [Int], _ size: (count: Int, number: Int)) {
+    let homes = Homes(slotsOf: domains)
+    // Single rows, long gaps, ranges that touch, and both ends.
+    let inner = [1..<2, 2..<9, 10..<11, 30..<700, 701..<3000, 3000..<4999, 20_001..<50_000]
+    let ragged = inner.map { $0.clamped(to: 0..<size.count) }.filter { !$0.isEmpty }
+    for ranges in [ragged, [0..<size.count], []] {
+      let pieces = homes.pieces(of: ranges, in: size.count, number: size.number)
+      #expect(pieces.count == domains.count)
+      #expect(pieces.flatMap { $0 }.flatMap { Array($0) } == ranges.flatMap { Array($0) })
+      for domain in domains.indices {
+        let share = homes.share(of: size.count, domain)
+        #expect(pieces[domain].allSatisfy { !$0.isEmpty && $0.clamped(to: share) == $0 })
+        #expect(pieces[domain].allSatisfy { $0.count <= max(1, share.count / size.number) })
+        // No range is cut into more than it must be.
+        let parts = ranges.map { $0.clamped(to: share) }.filter { !$0.isEmpty }
+        let least = max(1, share.count / size.number)
+        #expect(pieces[domain].count == parts.reduce(0) { $0 + ($1.count + least - 1) / least })
+      }
+    }
+  }
+
+  /// In one domain they are the ranges, each cut by itself.
+  @Test func piecesOfOneDomain() {
+    let homes = Homes(slotsOf: [2])
+    #expect(homes.pieces(of: [2..<7, 9..<10], in: 12, number: 4) == [[2..<5, 5..<7, 9..<10]])
+    #expect(homes.pieces(of: [2..<7, 9..<10], in: 12, number: 1) == [[2..<7, 9..<10]])
+  }
 }
 
 /// Which node has which part of a tensor.

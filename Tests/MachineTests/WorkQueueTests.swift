@@ -122,7 +122,7 @@ import Testing
     func program(_ team: Team?) {
       let queue = WorkQueue(besideEach: 2, homes: parallel.homes)
       queue.add(work(0..<3))
-      queue.add(work(3..<40))
+      queue.add(work(3..<40), home: parallel.homes.domains - 1)
       let place = queue.end
       parallel.forEach([work(100..<101), work(101..<108)], beside: queue, team: team)
       parallel.finish(queue, before: place, team: team)
@@ -153,11 +153,16 @@ import Testing
     let queue = WorkQueue(besideEach: 1, homes: parallel.homes)
     queue.add(work("p", 2))
     queue.add(work("q", 6))
-    parallel.forEach([work("a", 4), work("b", 8, lap: 4)], beside: queue, team: nil)
+    queue.add(work("r", 2), home: 1)
+    queue.add(work("s", 4, lap: 2), home: 0)
+    queue.add(work("t", 2), home: 1)
+    parallel.forEach([work("a", 4), work("b", 16, lap: 4)], beside: queue, team: nil)
     #expect(domains["a0"] == [0, 1] && domains["a1"] == [2, 3])
-    #expect(domains["b0"] == [0, 1, 4, 5] && domains["b1"] == [2, 3, 6, 7])
+    #expect(domains["b0"] == [0, 1, 4, 5, 8, 9, 12, 13] && domains["b1"] == [2, 3, 6, 7, 10, 11, 14, 15])
     #expect(domains["p0"] == [0] && domains["p1"] == [1])
     #expect(domains["q0"] == [0, 1, 2] && domains["q1"] == [3, 4, 5] && queue.isEmpty)
+    #expect(domains["r0"] == nil && domains["r1"] == [0, 1])
+    #expect(domains["s0"] == [0, 1, 2, 3] && domains["s1"] == nil && domains["t1"] == [0, 1])
   }
 
   /// Blocks are ascending, whole but for the last, and together everything.

@@ -14,21 +14,37 @@ enum ParameterRange {
   case lastNorm
 
   /// The same as rows of C numbers, of which every tensor consists.
-  func rows(_ configuration: Configuration) -> [ParameterRows] {
-    func whole(_ part: ParameterPart) -> ParameterRows {
-      ParameterRows(part: part, range: 0..<part.count(configuration) / configuration.channels)
-    }
+  func rows(_ configuration: Configuration, _ homes: Homes) -> [ParameterRows] {
+    func whole(_ part: ParameterPart) -> ParameterRows { ParameterRows(whole: part, configuration) }
     switch self {
     case .embeddings(let tokens):
-      return Self.ranges(of: tokens).map { ParameterRows(part: ParameterPart(.wte), range: $0) }
-        + [whole(ParameterPart(.wpe))]
+      let rows = Self.tokenRows(Self.ranges(of: tokens), pieces: 1, configuration, homes)
+      return rows.flatMap { $0 } + [whole(ParameterPart(.wpe))]
     case .tokens(outside: let tokens):
-      return Self.gaps(in: Self.ranges(of: tokens), below: configuration.paddedVocabularySize).map {
-        ParameterRows(part: ParameterPart(.wte), range: $0)
-      }
-    case .layer(let layer): return ParameterRange.parts(layer, Parameter.layered).rows(configuration)
+      return Self.rows(outside: tokens, times: 1, configuration, homes).flatMap { $0 }
+    case .layer(let layer): return ParameterRange.parts(layer, Parameter.layered).rows(configuration, homes)
     case .parts(let layer, let parameters): return parameters.map { whole(ParameterPart($0, layer: layer)) }
     case .lastNorm: return [whole(ParameterPart(.lnfw)), whole(ParameterPart(.lnfb))]
+    }
+  }
+
+  /// The rows of wte of no token among these, each domain's in pieces that are taken by and by.
+  ///
+  /// - Parameter times: how many pieces all of wte makes, and a domain's share one a layer at least: each costs the leader
+  ///   some time. The ends of shares and the tokens make more.
+  static func rows(
+    outside tokens: BoundedIntegers, times: Int, _ configuration: Configuration, _ homes: Homes
+  ) -> [[ParameterRows]] {
+    let gaps = gaps(in: ranges(of: tokens), below: configuration.paddedVocabularySize)
+    let pieces = max(min(times, configuration.layers), times / homes.domains)
+    return tokenRows(gaps, pieces: pieces, configuration, homes)
+  }
+
+  private static func tokenRows(
+    _ ranges: [Range<Int>], pieces: Int, _ configuration: Configuration, _ homes: Homes
+  ) -> [[ParameterRows]] {
+    homes.pieces(of: ranges, in: configuration.paddedVocabularySize, number: pieces).enumerated().map {
+      home, ranges in ranges.map { ParameterRows(part: ParameterPart(.wte), range: $0, home: home) }
     }
   }
 
@@ -61,6 +77,17 @@ enum ParameterRange {
 struct ParameterRows {
   let part: ParameterPart
   let range: Range<Int>
+  /// The domain in whose share of the tensor they lie; nil: they are all of it, and shared out.
+  let home: Int?
+
+  init(part: ParameterPart, range: Range<Int>, home: Int?) {
+    (self.part, self.range, self.home) = (part, range, home)
+  }
+
+  /// All rows of a part.
+  init(whole part: ParameterPart, _ configuration: Configuration) {
+    self.init(part: part, range: 0..<part.count(configuration) / configuration.channels, home: nil)
+  }
 
   /// These rows of parameters, gradients or a slot; all of them in their own shape.
   func tensor(in tensors: ParameterTensors) -> Tensor {
@@ -73,7 +100,7 @@ struct ParameterRows {
   /// The same in pieces of at most `count` rows.
   func pieces(of count: Int) -> [ParameterRows] {
     stride(from: range.lowerBound, to: range.upperBound, by: count).map {
-      ParameterRows(part: part, range: $0..<min(range.upperBound, $0 + count))
+      ParameterRows(part: part, range: $0..<min(range.upperBound, $0 + count), home: home)
     }
   }
 }

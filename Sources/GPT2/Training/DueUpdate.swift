@@ -37,7 +37,9 @@ final class DueUpdate {
   func takeAll() {
     network.context.section("update")
     network.laidOut?.areCurrent = false
-    for part in network.configuration.parameterParts { queue.add(work(whole(part))) }
+    for part in network.configuration.parameterParts {
+      queue.add(work(ParameterRows(whole: part, network.configuration)))
+    }
     takeRest()
   }
 
@@ -62,17 +64,18 @@ final class DueUpdate {
     add(.layer(0))
     layerEnds = [queue.end]
     // What no layer waits for goes between the layers in equal shares, so that no product has more than it can hide.
-    let share = max(1, configuration.paddedVocabularySize / (4 * configuration.layers))
-    let others = ParameterRange.tokens(outside: tokens).rows(configuration).flatMap { $0.pieces(of: share) }
-    var next = 0
-    for layer in 1..<max(1, configuration.layers) {
-      add(.layer(layer))
-      layerEnds.append(queue.end)
-      let end = others.count * layer / configuration.layers
-      for rows in others[next..<end] { queue.add(work(rows)) }
-      next = end
+    let others = ParameterRange.rows(
+      outside: tokens, times: 4 * configuration.layers, configuration, network.context.parallel.homes)
+    for layer in 1...configuration.layers {
+      if layer < configuration.layers {
+        add(.layer(layer))
+        layerEnds.append(queue.end)
+      }
+      for pieces in others {
+        let (start, end) = (pieces.count * (layer - 1), pieces.count * layer)
+        for rows in pieces[start / configuration.layers..<end / configuration.layers] { add(rows) }
+      }
     }
-    for rows in others[next...] { queue.add(work(rows)) }
     add(.lastNorm)
     prepare(layer: 0)
   }
@@ -102,13 +105,10 @@ final class DueUpdate {
   private func takeRest() { network.context.finish(queue) }
 
   private func add(_ range: ParameterRange) {
-    for rows in range.rows(network.configuration) { queue.add(workWithLayout(rows)) }
+    for rows in range.rows(network.configuration, network.context.parallel.homes) { add(rows) }
   }
 
-  private func whole(_ part: ParameterPart) -> ParameterRows {
-    ParameterRows(
-      part: part, range: 0..<part.count(network.configuration) / network.configuration.channels)
-  }
+  private func add(_ rows: ParameterRows) { queue.add(workWithLayout(rows), home: rows.home) }
 
   /// The update of a layer's weight lays out the rows that it has just computed.
   private func workWithLayout(_ rows: ParameterRows) -> Work {

@@ -23,9 +23,10 @@ final class MeasuringSink: GradientSink {
   private let gradients: ParameterTensors
   private let queue: WorkQueue
   private let context: ExecutionContext
-  /// The rows of wte that no token of the batch has: too many to stay in cache, they go between all others in shares.
-  private var waiting: [ParameterRows] = []
-  private var share = 0
+  /// Each domain's rows of wte that no token of the batch has: too many to stay in cache, they go between all others in
+  /// shares.
+  private var waiting: [[ParameterRows]] = []
+  private var shares: [Int] = []
 
   init(norm: RowNorms, gradients: ParameterTensors, queue: WorkQueue, context: ExecutionContext) {
     self.norm = norm
@@ -35,25 +36,27 @@ final class MeasuringSink: GradientSink {
   }
 
   func areFinal(_ range: ParameterRange) {
-    let configuration = gradients.configuration
-    let rows = range.rows(configuration)
-    switch range {
-    case .tokens:
-      let shares = Self.rangesOfLayer * configuration.layers
-      waiting = rows.flatMap { $0.pieces(of: max(1, configuration.paddedVocabularySize / shares)) }
-      share = (waiting.count + shares - 1) / shares
-    case .embeddings: add(rows + waiting)
-    default:
-      add(rows + waiting.suffix(share))
-      waiting.removeLast(min(share, waiting.count))
+    let (configuration, homes) = (gradients.configuration, context.parallel.homes)
+    if case .tokens(outside: let tokens) = range {
+      let times = Self.rangesOfLayer * configuration.layers
+      waiting = ParameterRange.rows(outside: tokens, times: times, configuration, homes)
+      shares = waiting.map { ($0.count + times - 1) / times }
+      return
+    }
+    add(range.rows(configuration, homes))
+    for domain in waiting.indices {
+      var share = shares[domain]
+      if case .embeddings = range { share = waiting[domain].count }
+      add(waiting[domain].suffix(share))
+      waiting[domain].removeLast(min(share, waiting[domain].count))
     }
   }
 
   /// How often a layer's backward pass tells of final gradients.
   private static let rangesOfLayer = 6
 
-  private func add(_ rows: [ParameterRows]) {
-    for rows in rows { queue.add(norm.work(for: rows, of: gradients, context: context)) }
+  private func add(_ rows: some Sequence<ParameterRows>) {
+    for rows in rows { queue.add(norm.work(for: rows, of: gradients, context: context), home: rows.home) }
   }
 }
 
@@ -98,8 +101,7 @@ final class RowNorms {
   func measure(_ gradients: ParameterTensors, context: ExecutionContext) {
     let queue = context.makeQueue()
     for part in configuration.parameterParts {
-      let rows = part.count(configuration) / configuration.channels
-      queue.add(work(for: ParameterRows(part: part, range: 0..<rows), of: gradients, context: context))
+      queue.add(work(for: ParameterRows(whole: part, configuration), of: gradients, context: context))
     }
     context.finish(queue)
   }
