@@ -21,7 +21,8 @@ struct BenchCommand: ParsableCommand {
         decode     tokens one after another with a key–value cache, after a prompt of T tokens; in bf16 beside fp32
         memory     bytes of every tensor, the time to read it, and the NUMA nodes that hold its pages
         scaling    steps on 1, 2, 4, … threads, and where the rest of their time goes; on demand only
-        model      what a step would take on servers of 16 to 128 cores, from its tasks' times on one; on demand only
+        model      what a step would take on servers of 16 to 128 cores, from its tasks' times on one, and each
+                   operator of a step here beside what the same model says of it; on demand only
         tokenize   --text encoded with --tokenizer, and decoded; on demand only
 
       Rows are warmed up, then timed in rounds that visit every row of a suite once, so that a machine that drifts \
@@ -61,7 +62,9 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: wholeNumber("Training steps and evaluations to time. (default: 10, quick: 3)"))
+    help: wholeNumber(
+      "Training steps and evaluations to time, and in the suite model steps to simulate. (default: 10, quick: 3)"
+    ))
   var steps: Int?
 
   @Option(

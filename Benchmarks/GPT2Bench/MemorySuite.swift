@@ -110,12 +110,12 @@ private struct Region {
 
 /// Reads the bytes of tensors, whatever they mean.
 private func read(_ parts: [Tensor], _ context: ExecutionContext) {
-  let floats = parts.map {
-    $0.reinterpreted(as: .float32, shape: [$0.byteCount / ElementType.float32.byteCount])
-  }
-  _ = Limits.read(floats, context: context)
+  _ = Limits.read(parts.map(\.floats), context: context)
 }
 
 extension Tensor {
   fileprivate var byteCount: Int { count * elementType.byteCount }
+
+  /// Its bytes as whole numbers of float32, whatever they mean.
+  var floats: Tensor { reinterpreted(as: .float32, shape: [byteCount / ElementType.float32.byteCount]) }
 }

@@ -65,15 +65,17 @@ private struct Prediction {
 }
 
 extension Session {
-  /// The tasks of a step, timed one by one on one thread and given to the threads of servers.
+  /// The tasks of a step, timed one by one on one thread and given to the threads of servers; and of this machine, where
+  /// the same is measured.
   func modelSections() throws -> [Section] {
-    var predictions: [Prediction] = []
-    for server in Server.known {
-      Console.showProgress("model: \(server.name)")
-      predictions.append(try predict(server))
+    let predictions = try Server.known.map { try predict($0) }
+    let counts = Self.threadCounts(to: settings.threads)
+    // Reads were measured on all threads.
+    let here = try counts.map { threads in
+      try stepHere(threads: threads, bytes: threads == settings.threads ? stepBytes : 0)
     }
-    let measured = try measuredHere()
-    return [modelSection(predictions, measured), operatorSection(predictions)]
+    let operators = here.filter { [counts.first, counts.last].contains($0.threads) }.map(\.section)
+    return [modelSection(predictions, here)] + operators + [operatorSection(predictions)]
   }
 
   private func predict(_ server: Server) throws -> Prediction {
@@ -82,7 +84,7 @@ extension Session {
       threads: server.cores, instructionSet: settings.instructionSet, slots: server.slots,
       simulation: simulation)
     var prediction = Prediction(server: server)
-    for region in try simulatedStep(on: context, simulation) where region.tasks > 0 {
+    for region in try simulatedStep(server.name, on: context, simulation) {
       let (work, span) = (Double(region.work) / 1e9, Double(region.span) / 1e9)
       prediction.regionCount += 1
       prediction.work += work
@@ -95,26 +97,6 @@ extension Session {
     return prediction
   }
 
-  /// The regions of a step, each task as it was when it took least. A step before them touches memory.
-  private func simulatedStep(
-    on context: ExecutionContext, _ simulation: Simulation
-  ) throws -> [Simulation.Region] {
-    let model = try emptyModel(on: context)
-    model.initialize()
-    let steps = try TrainingSteps(model, self)
-    try steps.step()
-    var best: [Simulation.Region] = []
-    for _ in 0..<Self.simulatedSteps {
-      simulation.forget()
-      try steps.step()
-      let regions = simulation.regions
-      best = best.isEmpty ? regions : zip(best, regions).map { $0.least($1) }
-    }
-    return best
-  }
-
-  private static let simulatedSteps = 3
-
   /// Bytes that a step must move where nothing but the operands at hand stays in caches: weights once a pass and twice
   /// back, the update's 28 a parameter and 4 for the norm, activations written once and read twice, and their gradients.
   private var stepBytes: Double {
@@ -124,38 +106,22 @@ extension Session {
     return parameters * (2 * number + 4 + 28 + 4) + activations * (16 * 3 + 9 * 2) * number
   }
 
-  /// What steps take on this machine's threads, and what the same model says of them.
-  private func measuredHere() throws -> [(threads: Int, predicted: Double, measured: Timing)] {
-    let models = try scalingModels()
-    return try models.map { model in
-      model.initialize()
-      let threads = model.context.threads
-      let simulation = Simulation()
-      let slots = model.context.parallel.slots
-      let simulated = try ExecutionContext(
-        threads: threads, instructionSet: settings.instructionSet, slots: slots, simulation: simulation)
-      let span = try simulatedStep(on: simulated, simulation).reduce(0) { $0 + Double($1.span) } / 1e9
-      // Reads were measured on all threads.
-      let memory = threads == settings.threads ? stepBytes / peak.gigabytes / 1e9 : 0
-      let steps = try TrainingSteps(model, self)
-      let times = try warm("model, \(threads)") { try milliseconds { try steps.step() } }
-      return (threads, max(span, memory) * 1e3, Timing(times))
-    }
-  }
-
-  private func modelSection(
-    _ predictions: [Prediction], _ measured: [(threads: Int, predicted: Double, measured: Timing)]
-  ) -> Section {
-    let one = measured.first?.measured.median ?? 0
-    let here = measured.map { here in
-      Row(
-        suite: .model, name: "here, \(NumberText.count(here.threads, "thread")), measured",
-        timing: here.measured, cost: .none,
-        fields: [("threads", .integer(here.threads)), ("predicted_ms", .double(here.predicted))],
+  private func modelSection(_ predictions: [Prediction], _ here: [StepHere]) -> Section {
+    let one = here.first?.measured.median ?? 0
+    let measured = here.map { here in
+      let (timing, predicted) = (here.measured, here.predicted)
+      let ratios = [timing.least, timing.median].map { NumberText.significant(predicted / $0) }
+      return Row(
+        suite: .model, name: "here, \(NumberText.count(here.threads, "thread")), measured", timing: timing,
+        cost: .none,
+        fields: [
+          ("threads", .integer(here.threads)), ("predicted_ms", .double(predicted)),
+          ("span_ms", .double(here.span)), ("memory_ms", .double(here.memory)),
+        ],
         cells: [
-          .number(here.predicted), .number(one / here.measured.median),
-          .number(100 * one / here.measured.median / Double(here.threads)),
-          .text("model / measured \(NumberText.significant(here.predicted / here.measured.median))"),
+          .number(predicted), .number(one / timing.median),
+          .number(100 * one / timing.median / Double(here.threads)),
+          .text("model / min \(ratios[0]), / median \(ratios[1])"),
         ])
     }
     let servers = predictions.map { prediction in
@@ -174,7 +140,8 @@ extension Session {
         ])
     }
     return Section(
-      title: "model", columns: ["model ms", "speed-up", "efficiency %", "limit"], rows: { here + servers },
+      title: "model", columns: ["model ms", "speed-up", "efficiency %", "limit"],
+      rows: { measured + servers },
       notes: ["servers are of cores like this machine's, and predicted only: perf/model.md says from what"])
   }
 

@@ -39,12 +39,16 @@ extension Session {
 
   /// One for each number of threads, which are where all threads would be.
   func scalingModels() throws -> [Model] {
-    try Self.threadCounts(to: settings.threads).map { threads in
-      try emptyModel(
-        on: ExecutionContext(
-          threads: threads, instructionSet: settings.instructionSet,
-          slots: context.parallel.slots.first(threads)))
-    }
+    try Self.threadCounts(to: settings.threads).map { try emptyModel(on: makeContext(threads: $0)) }
+  }
+
+  /// Of the first of all threads.
+  ///
+  /// - Parameter simulation: what stands for them.
+  func makeContext(threads: Int, simulation: Simulation? = nil) throws -> ExecutionContext {
+    try ExecutionContext(
+      threads: threads, instructionSet: settings.instructionSet,
+      slots: context.parallel.slots.first(threads), simulation: simulation)
   }
 
   /// 1, 2, 4, … and the last.

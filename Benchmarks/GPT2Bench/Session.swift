@@ -42,8 +42,9 @@ final class Session {
     switch suite {
     case .gemm: _ = try gemmArena()
     case .operators: _ = try OperatorTensors.arena(self)
-    case .step, .evaluate, .decode, .memory: _ = try emptyModel()
-    case .scaling, .model: _ = try scalingModels()
+    // The suite model has one at a time.
+    case .step, .evaluate, .decode, .memory, .model: _ = try emptyModel()
+    case .scaling: _ = try scalingModels()
     case .peak, .tokenize: break
     }
   }

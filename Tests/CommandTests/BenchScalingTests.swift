@@ -44,4 +44,46 @@ import Testing
     #expect(operators.contains { $0["name"] as? String == "Attention.forward" })
     for row in operators { #expect(try Bench.number(row, "efficiency_2x64") <= 1 + 1e-9, "\(row)") }
   }
+
+  /// On one thread and on all: operators are those of the step, and add up to what the model says of it and to no more
+  /// than what was measured.
+  @Test(arguments: ["fp32", "bf16"]) func operatorsAreHeldAgainstTheModel(_ precision: String) throws {
+    let rows = try results("model", ["--precision", precision])
+    let names = rows.compactMap { $0["name"] as? String }
+    #expect(Set(names).count == rows.count, "names tell results apart")
+    let steps = rows.filter { ($0["name"] as? String)?.hasPrefix("here, ") == true }
+    for step in Set([steps.first, steps.last].compactMap { $0?["threads"] as? Int }) {
+      let whole = try #require(steps.first { $0["threads"] as? Int == step })
+      let parts = rows.filter { $0["threads"] as? Int == step && $0["measured_ms"] != nil }
+      let operators = parts.filter { $0["predicted_ms"] != nil }
+      let betweens = parts.filter { $0["predicted_ms"] == nil }
+      #expect(betweens.count == 1 && (betweens[0]["name"] as? String)?.hasPrefix("between, ") == true)
+      // Sums of a step's milliseconds in another order.
+      let predicted = try operators.reduce(0) { try $0 + Bench.number($1, "predicted_ms") }
+      #expect(abs(predicted / (try Bench.number(whole, "span_ms")) - 1) < 1e-9)
+      #expect(
+        try Bench.number(whole, "predicted_ms")
+          == max(Bench.number(whole, "span_ms"), Bench.number(whole, "memory_ms")))
+      let measured = try parts.reduce(0) { try $0 + Bench.number($1, "measured_ms") }
+      #expect(measured <= (try least(whole)) * (1 + 1e-9))
+      for row in operators {
+        let ratio = try Bench.number(row, "predicted_over_measured")
+        let (model, time) = (try Bench.number(row, "predicted_ms"), try Bench.number(row, "measured_ms"))
+        #expect(ratio > 0 && abs(ratio * time / model - 1) < 1e-9, "\(row)")
+        #expect(time <= (try least(row)) * (1 + 1e-9), "\(row)")
+      }
+      // In bfloat16 some are of paired numbers.
+      let threads = step == 1 ? "1 thread" : "\(step) threads"
+      for name in ["Attention.backward", "LayerNorm.forward", "Linear.forward fcw", "CrossEntropy."] {
+        #expect(names.contains { $0.contains(name) && $0.hasSuffix(", \(threads)") }, "\(name)")
+      }
+      // By their times.
+      let times = try operators.map { try Bench.number($0, "measured_ms") }
+      #expect(times == times.sorted(by: >))
+    }
+  }
+
+  private func least(_ row: [String: Any]) throws -> Double {
+    try Bench.number(try #require(row["milliseconds"] as? [String: Any]), "min")
+  }
 }
