@@ -1,4 +1,5 @@
 import Foundation
+import GPT2
 import TestSupport
 import Testing
 
@@ -92,6 +93,27 @@ import Testing
   @Test(arguments: ["bf16", "bf16-amx"]) func bfloat16HasWiderTolerances(_ precision: String) throws {
     let (run, _) = try train(["--gradient-check", "16", "--precision", precision, "--steps", "1"])
     #expect(run.exitCode == 0 && run.lines.count { $0.hasSuffix("  ok") } == 16, "\(run.errors)\(run.output)")
+  }
+
+  /// Embeddings below 10⁻⁴ and a last norm of 10⁴: logits are of the usual size, but a step of the quotients moves wte by
+  /// as much as there is of it, and the loss is no line so far. The table and one sentence say so; nothing is trained.
+  @Test func whatIsOffIsNamed() throws {
+    try TemporaryDirectory.with { directory in
+      let (model, log) = (directory.appending(path: "steep.bin"), directory.appending(path: "log.jsonl"))
+      let steep = try TrainCase.tiny.model(threads: 1)
+      let (wte, lnfw) = (try #require(steep.parameters["wte"]), try #require(steep.parameters["lnfw"]))
+      wte.copy(from: wte.array().map { $0 * 1e-4 })
+      lnfw.copy(from: [Float](repeating: 1e4, count: lnfw.count))
+      try Checkpoint.write(steep.parameters, to: model.path, context: steep.context)
+      let run = try Executable.run(
+        TrainCase.arguments(model: model) + ["--gradient-check", "16", "--log", log.path, "--save", "run"],
+        in: directory)
+      expectRefusal(
+        run, "expected gradients within 0.001 of their tensor's largest", "found 1 of 16 off: wte[")
+      let rows = run.lines.filter { $0.hasSuffix("  ok") || $0.hasSuffix("  FAIL") }
+      #expect(rows.count == 16 && rows[0].hasPrefix("wte[") && rows[0].hasSuffix("  FAIL"), "\(run.output)")
+      #expect(try TrainCase.log(log).map(\.event) == ["start", "end"] && SavedRun(directory).steps.isEmpty)
+    }
   }
 
   @Test func largeModelsAreNotChecked() throws {
