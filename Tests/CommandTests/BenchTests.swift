@@ -273,6 +273,7 @@ import Testing
     (["--isa", "mmx"], "mmx"),
     (["--precision", "fp16"], "fp16"),
     (["--precision", "bf16", "--suite", "gemm,tokenize"], "tokenize"),
+    (["--precision", "bf16", "--suite", "tokenize"], "measure it without --precision"),
     (["--rounds", "3"], "--rounds"),
     (["--suite", "tokenize", "--text", "a.txt"], "--tokenizer FILE"),
     (["--suite", "peak", "--text", "a.txt", "--tokenizer", "v.bin"], "--suite tokenize"),

@@ -6,9 +6,11 @@ import Testing
 @Suite struct GenerateRefusalTests {
   private func refused(
     _ arguments: String..., exitCode: Int32 = 1, contains fragments: String..., tokenizer: Bool = true,
-    input: [UInt8]? = nil, sourceLocation: SourceLocation = #_sourceLocation
+    input: [UInt8]? = nil, sourceLocation: SourceLocation = #_sourceLocation,
+    prepare: (URL) throws -> Void = { _ in }
   ) throws {
     try InferenceCase.with(tokenizer: tokenizer) { directory in
+      try prepare(directory)
       let run = try Executable.run(["generate"] + arguments, in: directory, input: input)
       expectRefusal(run, exitCode: exitCode, location: sourceLocation)
       #expect(run.output.isEmpty, "\(run.output)", sourceLocation: sourceLocation)
@@ -62,6 +64,13 @@ import Testing
       expectRefusal(none, "expected a model, found no gpt2_124M.bin here", "--checkpoint PATH")
     }
     try refused("--checkpoint", "none.bin", contains: "none.bin")
+    for precision in ["fp32", "bf16", "bf16-amx"] {
+      try refused(
+        "--checkpoint", "bad.bin", "--precision", precision, contains: "bad.bin"
+      ) {
+        try InferenceCase.write(Array("no model".utf8), to: "bad.bin", in: $0)
+      }
+    }
     try refused("--checkpoint", "gpt2_tokenizer.bin", contains: "gpt2_tokenizer.bin", "llm.c tokenizer")
     try refused("--tokenizer", "gpt2_124M.bin", contains: "gpt2_124M.bin", "llm.c checkpoint")
     try InferenceCase.with { directory in

@@ -43,6 +43,22 @@ import Testing
     }
   }
 
+  /// Its first batches, whatever training's order.
+  @Test func validationIsInTheOrderOfTheFiles() throws {
+    let losses = try Self.orders.map { order in
+      try TemporaryDirectory.with { directory in
+        let log = directory.appending(path: "log.jsonl")
+        let run = try Executable.run(
+          TrainCase.arguments() + [
+            "--order", order, "--steps", "1", "--val-batches", "2", "--sample-every", "0", "--log", log.path,
+          ], in: directory)
+        #expect(run.exitCode == 0, "\(run.errors)")
+        return try #require(try TrainCase.log(log).first { $0.event == "validation" }?.loss)
+      }
+    }
+    #expect(Set(losses).count == 1, "\(losses)")
+  }
+
   /// 20 sequences of 11 tokens, 2 a batch: ten batches.
   @Test func epochsAreSteps() throws {
     for order in Self.orders {

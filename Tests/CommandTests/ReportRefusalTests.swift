@@ -78,7 +78,9 @@ import Testing
       for name in ["a.jsonl", "b.jsonl"] {
         try Data(log(steps: 2).utf8).write(to: folder.appending(path: name))
       }
-      expectRefusal(try report("folder", "--output", "p.html"), "found 2", "name the logs themselves")
+      expectRefusal(
+        try report("folder", "--output", "p.html"),
+        "found folder/a.jsonl, folder/b.jsonl: name the logs themselves")
       expectRefusal(
         try report("folder/a.jsonl", "folder/a.jsonl", "--output", "p.html"), exitCode: 64,
         "folder/a.jsonl twice")

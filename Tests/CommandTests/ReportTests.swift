@@ -100,7 +100,9 @@ import Testing
       let lines = [
         #"{"event":"start","steps":5,"time":"2026-02-28T23:59:00.000Z"}"#,
         line("validation", 0, 9, at: 1), line("train", 0, 5, at: 2), line("train", 1, 4, at: 4),
-        line("validation", 2, 8, at: 5), line("train", 2, 99, at: 6), line("validation", 3, 77, at: 7),
+        line("validation", 2, 8, at: 5), #"{"event":"sample","step":2,"text":"kept"}"#,
+        line("train", 2, 99, at: 6), line("validation", 3, 77, at: 7),
+        #"{"event":"sample","step":3,"text":"lost"}"#, #"{"event":"end","error":"lost"}"#,
         #"{"event":"start","resumed_at":2,"steps":5,"time":"2026-03-01T10:00:00.000Z"}"#,
         line("train", 2, 3, at: 58).replacing("02-28T23:59:58", with: "03-01T10:00:03"),
         line("train", 3, 2, at: 58).replacing("02-28T23:59:58", with: "03-01T10:00:05"),
@@ -113,8 +115,43 @@ import Testing
       #expect((run["curve"] as? [String: Any])?["seconds"] as? [Double] == [2, 4, 8, 10])
       let validation = try #require(run["validation"] as? [String: Any])
       #expect(validation["step"] as? [Int] == [0, 2] && validation["loss"] as? [Double] == [9, 8])
+      #expect(validation["seconds"] as? [Double] == [1, 5])
+      let samples = try #require(run["samples"] as? [[String: Any]])
+      #expect(samples.map { $0["text"] as? String } == ["kept"])
       let summary = try #require(run["summary"] as? [String: Any])
       #expect(summary["resumptions"] as? Int == 1 && summary["ended"] as? Bool == false)
+    }
+  }
+
+  @Test func theSummaryIsOfTheWholeRun() throws {
+    try TemporaryDirectory.with { directory in
+      let start = #"{"event":"start","batch_size":2,"sequence_length":3,"gradient_accumulation":4,"steps":6}"#
+      let steps = zip([10, 50, 20, 40, 30], 0...).map { rate, step in
+        #"{"event":"train","step":\#(step),"loss":\#(5 - step),"tokens_per_second":\#(rate)}"#
+      }
+      let validations = [(0, 9), (2, 7), (4, 8)].map {
+        #"{"event":"validation","step":\#($0),"loss":\#($1)}"#
+      }
+      let ends = [
+        "whole": #"{"event":"end","peak_resident_bytes":2097152}"#,
+        "stopped": #"{"event":"end","error":"no room"}"#,
+      ]
+      for (name, end) in ends {
+        let lines = [start] + steps + validations + [end]
+        try Data(lines.joined(separator: "\n").utf8).write(to: directory.appending(path: name + ".jsonl"))
+      }
+      let page = try ReportPage(["whole.jsonl", "stopped.jsonl"], in: directory)
+      #expect(page.runs.count == 2)
+      for (run, error) in zip(page.runs, [nil, "no room"]) {
+        let summary = try #require(run["summary"] as? [String: Any])
+        #expect(summary["steps"] as? Int == 5 && summary["planned"] as? Int == 6)
+        #expect(summary["last_loss"] as? Double == 1 && summary["last_validation"] as? Double == 8)
+        #expect(summary["best_validation"] as? Double == 7 && summary["best_step"] as? Int == 2)
+        #expect(summary["median_tokens_per_second"] as? Double == 30 && summary["resumptions"] as? Int == 0)
+        #expect(summary["ended"] as? Bool == true && summary["error"] as? String == error)
+        #expect(run["tokens_per_step"] as? Int == 24)
+      }
+      #expect(page.fields("machine", of: page.runs[0])["peak_memory"] == "2.0 MiB")
     }
   }
 

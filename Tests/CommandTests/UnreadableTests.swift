@@ -85,6 +85,7 @@ import Testing
   /// Where a run, a model or a log should go is tried before the first step.
   @Test(arguments: [
     "--save closed/run", "--output closed/model", "--output closed/model.bin", "--log closed/log.jsonl",
+    "--tensorboard closed/board", "--trace closed/trace.json",
   ])
   func whereNothingCanBeWritten(option: String) throws {
     try TemporaryDirectory.with { directory in
@@ -96,6 +97,20 @@ import Testing
         """, in: directory)
       expectRefusal(run, "denies permission for closed/")
       #expect(!run.output.contains("step"), "\(run.output)")
+    }
+  }
+
+  @Test func aReportThatCannotBeWritten() throws {
+    try TemporaryDirectory.with { directory in
+      try Data(log(steps: 2).utf8).write(to: directory.appending(path: "a.jsonl"))
+      let run = try Executable.shell(
+        """
+        mkdir closed; chmod 555 closed
+        \(Self.asNobody) "$0" report a.jsonl --output closed/report.html; code=$?
+        chmod 700 closed; ls closed; exit $code
+        """, in: directory)
+      expectRefusal(run, "denies permission for closed/")
+      #expect(run.output.isEmpty)
     }
   }
 

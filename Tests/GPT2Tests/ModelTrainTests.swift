@@ -119,6 +119,19 @@ struct ModelTrainTests {
     }
   }
 
+  /// Parameters and count are as before, and there are no gradients to update with.
+  @Test func aStepThatIsNotTakenLeavesNothing() throws {
+    let (model, batch) = (try model(), batch(1))
+    let (training, before) = (try model.training(), model.parameters.arrays)
+    _ = try training.step(
+      Batch(
+        batch.inputs, targets: batch.targets, batchSize: batch.batchSize,
+        sequenceLength: batch.sequenceLength, for: model.configuration),
+      optimizer: optimizer, in: model.workspace, isTaken: { _ in false })
+    #expect(model.updateCount == 0 && firstDifference(model.parameters.arrays, before) == nil)
+    #expect(throws: ModelError.self) { _ = try training.update(optimizer) }
+  }
+
   /// An update that is asked for comes after the one that is due, and does not replace it.
   @Test func anotherUpdateTakesTheDueOneFirst() throws {
     let (now, later) = (try model(), try model())

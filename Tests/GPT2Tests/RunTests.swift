@@ -85,8 +85,12 @@ import Tokens
   }
 
   @Test func everyOptimizerIsSavedByItsSlots() throws {
-    for momentum in [0, 0.9] {
-      let options = RunCase.options { $0.optimizer = SGD(momentum: momentum) }
+    let optimizers: [(any Optimizer, slots: [String])] = [
+      (SGD(momentum: 0), []), (SGD(momentum: 0.9), ["momentum"]),
+      (Muon(others: AdamW(learningRate: 1e-3)), ["first_moment", "second_moment"]),
+    ]
+    for (optimizer, slots) in optimizers {
+      let options = RunCase.options { $0.optimizer = optimizer }
       let scratch = try ScratchDirectory()
       let whole = try RunCase.trainer(options)
       try RunCase.run(whole)
@@ -95,13 +99,22 @@ import Tokens
       try RunCase.run(first, savingTo: run, until: 4)
       let file = try SafetensorsFile(path: scratch.path + "/run/step-00000003/optimizer.safetensors")
       let parts = 2 + 2 + 12 * RunCase.tiny.layers
-      #expect(file.entries.count == (momentum == 0 ? 0 : parts))
-      #expect(file.entries.allSatisfy { $0.name.hasPrefix("momentum.") })
-      let second = try RunCase.trainer(options)
+      #expect(file.entries.count == parts * slots.count)
+      #expect(Set(file.entries.map { String($0.name.prefix { $0 != "." }) }) == Set(slots))
+      let second = try RunCase.trainer(options, threads: 1, instructionSet: .portable)
       try #require(try run.newest().step).restore(second)
       try RunCase.run(second)
       #expect(firstDifference(try RunCase.tensors(second), try RunCase.tensors(whole)) == nil)
     }
+  }
+
+  /// What is saved then goes on with that step's batches.
+  @Test func aStepThatFailsLeavesThePositionWhereItBegan() throws {
+    let trainer = try RunCase.trainer(RunCase.options { $0.optimizer.learningRate = 1e30 })
+    #expect(throws: TrainingError.self) { try RunCase.run(trainer) }
+    var loader = try RunCase.loader()
+    for _ in 0..<2 * trainer.progress.step { try loader.nextBatch() }
+    #expect(trainer.progress.step > 0 && trainer.progress.position == loader.position)
   }
 
   /// An update that is due is taken before anything is written.

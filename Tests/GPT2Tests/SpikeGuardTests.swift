@@ -66,12 +66,15 @@ import Tokens
       vocabularySize: tiny.vocabulary)
   }
 
-  private func trainer(_ guardian: SpikeGuard, threads: Int = 2) throws -> Trainer {
+  private func trainer(
+    _ guardian: SpikeGuard, threads: Int = 2, change: (inout TrainingOptions) -> Void = { _ in }
+  ) throws -> Trainer {
     let options = RunCase.options {
       $0.steps = 140
       ($0.validationInterval, $0.sampleInterval, $0.gradientAccumulation) = (0, 0, 1)
       $0.optimizer.learningRate = 1e-2
       $0.spikeGuard = guardian
+      change(&$0)
     }
     return try Trainer(
       model: try RunCase.tiny.model(threads: threads), training: try Self.loader(), options: options)
@@ -101,6 +104,23 @@ import Tokens
     let free = try self.trainer(SpikeGuard())
     #expect(try steps(free).allSatisfy { $0.judgement == nil } && free.progress.updateCount == 140)
     #expect(firstDifference(try RunCase.tensors(free), try RunCase.tensors(trainer)) != nil)
+  }
+
+  /// The mean over a step's batches and the norm before clipping, as the step reports them. The batch of another kind
+  /// comes again as the first of step 136.
+  @Test func whatIsReportedIsJudged() throws {
+    let guardian = SpikeGuard(lossLimit: 11, normLimit: 11)
+    let trainer = try trainer(guardian) {
+      ($0.steps, $0.gradientAccumulation, $0.gradientClip) = (138, 2, 0.1)
+    }
+    var (losses, norms): ([Double], [Double]) = ([], [])
+    for step in try steps(trainer) {
+      let expected = guardian.judge(loss: Double(step.loss), norm: step.gradientNorm, after: losses, norms)
+      #expect(step.judgement == expected, "step \(step.step)")
+      losses.append(Double(step.loss))
+      norms.append(step.gradientNorm)
+    }
+    #expect(losses.count == 138 && norms[136] > 0.1)
   }
 
   /// The values that it compares with are saved.

@@ -37,8 +37,10 @@ enum ReportSource {
     if logs.count == 1 { return try run(log: logs[0]) }
     guard logs.isEmpty else {
       throw FormatError.invalid(
-        path: path, reason: "expected one log in the directory, found \(logs.count): name the logs themselves"
-      )
+        path: path,
+        reason: """
+          expected one log in the directory, found \(NameText.list(logs, of: "log").shown): name the logs themselves
+          """)
     }
     guard let step = try Run.newest(in: path).step else {
       throw FormatError.mismatch(path: path, field: "the directory", expected: Self.expected, found: "none")

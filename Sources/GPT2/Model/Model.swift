@@ -129,7 +129,8 @@ public final class Model {
   /// - Parameters:
   ///   - inputs: (B·T), row-major, each in 0..<V.
   ///   - targets: (B·T), or nil for inference.
-  ///   - batchSize, sequenceLength: B and T; T at most the model's context.
+  ///   - batchSize: B.
+  ///   - sequenceLength: T, at most the model's context.
   /// - Throws: `ModelError`: sizes below 1, T too long, counts that differ from B·T, a token outside the vocabulary,
   ///   or activations that exceed memory. Nothing is computed then.
   /// - Accuracy: rule 3 of Documentation/numerical-rules.md; `ModelTests` enforces it against float64.
@@ -186,7 +187,10 @@ public final class Model {
   /// A forward and a backward pass, and given an optimizer one step of it, as one: `TrainingState.step`.
   ///
   /// - Parameters:
-  ///   - inputs, targets, batchSize, sequenceLength: as in `forward`.
+  ///   - inputs: (B·T), as in `forward`.
+  ///   - targets: (B·T).
+  ///   - batchSize: B.
+  ///   - sequenceLength: T.
   ///   - lossScale: 1/n when the gradients of n batches are accumulated into one update.
   ///   - optimizer: takes one step with the gradients, these and those accumulated before.
   ///   - clip: as in `update`.

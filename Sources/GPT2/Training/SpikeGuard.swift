@@ -36,7 +36,10 @@ public struct SpikeGuard: Sendable, Equatable {
   }
 
   /// - Parameters:
-  ///   - losses, norms: of all steps before, or of the last 128.
+  ///   - loss: the step's, of all its batches.
+  ///   - norm: that of its gradients, before clipping.
+  ///   - losses: those of all steps before, or of the last 128.
+  ///   - norms: of as many steps.
   public func judge(
     loss: Double, norm: Double, after losses: [Double], _ norms: [Double]
   ) -> Judgement {
