@@ -45,22 +45,26 @@ private struct Server {
 private struct Prediction {
   let server: Server
   /// Seconds: of all tasks together; until the last thread had none, region by region; for the bytes; for the regions
-  /// themselves.
+  /// themselves; between them.
   var work = 0.0
   var span = 0.0
   var memory = 0.0
   var regions = 0.0
+  var between = 0.0
   var regionCount = 0
   /// Work and span by region.
   var operators: [String: (work: Double, span: Double)] = [:]
 
-  var seconds: Double { max(span, memory) + regions }
+  var seconds: Double { max(span, memory) + regions + between }
 
   /// The largest of what keeps it from work / cores.
   var limit: String {
     let ideal = work / Double(server.cores)
-    if memory > span { return "memory" }
-    return span - ideal > regions ? "uneven tasks" : "regions"
+    let limits = [
+      (memory > span ? "memory" : "uneven tasks", max(span, memory) - ideal), ("regions", regions),
+      ("between", between),
+    ]
+    return limits.max { $0.1 < $1.1 }?.0 ?? ""
   }
 }
 
@@ -84,7 +88,9 @@ extension Session {
       threads: server.cores, instructionSet: settings.instructionSet, slots: server.slots,
       simulation: simulation)
     var prediction = Prediction(server: server)
-    for region in try simulatedStep(server.name, on: context, simulation) {
+    let step = try simulatedStep(server.name, on: context, simulation)
+    prediction.between = step.between / 1e3
+    for region in step.regions {
       let (work, span) = (Double(region.work) / 1e9, Double(region.span) / 1e9)
       prediction.regionCount += 1
       prediction.work += work
@@ -132,7 +138,8 @@ extension Session {
           ("threads", .integer(prediction.server.cores)), ("nodes", .integer(prediction.server.nodes)),
           ("predicted_ms", .double(prediction.seconds * 1e3)), ("work_ms", .double(prediction.work * 1e3)),
           ("span_ms", .double(prediction.span * 1e3)), ("memory_ms", .double(prediction.memory * 1e3)),
-          ("regions_ms", .double(prediction.regions * 1e3)), ("limit", .text(prediction.limit)),
+          ("regions_ms", .double(prediction.regions * 1e3)),
+          ("between_ms", .double(prediction.between * 1e3)), ("limit", .text(prediction.limit)),
         ],
         cells: [
           .number(prediction.seconds * 1e3), .number(speedUp),

@@ -10,11 +10,13 @@ struct StepHere {
   /// For the bytes of a step, where the model has a bandwidth for so many threads; else 0.
   let memory: Double
   fileprivate let simulated: [NamedTime]
+  /// What the model says of the time between regions.
+  fileprivate let simulatedBetween: Double
   fileprivate let steps: [RecordedStep]
 
   /// Until the last thread had no task, region by region.
   var span: Double { simulated.reduce(0) { $0 + $1.time } }
-  var predicted: Double { max(span, memory) }
+  var predicted: Double { max(span, memory) + simulatedBetween }
   var measured: Timing { Timing(steps.map(\.time)) }
 
   /// Each operator of a step, those that take long first, and the time between regions.
@@ -28,14 +30,14 @@ struct StepHere {
     let between = steps.map(\.between)
     let leastBetween = between.min() ?? 0
     let whole = row(
-      "step", steps.map(\.time), predicted: span, measured: leastBetween + least.values.reduce(0, +),
-      isPart: true
-    )
-    let rows = [whole] + operators + [row("between", between, predicted: nil, measured: leastBetween)]
+      "step", steps.map(\.time), predicted: span + simulatedBetween,
+      measured: leastBetween + least.values.reduce(0, +), isPart: true)
+    let serial = row("between", between, predicted: simulatedBetween, measured: leastBetween)
+    let rows = [whole] + operators + [serial]
     return Section(
       title: "here, \(count)", columns: ["model ms", "measured ms", "model / measured"], rows: { rows },
       notes: [
-        "measured ms adds up regions, each as it was in the step in which it took least, as model ms does; between is what a step spends outside of regions",
+        "measured ms adds up regions, each as it was in the step in which it took least, as model ms does with tasks; between is what a step spends outside of regions, where one thread works",
         "min, median and max are of whole steps; the model's operators share neither caches nor memory",
       ])
   }
@@ -49,21 +51,16 @@ struct StepHere {
     }
   }
 
-  /// - Parameter predicted: nil where the model says nothing.
   private func row(
-    _ name: String, _ times: [Double], predicted: Double?, measured: Double, isPart: Bool = false
+    _ name: String, _ times: [Double], predicted: Double, measured: Double, isPart: Bool = false
   ) -> Row {
-    let model: [(String, JSONText)] =
-      predicted.map {
-        [("predicted_ms", .double($0)), ("predicted_over_measured", .double($0 / measured))]
-      } ?? []
     return Row(
       suite: .model, name: "\(name), \(count)", timing: Timing(times), cost: .none,
-      fields: [("threads", .integer(threads)), ("measured_ms", .double(measured))] + model,
-      cells: [
-        predicted.map { .number($0) } ?? "–", .number(measured),
-        predicted.map { .number($0 / measured) } ?? "–",
-      ], isPart: isPart)
+      fields: [
+        ("threads", .integer(threads)), ("measured_ms", .double(measured)),
+        ("predicted_ms", .double(predicted)), ("predicted_over_measured", .double(predicted / measured)),
+      ],
+      cells: [.number(predicted), .number(measured), .number(predicted / measured)], isPart: isPart)
   }
 }
 
@@ -73,11 +70,12 @@ extension Session {
     let label = NumberText.count(threads, "thread")
     let steps = try recordedSteps(label, on: makeContext(threads: threads))
     let simulation = Simulation()
-    let regions = try simulatedStep(
+    let simulated = try simulatedStep(
       label, on: makeContext(threads: threads, simulation: simulation), simulation)
     return StepHere(
       threads: threads, memory: bytes / peak.gigabytes / 1e6,
-      simulated: regions.map { NamedTime(name: $0.name.text, time: Double($0.span) / 1e6) }, steps: steps)
+      simulated: simulated.regions.map { NamedTime(name: $0.name.text, time: Double($0.span) / 1e6) },
+      simulatedBetween: simulated.between, steps: steps)
   }
 
   private func recordedSteps(_ label: String, on context: ExecutionContext) throws -> [RecordedStep] {

@@ -67,6 +67,8 @@ public final class Simulation: @unchecked Sendable {
   }
 
   public private(set) var regions: [Region] = []
+  /// What the regions took to run here, all tasks and the finding of their schedules: the rest of a pass is between them.
+  public private(set) var elapsed = 0
   private let clock: () -> Int
 
   /// - Parameter clock: what time it is, in any unit; by default nanoseconds.
@@ -75,11 +77,15 @@ public final class Simulation: @unchecked Sendable {
   }
 
   /// Takes out the regions so far.
-  public func forget() { regions.removeAll() }
+  public func forget() {
+    regions.removeAll()
+    elapsed = 0
+  }
 
   func run(
     _ bounds: Span<Int>, on slots: Slots, name: RegionName, _ body: (_ task: Int, _ worker: Int) -> Void
   ) {
+    let opened = clock()
     let bounds = bounds.indices.map { bounds[$0] }
     let durations = slots.domains.enumerated().flatMap { number, domain in
       (bounds[number]..<bounds[number + 1]).map { task in
@@ -89,5 +95,6 @@ public final class Simulation: @unchecked Sendable {
       }
     }
     regions.append(Region(name: name, durations: durations, bounds: bounds, slots: slots))
+    elapsed += clock() - opened
   }
 }
