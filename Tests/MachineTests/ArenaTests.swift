@@ -82,9 +82,14 @@ import Testing
     #expect(tensor[count - 1] == 1)
     let nodes = Placement.nodes
     guard let first = nodes.first, let last = nodes.last else { return }
-    // A page has a node only once it is touched.
-    tensor[0] = 1
-    let ends = [tensor.slice(0..<1), tensor.slice(count - 1..<count)].compactMap(\.pagesOfNodes)
+    // A page has a node only once it is touched; the kernel's balancing between nodes hides one for a while, until it is
+    // touched again.
+    var ends: [[Int: Int]] = []
+    for _ in 0..<100 {
+      (tensor[0], tensor[count - 1]) = (1, 1)
+      ends = [tensor.slice(0..<1), tensor.slice(count - 1..<count)].compactMap(\.pagesOfNodes)
+      if ends.allSatisfy({ !$0.isEmpty }) { break }
+    }
     #expect(ends.count == 2 && ends.allSatisfy { $0.count == 1 && nodes.contains($0.keys.first ?? -1) })
     if placement == .split { #expect(ends.map(\.keys.first) == [first, last]) }
   }
