@@ -21,12 +21,12 @@ public final class Simulation: @unchecked Sendable {
     private let slots: Slots
     /// Of other domains than their thread's.
     public let stolen: Int
-    /// When the last thread had no more to do.
+    /// When the last thread had no more to do, in the clock's unit.
     public let span: Int
 
     /// How many tasks it has.
     public var tasks: Int { durations.count }
-    /// What all tasks took together.
+    /// What all tasks took together, in the clock's unit.
     public var work: Int { durations.reduce(0, +) }
 
     init(name: RegionName, durations: [Int], bounds: [Int], slots: Slots) {
@@ -66,8 +66,10 @@ public final class Simulation: @unchecked Sendable {
     }
   }
 
+  /// In the order in which they were run.
   public private(set) var regions: [Region] = []
-  /// What the regions took to run here, all tasks and the finding of their schedules: the rest of a pass is between them.
+  /// What the regions took to run here, in the clock's unit, all tasks and the finding of their schedules: the rest of a
+  /// pass is between them.
   public private(set) var elapsed = 0
   private let clock: () -> Int
 

@@ -95,10 +95,10 @@ def check_bench(topology: Topology, facts: Facts) -> Verdict:
     report = json.loads(facts.text("bench.json"))
     machine, rows = report["machine"], report["results"]
     errors = facts.text("bench.err").splitlines()
-    if not topology.hinders_pinning:
+    if "sched_setaffinity" not in topology.refused:
         verdict.expect("standard error", [], errors)
-    elif len(errors) > 1:
-        verdict.fault("standard error", "one sentence at most, that threads are not pinned", errors)
+    elif len(errors) != 1 or "tied" not in errors[0]:
+        verdict.fault("standard error", "one sentence, that threads cannot be tied", errors)
     verdict.expect("threads", topology.default_threads, machine["threads"])
     verdict.expect("cores", topology.online_cores, machine["cores"])
     verdict.expect("sockets", topology.sockets, machine["sockets"])

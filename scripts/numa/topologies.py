@@ -100,11 +100,6 @@ class Topology:
     def refused(self) -> list[str]:
         return self.value("refuse").split(",")
 
-    @property
-    def hinders_pinning(self) -> bool:
-        """Whether the system keeps some or all numbers of threads from being pinned, which a sentence then says."""
-        return self.quota is not None or "sched_setaffinity" in self.refused
-
     def refuses(self, placement: str) -> bool:
         """Whether a run that asks for this placement has to end, because the system does not place memory."""
         return "mbind" in self.refused and placement in ("split", "interleaved")
