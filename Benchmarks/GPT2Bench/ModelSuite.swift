@@ -90,8 +90,8 @@ extension Session {
     var prediction = Prediction(server: server)
     let step = try simulatedStep(server.name, on: context, simulation)
     prediction.between = step.between / 1e3
-    for region in step.regions {
-      let (work, span) = (Double(region.work) / 1e9, Double(region.span) / 1e9)
+    for (region, span) in zip(step.regions, step.spans) {
+      let (work, span) = (Double(region.work) / 1e9, span / 1e3)
       prediction.regionCount += 1
       prediction.work += work
       prediction.span += span

@@ -5,9 +5,11 @@ import Terminal
 
 /// A step as threads that are not there would take it.
 struct SimulatedStep {
-  /// Those that have tasks, each task as it was when it took least.
+  /// Each task as it was when it took least.
   let regions: [Simulation.Region]
-  /// Milliseconds outside of regions, in which one thread says what the next one does: the least of all steps.
+  /// How long each region is open, in milliseconds.
+  let spans: [Double]
+  /// Milliseconds in which none is open, because one thread has not said yet what the next one does.
   let between: Double
 }
 
@@ -24,17 +26,19 @@ extension Session {
     try model.reserve(
       batchSize: settings.batchSize, sequenceLength: settings.sequenceLength, sampleLength: 0)
     let steps = try TrainingSteps(model, self)
-    var best: [Simulation.Region] = []
-    var between = Double.infinity
+    var best: Simulation.Step?
     for step in 1...settings.steps {
       Console.showProgress("model, \(label): simulated step \(step) of \(settings.steps)")
-      simulation.forget()
-      let whole = try milliseconds { try steps.step() }
-      between = min(between, whole - Double(simulation.elapsed) / 1e6)
-      let regions = simulation.regions
-      best = best.isEmpty ? regions : zip(best, regions).map { $0.least($1) }
+      simulation.begin()
+      try steps.step()
+      let taken = simulation.step
+      best = best.map { $0.least(taken) } ?? taken
     }
-    return SimulatedStep(regions: best.filter { $0.tasks > 0 }, between: between)
+    guard let best else { preconditionFailure("a step at least") }
+    let schedule = best.schedule()
+    return SimulatedStep(
+      regions: best.regions, spans: schedule.spans.map { Double($0) / 1e6 },
+      between: Double(schedule.between) / 1e6)
   }
 
   /// Writes zeros, which are there already, to what no first step of one sequence would: on all threads, and so that no

@@ -74,7 +74,7 @@ extension Session {
       label, on: makeContext(threads: threads, simulation: simulation), simulation)
     return StepHere(
       threads: threads, memory: bytes / peak.gigabytes / 1e6,
-      simulated: simulated.regions.map { NamedTime(name: $0.name.text, time: Double($0.span) / 1e6) },
+      simulated: zip(simulated.regions, simulated.spans).map { NamedTime(name: $0.name.text, time: $1) },
       simulatedBetween: simulated.between, steps: steps)
   }
 

@@ -4,6 +4,7 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +74,10 @@ int clinux_usage(struct clinux_usage *usage) {
   usage->major_faults = now.ru_majflt;
   usage->peak_resident_bytes = (int64_t)now.ru_maxrss * 1024;  // Linux counts KiB
   return 0;
+}
+
+uintptr_t clinux_thread(void) {
+  return (uintptr_t)pthread_self();
 }
 
 void clinux_yield(void) {

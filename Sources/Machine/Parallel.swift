@@ -12,7 +12,7 @@ public struct Parallel: Sendable {
   public let slots: Slots
   /// Whose tasks are whose.
   package let homes: Homes
-  private let simulation: Simulation?
+  let simulation: Simulation?
 
   private static let regions = Atomic<Int>(0)
   private static let wakes = Atomic<Int>(0)
@@ -67,26 +67,12 @@ public struct Parallel: Sendable {
   }
 
   /// The same, with those tasks of each domain that lie between two bounds.
-  func forEach(
+  private func forEach(
     bounds: Span<Int>, team: Team?, name: RegionName, _ body: (_ task: Int, _ worker: Int) -> Void
-  ) {
-    if let team {
-      team.alone { open(bounds, team: team, name: name, body) }
-    } else {
-      open(bounds, team: nil, name: name, body)
-    }
-  }
-
-  private func open(
-    _ bounds: Span<Int>, team: Team?, name: RegionName, _ body: (_ task: Int, _ worker: Int) -> Void
   ) {
     if let simulation { return simulation.run(bounds, on: slots, name: name, body) }
     let tasks = bounds[homes.domains]
-    let workers = min(threads, tasks)
-    if workers <= 1 && (tasks == 0 || team?.isRecorded != true) {
-      for task in 0..<max(0, tasks) { body(task, 0) }
-      return
-    }
+    if runsHere(tasks, team) { return Self.runHere(tasks, team, body) }
     Self.regions.wrappingAdd(1, ordering: .relaxed)
     if let team { return team.forEach(bounds: bounds, name: name, body) }
     Self.wakes.wrappingAdd(1, ordering: .relaxed)
@@ -94,8 +80,31 @@ public struct Parallel: Sendable {
       let region = Region(tasks: tasks, body: body)
       // An iteration's number is a worker's: no thread runs two iterations at once. Those that find no task left
       // return at once, so it does not matter how many threads come. Returning orders all their writes.
-      DispatchQueue.concurrentPerform(iterations: workers) { worker in region.work(as: worker) }
+      DispatchQueue.concurrentPerform(iterations: min(threads, tasks)) { worker in region.work(as: worker) }
     }
+  }
+
+  /// Opens a region; with a team it returns before the tasks are done.
+  func start(_ region: RegionTasks, team: Team?, name: RegionName) {
+    guard let team, !runsHere(region.count, team) else {
+      let bounds = region.bounds
+      return forEach(bounds: bounds.span, team: team, name: name) { region.run($0, worker: $1) }
+    }
+    Self.regions.wrappingAdd(1, ordering: .relaxed)
+    team.start(region, name: name)
+  }
+
+  /// Whether nobody else is needed, or wants to know.
+  private func runsHere(_ tasks: Int, _ team: Team?) -> Bool {
+    min(threads, tasks) <= 1 && (tasks == 0 || team?.isRecorded != true)
+  }
+
+  private static func runHere(_ tasks: Int, _ team: Team?, _ body: (_ task: Int, _ worker: Int) -> Void) {
+    if tasks == 0 { return }
+    func run() {
+      for task in 0..<tasks { body(task, 0) }
+    }
+    if let team { team.alone(run) } else { run() }
   }
 }
 

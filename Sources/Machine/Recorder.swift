@@ -30,9 +30,10 @@ public struct RegionName: Sendable, Equatable {
 ///
 /// Times are nanoseconds of one clock. Each slot writes to a list of its own; lists are read between passes.
 ///
-/// `@unchecked Sendable`: a slot's list belongs to the thread that has the slot, the rest to the team's leader.
+/// `@unchecked Sendable`: a slot's list belongs to the thread that has the slot, the regions to the one that opens them or
+/// does their last task, the rest to the team's leader.
 public final class Recorder: @unchecked Sendable {
-  /// A region as its leader sees it.
+  /// A region, from when it was opened.
   public struct Region: Sendable {
     /// Of the operator that opened it.
     public let name: RegionName
@@ -41,7 +42,7 @@ public final class Recorder: @unchecked Sendable {
     /// How many it has.
     public let tasks: Int
     /// Nanoseconds, as all times here.
-    public let start: Int
+    public fileprivate(set) var start: Int
     /// When its last task was done.
     public fileprivate(set) var end: Int
   }
@@ -112,10 +113,17 @@ public final class Recorder: @unchecked Sendable {
     passes[passes.count - 1].regions = passes[passes.count - 1].regions.lowerBound..<regions.count
   }
 
+  /// One that is to be opened.
+  func region(_ name: RegionName, tasks: Int) -> Region {
+    Region(name: name, section: section, tasks: tasks, start: 0, end: 0)
+  }
+
   /// - Returns: the region's number.
-  func open(_ name: RegionName, tasks: Int) -> Int {
+  func open(_ region: Region) -> Int {
     let time = now
-    regions.append(Region(name: name, section: section, tasks: tasks, start: time, end: time))
+    regions.append(region)
+    regions[regions.count - 1].start = time
+    regions[regions.count - 1].end = time
     return regions.count - 1
   }
 

@@ -10,28 +10,37 @@ import Synchronization
 /// first, those of others. Nobody waits for a particular thread: a region ends when its tasks are done, and whoever comes
 /// late, or never, is not missed.
 ///
-/// `@unchecked Sendable`: `body` and the bounds of tasks are written by the leader while no task is open, before the
-/// tickets say that some are (release), and read by those who have claimed one (acquire); a region stays open until its
-/// claimed tasks are done.
+/// The leader need not wait for a region: while the others run its tasks he may go on to say what the next ones are, and
+/// joins them then. On many cores a region lasts little longer than that takes, and some are shorter.
+///
+/// `@unchecked Sendable`: `body` and the bounds of tasks are written by the one who opens a region while no task is open,
+/// before the tickets say that some are (release), and read by those who have claimed one (acquire); a region stays open
+/// until its claimed tasks are done.
 @safe package final class Team: @unchecked Sendable {
   /// The counters of each domain, on cache lines of their own.
   private let domains: UnsafeMutablePointer<TeamDomain>
   private let domainCount: Int
   /// A row for each domain: itself, then the others, nearest first.
   private let order: UnsafeMutablePointer<Int>
-  /// Domains whose tasks are done.
+  /// Domains whose tasks are done, and whoever has opened the region.
   private let completed = OwnCacheLine(0)
   private let isLed = OwnCacheLine(false)
   private let isOver = OwnCacheLine(false)
 
-  // The leader's own line, which helpers read: those who claim a task need `body` anyway.
-  private let isBusy = Atomic<Bool>(false)
+  private let regions: DescribedRegions
+  // A line that helpers read: those who claim a task need `body` anyway.
   private var body: UnsafePointer<UncountedBody>?
-  private var leader = Place(slot: 0, domain: 0)
-  private let manner: Wait.Manner
-  private let recorder: Recorder?
   /// The recorder's number of the open region; as `body`.
   private var openRegion = 0
+
+  private var leader = Place(slot: 0, domain: 0)
+  private var leadingThread = UInt(0)
+  /// Whether the leader waits for regions, or runs one of their tasks.
+  private var isBusy = false
+  /// Regions that he has seen open.
+  private var seen = 0
+  private let manner: Wait.Manner
+  private let recorder: Recorder?
 
   private struct Place {
     let slot, domain: Int
@@ -41,6 +50,7 @@ import Synchronization
     manner = Wait.Manner(threads: slots.count)
     self.recorder = recorder
     domainCount = slots.domains.count
+    regions = DescribedRegions(domains: domainCount)
     unsafe domains = .allocate(capacity: domainCount)
     unsafe order = .allocate(capacity: domainCount * domainCount)
     for (number, domain) in slots.domains.enumerated() {
@@ -86,7 +96,9 @@ import Synchronization
         team.help(at: place)
       } else {
         team.leader = place
+        team.leadingThread = clinux_thread()
         program(team)
+        team.wait()
         team.isOver.value.store(true, ordering: .releasing)
       }
       seating.leave(seat)
@@ -95,37 +107,94 @@ import Synchronization
 
   var isRecorded: Bool { recorder != nil }
 
-  /// Runs `body`, which opens a region of this team or does its tasks without one; stops whoever asks for that from
-  /// inside a task: the open region would lose the tasks that are left, and two operators would share scratch.
-  func alone(_ body: () -> Void) {
-    let isNested = isBusy.exchange(true, ordering: .relaxed)
-    precondition(
-      !isNested, "a parallel region (an operator, perhaps) was opened inside a task of its own team")
-    body()
-    isBusy.store(false, ordering: .relaxed)
+  /// Describes a region, which is opened as soon as those before it are done, and returns before its own tasks are.
+  func start(_ region: RegionTasks, name: RegionName) {
+    let work = Work(count: region.count) { task, worker in region.run(task, worker: worker) }
+    let bounds = region.bounds
+    asProgram {
+      unsafe add(work.tasks.body, of: work, bounds: bounds.span, name: name)
+    }
   }
 
-  /// As `Parallel.forEach`; called by the program, in `alone`.
+  /// Returns when the tasks of all regions are done.
+  func wait() {
+    asProgram {
+      finishAll()
+      regions.forget()
+    }
+  }
+
+  /// Runs `body`, the tasks of a region for which nobody else is needed.
+  func alone(_ body: () -> Void) {
+    asProgram {
+      finishAll()
+      body()
+    }
+  }
+
+  /// As `Parallel.forEach`; called by the program.
   ///
   /// - Parameter bounds: domain d has the tasks bounds[d]..<bounds[d + 1].
   func forEach(bounds: Span<Int>, name: RegionName, _ body: (_ task: Int, _ worker: Int) -> Void) {
-    precondition(bounds.count == domainCount + 1, "bounds of \(bounds.count - 1) domains")
-    let tasks = bounds[domainCount]
-    // The lower half of a ticket goes past the number of tasks by one for each thread.
-    precondition(tasks < 1 << 30, "\(tasks) tasks")
     withoutActuallyEscaping(body) { body in
       let uncounted = UncountedBody(perTask: body)
       unsafe withUnsafePointer(to: uncounted) { address in
-        unsafe self.body = address
-        if let recorder { openRegion = recorder.open(name, tasks: tasks) }
-        open(bounds)
-        work(at: leader)
-        var wait = Wait(manner)
-        while completed.value.load(ordering: .acquiring) < domainCount { wait.look() }
-        recorder?.close()
-        unsafe self.body = nil
+        asProgram {
+          unsafe add(address, of: nil, bounds: bounds, name: name)
+          finishAll()
+        }
       }
     }
+  }
+
+  /// Stops whoever opens a region from inside a task: two operators would share scratch, and a task that waited for
+  /// another region would wait for itself.
+  private func asProgram(_ body: () -> Void) {
+    precondition(
+      leadingThread == clinux_thread() && !isBusy,
+      "a parallel region (an operator, perhaps) was opened inside a task of its own team")
+    isBusy = true
+    body()
+    isBusy = false
+  }
+
+  @unsafe private func add(
+    _ body: UnsafePointer<UncountedBody>, of work: Work?, bounds: Span<Int>, name: RegionName
+  ) {
+    // The lower half of a ticket goes past the number of tasks by one for each thread.
+    precondition(bounds[domainCount] < 1 << 30, "\(bounds[domainCount]) tasks")
+    help { regions.areMost }
+    let region = unsafe DescribedRegions.Region(
+      body: body, work: work, record: recorder?.region(name, tasks: bounds[domainCount]))
+    if unsafe regions.add(region, bounds: bounds) { open() }
+  }
+
+  private func finishAll() { help { !regions.areDone } }
+
+  /// The leader does what helpers do as long as something holds.
+  private func help(while isNeeded: () -> Bool) {
+    var wait = Wait(manner)
+    while isNeeded() {
+      let region = unsafe domains[leader.domain].ticket.region
+      if region != seen {
+        seen = region
+        work(at: leader)
+        wait = Wait(manner)
+      } else {
+        wait.look()
+      }
+    }
+  }
+
+  /// Opens the next region, and those behind it that others have done before this returns.
+  private func open() {
+    repeat {
+      unsafe regions.open { region, bounds in
+        unsafe body = unsafe region.body
+        if let recorder, let record = unsafe region.record { openRegion = recorder.open(record) }
+        open(bounds)
+      }
+    } while isDone() && close()
   }
 
   /// Domains that have no task are done.
@@ -138,6 +207,18 @@ import Synchronization
     }
     completed.value.store(done, ordering: .relaxed)
     for number in 0..<domainCount { unsafe domains[number].ticket.open(bounds[number]..<bounds[number + 1]) }
+  }
+
+  /// Whether everything is done of the open region, now that all tickets of it are out or the tasks of a domain are done:
+  /// who opens counts as a domain, so that nobody opens the next one before.
+  private func isDone() -> Bool {
+    completed.value.wrappingAdd(1, ordering: .acquiringAndReleasing).newValue > domainCount
+  }
+
+  /// - Returns: whether the next region is there to be opened.
+  private func close() -> Bool {
+    recorder?.close()
+    return regions.close()
   }
 
   private func help(at place: Place) {
@@ -182,17 +263,19 @@ import Synchronization
       guard let next = unsafe domain.pointee.ticket.claim() else { break }
       task = next
     }
+    // Before another region may be opened.
+    let end = recorder?.now ?? 0
     let left = unsafe domain.pointee.left.value.wrappingSubtract(count, ordering: .acquiringAndReleasing)
-    if left.newValue == 0 { completed.value.wrappingAdd(1, ordering: .releasing) }
+    if left.newValue == 0, isDone(), close() { open() }
     guard let recorder else { return }
     let stolen = isOwn ? 0 : count
     if let last = part, last.region == region {
       part = Recorder.Part(
-        region: region, start: last.start, end: recorder.now, tasks: last.tasks + count,
+        region: region, start: last.start, end: end, tasks: last.tasks + count,
         stolen: last.stolen + stolen)
     } else {
       if let part { recorder.add(part, slot: slot) }
-      part = Recorder.Part(region: region, start: start, end: recorder.now, tasks: count, stolen: stolen)
+      part = Recorder.Part(region: region, start: start, end: end, tasks: count, stolen: stolen)
     }
   }
 }

@@ -40,7 +40,7 @@
 @safe struct WorkTasks {
   let count: Int
   fileprivate let lap: Int
-  fileprivate let body: UnsafePointer<UncountedBody>
+  @unsafe let body: UnsafePointer<UncountedBody>
 
   /// - Precondition: the work lives.
   @inline(__always)

@@ -14,12 +14,6 @@ public final class WorkQueue {
     public static func < (left: Position, right: Position) -> Bool { left.tasks < right.tasks }
   }
 
-  /// A domain's share of a piece of work, and how many tasks of that domain come before it.
-  private struct Entry {
-    let tasks: HomedTasks
-    let first: Int
-  }
-
   /// How many tasks a region takes for each of its own, unless told.
   ///
   /// Few regions that take many disturb the others' use of the caches less than many that take a few: on two cores of a
@@ -27,12 +21,12 @@ public final class WorkQueue {
   /// 500 with 6, 490–500 with 12 and 24, in turns.
   public static let besideEach = 12
 
-  /// Keeps alive what `entries` refers to.
+  /// Those with tasks that no region has taken, at least.
   private var works: [Work] = []
   /// For each piece of work one of each domain.
-  private var entries: [Entry] = []
+  private var pieces: [RegionTasks.Piece] = []
   /// Tasks of each domain.
-  private var added, done: [Int]
+  private var added, taken: [Int]
   private let besideEach: Int
   private let homes: Homes
 
@@ -43,10 +37,11 @@ public final class WorkQueue {
     self.besideEach = besideEach
     self.homes = homes
     added = [Int](repeating: 0, count: homes.domains)
-    done = added
+    taken = added
   }
 
-  public var isEmpty: Bool { done == added }
+  /// Whether no task waits for a region that takes it.
+  public var isEmpty: Bool { taken == added }
 
   /// After the last task.
   public var end: Position { Position(lanes: added) }
@@ -56,58 +51,56 @@ public final class WorkQueue {
     if work.count == 0 { return }
     if isEmpty {
       works.removeAll(keepingCapacity: true)
-      entries.removeAll(keepingCapacity: true)
+      pieces.removeAll(keepingCapacity: true)
     }
     works.append(work)
     for domain in 0..<homes.domains {
       let tasks =
         home.map { HomedTasks(work.tasks, isHome: $0 == domain) } ?? HomedTasks(work.tasks, homes, domain)
-      entries.append(Entry(tasks: tasks, first: added[domain]))
+      pieces.append(RegionTasks.Piece(tasks: tasks, first: added[domain]))
       added[domain] += tasks.count
     }
   }
 
-  /// Each domain's tasks for a region in which it has those of `bounds`.
-  func next(beside bounds: Span<Int>) -> [Range<Int>] {
-    (0..<homes.domains).map { domain in
+  /// What a region takes in which domain d has the tasks bounds[d]..<bounds[d + 1] of its own; nil: nothing.
+  func takeNext(beside bounds: [Int]) -> RegionTasks.Waiting? {
+    precondition(bounds.count == homes.domains + 1, "a queue of the region's domains")
+    return take { domain in
       let own = bounds[domain + 1] - bounds[domain]
-      return done[domain]..<min(added[domain], done[domain] + besideEach * own)
+      return min(added[domain], taken[domain] + besideEach * own)
     }
   }
 
-  func rest(before end: Position) -> [Range<Int>] {
-    (0..<homes.domains).map { done[$0]..<max(done[$0], end.lanes[$0]) }
+  /// What comes before a place and no region has taken; nil: nothing.
+  func takeRest(before end: Position) -> RegionTasks.Waiting? {
+    take { max(taken[$0], end.lanes[$0]) }
   }
 
-  /// The bounds of the domains' tasks in a region that has both.
-  func bounds(_ own: Span<Int>, with waiting: [Range<Int>]) -> [Int] {
-    precondition(own.count == homes.domains + 1, "a queue of the region's domains")
-    return (0..<homes.domains).reduce(into: [0]) { bounds, domain in
-      bounds.append(bounds[domain] + own[domain + 1] - own[domain] + waiting[domain].count)
+  /// - Parameter end: before which a domain's tasks are taken.
+  private func take(before end: (_ domain: Int) -> Int) -> RegionTasks.Waiting? {
+    let tasks = (0..<homes.domains).map { taken[$0]..<end($0) }
+    // Of all pieces those in which the first of these tasks lies, to those in which the last one does.
+    let (first, last) = (0..<homes.domains).reduce((works.count, -1)) { bounds, domain in
+      if tasks[domain].isEmpty { return bounds }
+      return (
+        min(bounds.0, piece(of: tasks[domain].lowerBound, domain)),
+        max(bounds.1, piece(of: tasks[domain].upperBound - 1, domain))
+      )
     }
+    if last < first { return nil }
+    taken = tasks.map(\.upperBound)
+    return RegionTasks.Waiting(
+      works: Array(works[first...last]),
+      pieces: Array(pieces[first * homes.domains..<(last + 1) * homes.domains]), tasks: tasks)
   }
 
-  /// Calls `region` with a function that runs one of a domain's `tasks`; they count as done when it returns.
-  ///
-  /// - Precondition: `tasks` are what `next` or `rest` returned, and `region` runs them all and adds none.
-  func take(
-    _ tasks: [Range<Int>], _ region: (_ run: (_ domain: Int, _ task: Int, _ worker: Int) -> Void) -> Void
-  ) {
-    let (entries, domains) = (entries, homes.domains)
-    let span = entries.span
-    region { domain, task, worker in
-      // The last piece of work that begins at or before the task.
-      var (low, high) = (0, span.count / domains - 1)
-      while low < high {
-        let middle = (low + high + 1) / 2
-        if span[middle * domains + domain].first <= task { low = middle } else { high = middle - 1 }
-      }
-      let entry = span[low * domains + domain]
-      entry.tasks.run(task - entry.first, worker: worker)
+  /// The last piece of work that begins at or before a domain's task.
+  private func piece(of task: Int, _ domain: Int) -> Int {
+    var (low, high) = (0, works.count - 1)
+    while low < high {
+      let middle = (low + high + 1) / 2
+      if pieces[middle * homes.domains + domain].first <= task { low = middle } else { high = middle - 1 }
     }
-    for (domain, range) in tasks.enumerated() {
-      precondition(range.lowerBound == done[domain] && range.upperBound <= added[domain])
-      done[domain] = range.upperBound
-    }
+    return low
   }
 }

@@ -15,6 +15,8 @@ public final class ExecutionContext {
 
   /// The threads of the running `together`.
   private var team: Team?
+  /// Whether operators return before their tasks are done.
+  private var isAhead = false
   /// Who writes down what runs where; nil: nobody.
   public var recorder: Recorder?
 
@@ -119,6 +121,24 @@ public final class ExecutionContext {
     }
   }
 
+  /// As `together`, and what operators computed is there when this returns, or `wait` does, but need not be when they
+  /// return: while some threads run a region, the program says what the next one is.
+  ///
+  /// Operators see the results of those before them. The program itself looks at no tensor that they write without
+  /// `wait`, and what they are given lives until then.
+  package func ahead(_ program: () -> Void) {
+    together {
+      let isInside = isAhead
+      isAhead = true
+      program()
+      isAhead = isInside
+      wait()
+    }
+  }
+
+  /// Waits for everything that was performed.
+  package func wait() { parallel.wait(team) }
+
   /// Runs every task of every piece of work in one parallel region, in no particular order.
   ///
   /// - Parameters:
@@ -129,7 +149,7 @@ public final class ExecutionContext {
     function: StaticString = #function
   ) {
     inPass { team in
-      parallel.forEach(
+      parallel.start(
         works, beside: queue, team: team, name: RegionName(file: file, function: function, operand: operand))
     }
   }
@@ -137,6 +157,7 @@ public final class ExecutionContext {
   /// What no program runs is written down as a pass of its own.
   private func inPass(_ region: (Team?) -> Void) {
     if team == nil, recorder != nil { parallel.together(recorder: recorder, region) } else { region(team) }
+    if !isAhead { wait() }
   }
 
   /// Says what the passes that follow are, where somebody writes it down.
@@ -148,13 +169,13 @@ public final class ExecutionContext {
   /// A queue of work that waits beside what this context performs.
   package func makeQueue() -> WorkQueue { WorkQueue(homes: parallel.homes) }
 
-  /// Runs the tasks of a queue that come before `end`, by default all, and waits for them.
+  /// Runs the tasks of a queue that come before `end`, by default all.
   package func finish(
     _ queue: WorkQueue, before end: WorkQueue.Position? = nil, file: StaticString = #fileID,
     function: StaticString = #function
   ) {
     inPass { team in
-      parallel.finish(
+      parallel.start(
         queue, before: end ?? queue.end, team: team, name: RegionName(file: file, function: function))
     }
   }

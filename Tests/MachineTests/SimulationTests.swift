@@ -41,6 +41,54 @@ import Testing
     let least = region([9, 2, 2, 2]).least(region([2, 2, 2, 9]))
     #expect(least.work == 8 && least.span == 2 && least.stolen == 0)
   }
+
+  /// Regions of four threads: what their leader does before each, and how many tasks of how long it has; none: he waits.
+  private func step(_ events: [(leading: Int, tasks: Int, cost: Int)], rest: Int = 0) -> Simulation.Step {
+    let clock = Clock()
+    let simulation = Simulation { clock.time }
+    let parallel = Parallel(slots: slots, simulation: simulation)
+    simulation.begin()
+    for (leading, tasks, cost) in events {
+      clock.time += leading
+      if tasks == 0 {
+        parallel.wait(nil)
+      } else {
+        parallel.start([Work(count: tasks) { _, _ in clock.time += cost }], team: nil)
+      }
+    }
+    clock.time += rest
+    return simulation.step
+  }
+
+  /// While the others have begun with the first region the leader describes the second one and does what he can of the
+  /// third, for which he needs results: he takes a task of the first at 10, and another thread the eighth at 20.
+  @Test func theLeaderIsAhead() {
+    let step = step([(5, 8, 10), (7, 4, 1), (3, 0, 0), (4, 2, 2)], rest: 6)
+    #expect(step.schedule().spans == [30, 1, 2])
+    // Before the first, behind the wait, and behind the last, of which the tasks take 2.
+    #expect(step.schedule().between == 5 + 4 + 4)
+    #expect(step.regions.map(\.span) == [20, 1, 2])
+  }
+
+  /// Three short regions are described while a long one runs, or one only.
+  @Test func shortRegionsAreDescribedBesideLongOnes() {
+    let step = step([(10, 4, 100), (10, 4, 1), (10, 4, 1), (10, 4, 1)])
+    #expect(step.schedule().spans == [130, 1, 1, 1] && step.schedule().between == 10)
+    #expect(step.schedule(most: 1).spans == [110, 2, 2, 1] && step.schedule(most: 1).between == 10 + 8 + 8)
+  }
+
+  /// A single task is run by the leader, after all before it; an empty region is none.
+  @Test func aSingleTaskIsTheLeaders() {
+    let step = step([(1, 4, 10), (1, 1, 5), (1, 4, 1)])
+    // Of the first the leader takes his task at 2: he need not know the third before the second is done.
+    #expect(step.schedule().spans == [11, 5, 1] && step.schedule().between == 1 + 0 + 1)
+  }
+
+  /// What is least of each region and of what the leader did before it.
+  @Test func theLeastOfTwoSteps() {
+    let least = step([(5, 4, 3), (9, 4, 2)], rest: 1).least(step([(6, 4, 1), (2, 4, 4)], rest: 7))
+    #expect(least.schedule().spans == [2, 2] && least.schedule().between == 5)
+  }
 }
 
 /// Time that tasks take as they say; a simulation runs in one thread.

@@ -35,6 +35,45 @@ struct TeamTests {
     #expect(early == 0)
   }
 
+  /// Regions that nobody waits for follow each other, more than are described at a time, some of one task and some of
+  /// none; what they ran is let go of in the end.
+  @Test(arguments: slots)
+  func regionsFollowEachOtherUnwaitedFor(_ slots: Slots) {
+    let parallel = Parallel(slots: slots)
+    let sizes = (0..<10 * Simulation.most).map { [64, 1, 7, 0, 2, 130, 16][$0 % 7] }
+    parallel.together { team in
+      for _ in 0..<3 {
+        let counts = sizes.map { _ in Counter() }
+        var kept: Counter? = Counter()
+        weak let seen = kept
+        for (region, size) in sizes.enumerated() {
+          let work = Work(count: size) { [kept] _, _ in
+            kept?.add(1)
+            let last = (0..<region).last { sizes[$0] > 0 }
+            if let last, counts[last].value != sizes[last] { counts[region].add(1 << 20) }
+            counts[region].add(1)
+          }
+          parallel.start([work], team: team)
+        }
+        kept = nil
+        parallel.wait(team)
+        #expect(counts.map(\.value) == sizes && seen == nil)
+      }
+    }
+  }
+
+  /// A program that ends without waiting has its regions done.
+  @Test(arguments: slots)
+  func theLastRegionIsDoneInTheEnd(_ slots: Slots) {
+    let (parallel, count) = (Parallel(slots: slots), Counter())
+    for pass in 1...50 {
+      parallel.together { team in
+        for _ in 0..<3 { parallel.start([Work(count: 40) { _, _ in count.add(1) }], team: team) }
+      }
+      #expect(count.value == pass * 120)
+    }
+  }
+
   /// A region of none and a program without regions end.
   @Test func emptyProgramsEnd() {
     var ran = 0
@@ -116,6 +155,13 @@ struct TeamTests {
       let parallel = Parallel(threads: 2)
       parallel.together { team in
         parallel.forEach(1, team: team) { _, _ in parallel.forEach(4, team: team) { _, _ in } }
+      }
+    }
+    await #expect(processExitsWith: trap, "a region inside one that nobody waits for") {
+      let parallel = Parallel(threads: 2)
+      parallel.together { team in
+        parallel.start(
+          [Work(count: 4) { _, _ in parallel.start([Work(count: 4) { _, _ in }], team: team) }], team: team)
       }
     }
   }

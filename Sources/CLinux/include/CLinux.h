@@ -237,6 +237,9 @@ static inline void clinux_pause(void) {
 #endif
 }
 
+/// The calling thread: not 0, and no other's while it lives.
+uintptr_t clinux_thread(void);
+
 /// Lets another thread have the processor.
 void clinux_yield(void);
 

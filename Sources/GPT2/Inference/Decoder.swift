@@ -109,7 +109,7 @@ public final class Decoder {
     }
     let rows = zip(sequences, sequences.map { lengths[$0] }).map { Row(sequence: $0, position: $1) }
     let acts = try network.prepare(batch, retention: .nothing, in: newest)
-    network.context.together { decode(batch.inputs, rows, acts) }
+    network.context.ahead { decode(batch.inputs, rows, acts) }
     for sequence in sequences { lengths[sequence] += 1 }
     return memory.logits[0..<tokens.count]
   }

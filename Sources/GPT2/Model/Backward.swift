@@ -19,7 +19,7 @@ extension Network {
     guard let targets = batch.targets else { preconditionFailure("a backward pass needs targets") }
     let scratch = try workspace.backwardScratch(for: acts)
     gradients.add { accumulate in
-      context.together {
+      context.ahead {
         backwardWholeHead(
           targets, acts, scratch, lossScale: lossScale, accumulate: accumulate,
           dwte: gradients.tensors[ParameterPart(.wte)])

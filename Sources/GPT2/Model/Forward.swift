@@ -28,7 +28,7 @@ extension Network {
   ) throws(ModelError) -> ForwardPass {
     let acts = try prepare(batch, retention: .all(attention: keepsAttention), in: workspace)
     var loss: Float?
-    context.together {
+    context.ahead {
       forwardBlocks(batch.inputs, acts)
       loss = forwardWholeHead(batch.targets, acts)
     }
@@ -42,7 +42,7 @@ extension Network {
   /// - Precondition: the batch has targets.
   /// - Complexity: that of `forward`, in the memory of one layer.
   func evaluate(_ batch: Batch, in workspace: Workspace) throws(ModelError) -> Float {
-    Self.mean(try losses(batch, in: workspace))
+    mean(try losses(batch, in: workspace))
   }
 
   /// The loss of each position, otherwise as `evaluate`.
@@ -51,7 +51,7 @@ extension Network {
   func losses(_ batch: Batch, in workspace: Workspace) throws(ModelError) -> Tensor {
     guard let targets = batch.targets else { preconditionFailure("a loss needs targets") }
     let acts = try prepare(batch, retention: .nothing, in: workspace)
-    context.together {
+    context.ahead {
       forwardBlocks(batch.inputs, acts)
       _ = forwardHead(targets, acts)
     }
@@ -71,7 +71,7 @@ extension Network {
   ) throws(ModelError) -> Matrix {
     let acts = try prepare(batch, retention: .nothing, in: workspace)
     var logits: Matrix?
-    context.together {
+    context.ahead {
       forwardBlocks(batch.inputs, acts) { afterLayer($0, acts) }
       logits = forwardLastHead(acts)
     }

@@ -28,7 +28,7 @@ extension Network {
     guard let targets else { return nil }
     CrossEntropy.forward(
       logits, targets: targets, losses: acts[.losses], logSumExp: acts[.logitsLSE], context: context)
-    return Self.mean(acts[.losses])
+    return mean(acts[.losses])
   }
 
   /// The gradients of the head from whole logits, which receive their own gradient.
@@ -76,7 +76,7 @@ extension Network {
       headWeight(rows: acts.rows).forward(block.normalised, bias: nil, y: block.logits, context: context)
       body(block)
     }
-    return Self.mean(acts[.losses])
+    return mean(acts[.losses])
   }
 
   /// Returns the mean loss; what it computes on the way is overwritten block by block.
@@ -133,7 +133,8 @@ extension Network {
       dwte.slice(configuration.vocabularySize * configuration.channels..<dwte.count), context: context)
   }
 
-  static func mean(_ losses: Tensor) -> Float {
+  func mean(_ losses: Tensor) -> Float {
+    context.wait()
     let sum = losses.withSpan { losses in losses.indices.reduce(0.0) { $0 + Double(losses[$1]) } }
     return Float(sum / Double(losses.count))
   }

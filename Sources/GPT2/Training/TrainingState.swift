@@ -193,7 +193,7 @@ public final class TrainingState {
     let scratch = try workspace.backwardScratch(for: acts)
     let tensors = gradients.tensors
     var loss = Float.nan
-    network.context.together {
+    network.context.ahead {
       network.forwardBlocks(batch.inputs, acts, taking: due)
       due = nil
       gradients.add(leaving: queue == nil ? .partial : .complete) { accumulate in
