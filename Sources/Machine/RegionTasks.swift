@@ -49,7 +49,7 @@
     var ends = [Int](repeating: 0, count: domains)
     for (number, work) in works.enumerated() {
       for domain in 0..<domains {
-        let piece = Piece(tasks: HomedTasks(work.tasks, homes, domain), first: ends[domain])
+        let piece = Piece(tasks: work.tasks(of: domain, homes), first: ends[domain])
         unsafe own.initializeElement(at: number * domains + domain, to: piece)
         ends[domain] += piece.tasks.count
       }

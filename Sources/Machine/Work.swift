@@ -3,6 +3,8 @@
   public let count: Int
   /// Tasks t and t + lap have one home; those of a lap are shared out evenly, in their order.
   private let lap: Int
+  /// Domain d has the tasks bounds[d]..<bounds[d + 1]; nil: laps are shared out.
+  private let bounds: [Int]?
   private let body: Body
 
   /// - Parameter lap: how many tasks there are until their homes begin anew, such as heads that have several tasks each;
@@ -12,6 +14,8 @@
   }
 
   /// One task for every block of `size` elements of 0..<total.
+  ///
+  /// - Parameter body: called with other ranges, too, none empty, where not all of 0..<total is wanted at once.
   public static func blocks(
     of size: Int, in total: Int, _ body: @escaping (_ range: Range<Int>, _ worker: Int) -> Void
   ) -> Work {
@@ -19,16 +23,51 @@
     return Work(count: count, lap: count, UncountedBody(size: size, total: total, perBlock: body))
   }
 
-  private init(count: Int, lap: Int, _ body: consuming UncountedBody) {
+  private init(count: Int, lap: Int, bounds: [Int]? = nil, _ body: consuming UncountedBody) {
     precondition(lap > 0 ? count % lap == 0 : count == 0, "\(count) tasks in laps of \(lap)")
     self.count = count
     self.lap = lap
+    self.bounds = bounds
     self.body = Body(body)
+  }
+
+  /// The same on some ranges only: a task for each, or several where it is longer than a block.
+  ///
+  /// - Parameter ranges: those of each domain.
+  /// - Precondition: it was made of blocks.
+  package func blocks(on ranges: [[Range<Int>]]) -> Work {
+    let size = unsafe body.address.pointee.size
+    precondition(count == 0 || size > 0, "only work that was made of blocks can be done by ranges")
+    var (blocks, bounds) = ([Range<Int>](), [0])
+    for ranges in ranges {
+      for range in ranges {
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: max(1, size)) {
+          blocks.append(start..<min(range.upperBound, start + size))
+        }
+      }
+      bounds.append(blocks.count)
+    }
+    return Work(
+      count: blocks.count, lap: blocks.count, bounds: bounds,
+      UncountedBody { [blocks] task, worker in run(blocks[task], worker: worker) })
+  }
+
+  /// Runs a range here and now, as a part of another piece of work's task.
+  ///
+  /// - Precondition: it was made of blocks.
+  package func run(_ range: Range<Int>, worker: Int) {
+    unsafe body.address.pointee.run(range, worker)
   }
 
   /// Runs all tasks, here and now: as a part of another piece of work's task.
   package func runAll(worker: Int) {
     for task in 0..<count { unsafe body.address.pointee.run(task, worker) }
+  }
+
+  /// Those whose home is one domain; valid as long as this work lives.
+  func tasks(of domain: Int, _ homes: Homes) -> HomedTasks {
+    if let bounds { return HomedTasks(tasks, bounds[domain]..<bounds[domain + 1], laps: 1) }
+    return HomedTasks(tasks, homes.share(of: lap, domain), laps: lap == 0 ? 0 : count / lap)
   }
 
   /// Valid as long as this work lives.
@@ -55,24 +94,16 @@ struct HomedTasks {
   private let first, width: Int
 
   /// - Precondition: the work lives as long as this.
-  init(_ tasks: WorkTasks, _ homes: Homes, _ domain: Int) {
-    let share = homes.share(of: tasks.lap, domain)
-    (first, width) = (share.lowerBound, share.count)
-    count = tasks.count == 0 ? 0 : tasks.count / tasks.lap * width
-    self.tasks = tasks
-  }
-
-  /// All of them, or none.
-  init(_ tasks: WorkTasks, isHome: Bool) {
-    (first, width) = (0, isHome ? tasks.lap : 0)
-    count = isHome ? tasks.count : 0
+  fileprivate init(_ tasks: WorkTasks, _ ofLap: Range<Int>, laps: Int) {
+    (first, width) = (ofLap.lowerBound, ofLap.count)
+    count = laps * width
     self.tasks = tasks
   }
 
   @inline(__always)
   func run(_ task: Int, worker: Int) {
     // Of several laps each has the tasks in the order of the whole.
-    let (lap, place) = width == tasks.count ? (0, task) : task.quotientAndRemainder(dividingBy: width)
+    let (lap, place) = width == count ? (0, task) : task.quotientAndRemainder(dividingBy: width)
     tasks.run(lap * tasks.lap + first + place, worker: worker)
   }
 }
@@ -82,7 +113,7 @@ struct UncountedBody: ~Copyable {
   private let perTask: (_ task: Int, _ worker: Int) -> Void
   private let perBlock: (_ range: Range<Int>, _ worker: Int) -> Void
   /// Of a block; 0 where a task is a task.
-  private let size: Int
+  let size: Int
   private let total: Int
 
   init(perTask: @escaping (_ task: Int, _ worker: Int) -> Void) {
@@ -95,6 +126,11 @@ struct UncountedBody: ~Copyable {
     perTask = { _, _ in }
     self.perBlock = perBlock
     (self.size, self.total) = (size, total)
+  }
+
+  func run(_ range: Range<Int>, _ worker: Int) {
+    precondition(size > 0, "only work that was made of blocks can be done by ranges")
+    perBlock(range, worker)
   }
 
   @inline(never)

@@ -46,8 +46,7 @@ public final class WorkQueue {
   /// After the last task.
   public var end: Position { Position(lanes: added) }
 
-  /// - Parameter home: the domain that all of its tasks belong to; nil: each domain has its share.
-  package func add(_ work: Work, home: Int? = nil) {
+  package func add(_ work: Work) {
     if work.count == 0 { return }
     if isEmpty {
       works.removeAll(keepingCapacity: true)
@@ -55,8 +54,7 @@ public final class WorkQueue {
     }
     works.append(work)
     for domain in 0..<homes.domains {
-      let tasks =
-        home.map { HomedTasks(work.tasks, isHome: $0 == domain) } ?? HomedTasks(work.tasks, homes, domain)
+      let tasks = work.tasks(of: domain, homes)
       pieces.append(RegionTasks.Piece(tasks: tasks, first: added[domain]))
       added[domain] += tasks.count
     }

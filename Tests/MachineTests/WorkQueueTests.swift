@@ -122,7 +122,7 @@ import Testing
     func program(_ team: Team?) {
       let queue = WorkQueue(besideEach: 2, homes: parallel.homes)
       queue.add(work(0..<3))
-      queue.add(work(3..<40), home: parallel.homes.domains - 1)
+      queue.add(work(3..<40))
       let place = queue.end
       parallel.forEach([work(100..<101), work(101..<108)], beside: queue, team: team)
       parallel.finish(queue, before: place, team: team)
@@ -153,16 +153,29 @@ import Testing
     let queue = WorkQueue(besideEach: 1, homes: parallel.homes)
     queue.add(work("p", 2))
     queue.add(work("q", 6))
-    queue.add(work("r", 2), home: 1)
-    queue.add(work("s", 4, lap: 2), home: 0)
-    queue.add(work("t", 2), home: 1)
+    let blocks = Work.blocks(of: 10, in: 100) { range, worker in
+      domains["r\(worker / 2)", default: []] += range
+      time.add(1)
+    }
+    queue.add(blocks.blocks(on: [[], [1..<2, 7..<9]]))
+    queue.add(blocks.blocks(on: [[20..<35, 90..<91], [60..<80]]))
     parallel.forEach([work("a", 4), work("b", 16, lap: 4)], beside: queue, team: nil)
     #expect(domains["a0"] == [0, 1] && domains["a1"] == [2, 3])
     #expect(domains["b0"] == [0, 1, 4, 5, 8, 9, 12, 13] && domains["b1"] == [2, 3, 6, 7, 10, 11, 14, 15])
     #expect(domains["p0"] == [0] && domains["p1"] == [1])
     #expect(domains["q0"] == [0, 1, 2] && domains["q1"] == [3, 4, 5] && queue.isEmpty)
-    #expect(domains["r0"] == nil && domains["r1"] == [0, 1])
-    #expect(domains["s0"] == [0, 1, 2, 3] && domains["s1"] == nil && domains["t1"] == [0, 1])
+    #expect(domains["r0"] == Array(20..<35) + [90] && domains["r1"] == [1, 7, 8] + Array(60..<80))
+  }
+
+  /// Ranges longer than a block are cut, and none is empty; those that nobody wants are not run.
+  @Test func blocksOnRanges() {
+    var ranges: [Range<Int>] = []
+    let work = Work.blocks(of: 4, in: 30) { range, _ in ranges.append(range) }
+    alone.forEach([work.blocks(on: [[3..<4, 8..<17, 20..<20]])], beside: nil, team: nil)
+    #expect(ranges == [3..<4, 8..<12, 12..<16, 16..<17])
+    work.run(5..<25, worker: 0)
+    #expect(ranges.last == 5..<25)
+    #expect(work.blocks(on: [[]]).count == 0)
   }
 
   /// Blocks are ascending, whole but for the last, and together everything.

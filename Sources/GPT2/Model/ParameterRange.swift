@@ -15,37 +15,29 @@ enum ParameterRange {
 
   /// The same as rows of C numbers, of which every tensor consists.
   func rows(_ configuration: Configuration, _ homes: Homes) -> [ParameterRows] {
-    func whole(_ part: ParameterPart) -> ParameterRows { ParameterRows(whole: part, configuration) }
     switch self {
     case .embeddings(let tokens):
-      let rows = Self.tokenRows(Self.ranges(of: tokens), pieces: 1, configuration, homes)
-      return rows.flatMap { $0 } + [whole(ParameterPart(.wpe))]
+      let ranges = Self.ranges(of: tokens)
+      let rows = homes.pieces(of: ranges, in: configuration.paddedVocabularySize, number: 1)
+      return [ParameterRows(part: ParameterPart(.wte), ranges: rows), ParameterRows(part: ParameterPart(.wpe))]
     case .tokens(outside: let tokens):
-      return Self.rows(outside: tokens, times: 1, configuration, homes).flatMap { $0 }
+      let rows = Self.rows(outside: tokens, times: 1, configuration, homes)
+      return [ParameterRows(part: ParameterPart(.wte), ranges: rows)]
     case .layer(let layer): return ParameterRange.parts(layer, Parameter.layered).rows(configuration, homes)
-    case .parts(let layer, let parameters): return parameters.map { whole(ParameterPart($0, layer: layer)) }
-    case .lastNorm: return [whole(ParameterPart(.lnfw)), whole(ParameterPart(.lnfb))]
+    case .parts(let layer, let parameters):
+      return parameters.map { ParameterRows(part: ParameterPart($0, layer: layer)) }
+    case .lastNorm: return [.lnfw, .lnfb].map { ParameterRows(part: ParameterPart($0)) }
     }
   }
 
   /// The rows of wte of no token among these, each domain's in pieces that are taken by and by.
   ///
-  /// - Parameter times: how many pieces all of wte makes, and a domain's share one a layer at least: each costs the leader
-  ///   some time. The ends of shares and the tokens make more.
+  /// - Parameter times: how many pieces all of a domain's share would make, at the least; tokens make more.
   static func rows(
     outside tokens: BoundedIntegers, times: Int, _ configuration: Configuration, _ homes: Homes
-  ) -> [[ParameterRows]] {
-    let gaps = gaps(in: ranges(of: tokens), below: configuration.paddedVocabularySize)
-    let pieces = max(min(times, configuration.layers), times / homes.domains)
-    return tokenRows(gaps, pieces: pieces, configuration, homes)
-  }
-
-  private static func tokenRows(
-    _ ranges: [Range<Int>], pieces: Int, _ configuration: Configuration, _ homes: Homes
-  ) -> [[ParameterRows]] {
-    homes.pieces(of: ranges, in: configuration.paddedVocabularySize, number: pieces).enumerated().map {
-      home, ranges in ranges.map { ParameterRows(part: ParameterPart(.wte), range: $0, home: home) }
-    }
+  ) -> [[Range<Int>]] {
+    let count = configuration.paddedVocabularySize
+    return homes.pieces(of: gaps(in: ranges(of: tokens), below: count), in: count, number: times)
   }
 
   /// The tokens as ascending ranges that do not touch.
@@ -76,31 +68,14 @@ enum ParameterRange {
 /// Rows of C numbers of one tensor, or of one layer's.
 struct ParameterRows {
   let part: ParameterPart
-  let range: Range<Int>
-  /// The domain in whose share of the tensor they lie; nil: they are all of it, and shared out.
-  let home: Int?
+  /// Those that lie in each domain's share of the tensor; nil: all of it, and shared out.
+  var ranges: [[Range<Int>]]?
 
-  init(part: ParameterPart, range: Range<Int>, home: Int?) {
-    (self.part, self.range, self.home) = (part, range, home)
-  }
-
-  /// All rows of a part.
-  init(whole part: ParameterPart, _ configuration: Configuration) {
-    self.init(part: part, range: 0..<part.count(configuration) / configuration.channels, home: nil)
-  }
-
-  /// These rows of parameters, gradients or a slot; all of them in their own shape.
-  func tensor(in tensors: ParameterTensors) -> Tensor {
-    let channels = tensors.configuration.channels
-    let whole = tensors[part]
-    if range == 0..<whole.count / channels { return whole }
-    return whole.slice(range.lowerBound * channels..<range.upperBound * channels)
-  }
-
-  /// The same in pieces of at most `count` rows.
-  func pieces(of count: Int) -> [ParameterRows] {
-    stride(from: range.lowerBound, to: range.upperBound, by: count).map {
-      ParameterRows(part: part, range: $0..<min(range.upperBound, $0 + count), home: home)
-    }
+  /// What work on all of the tensor does on these.
+  ///
+  /// - Parameter row: what the work counts in: the numbers of a row, or 1.
+  func of(_ whole: Work, row: Int) -> Work {
+    guard let ranges else { return whole }
+    return whole.blocks(on: ranges.map { $0.map { $0.lowerBound * row..<$0.upperBound * row } })
   }
 }

@@ -38,7 +38,7 @@ final class DueUpdate {
     network.context.section("update")
     network.laidOut?.areCurrent = false
     for part in network.configuration.parameterParts {
-      queue.add(work(ParameterRows(whole: part, network.configuration)))
+      queue.add(work(part))
     }
     takeRest()
   }
@@ -63,6 +63,8 @@ final class DueUpdate {
     add(.embeddings(tokens))
     add(.layer(0))
     layerEnds = [queue.end]
+    // Opened before all else is said.
+    prepare(layer: 0)
     // What no layer waits for goes between the layers in equal shares, so that no product has more than it can hide.
     let others = ParameterRange.rows(
       outside: tokens, times: 4 * configuration.layers, configuration, network.context.parallel.homes)
@@ -71,13 +73,13 @@ final class DueUpdate {
         add(.layer(layer))
         layerEnds.append(queue.end)
       }
-      for pieces in others {
-        let (start, end) = (pieces.count * (layer - 1), pieces.count * layer)
-        for rows in pieces[start / configuration.layers..<end / configuration.layers] { add(rows) }
+      let share = others.map { ranges in
+        let (start, end) = (ranges.count * (layer - 1), ranges.count * layer)
+        return Array(ranges[start / configuration.layers..<end / configuration.layers])
       }
+      add(ParameterRows(part: ParameterPart(.wte), ranges: share))
     }
     add(.lastNorm)
-    prepare(layer: 0)
   }
 
   /// Takes what this layer needs.
@@ -108,30 +110,29 @@ final class DueUpdate {
     for rows in range.rows(network.configuration, network.context.parallel.homes) { add(rows) }
   }
 
-  private func add(_ rows: ParameterRows) { queue.add(workWithLayout(rows), home: rows.home) }
+  private func add(_ rows: ParameterRows) {
+    queue.add(rows.of(workWithLayout(rows.part), row: network.configuration.channels))
+  }
 
   /// The update of a layer's weight lays out the rows that it has just computed.
-  private func workWithLayout(_ rows: ParameterRows) -> Work {
+  private func workWithLayout(_ part: ParameterPart) -> Work {
+    let update = work(part)
     // wte's rows come by tokens, its layout behind all of them.
-    guard let laidOut, rows.part.layer != nil,
-      let weight = laidOut.master(rows.part, of: network.masters)
-    else { return work(rows) }
-    // A row of the weight may be several of C numbers.
-    let width = weight.columns / network.configuration.channels
-    let updates = rows.pieces(of: OperandLayout.rowsOfTask * width).map { work($0) }
-    return laidOut.work(rows.part, of: network.masters, context: network.context) { rows, worker in
-      updates[rows.lowerBound / OperandLayout.rowsOfTask].runAll(worker: worker)
+    guard let laidOut, part.layer != nil, let weight = laidOut.master(part, of: network.masters) else {
+      return update
+    }
+    return laidOut.work(part, of: network.masters, context: network.context) { rows, worker in
+      update.run(rows.lowerBound * weight.columns..<rows.upperBound * weight.columns, worker: worker)
     }
   }
 
-  private func work(_ rows: ParameterRows) -> Work {
+  private func work(_ part: ParameterPart) -> Work {
     optimizer.work(
       OptimizerOperands(
-        parameters: rows.tensor(in: network.masters), gradients: rows.tensor(in: gradients),
-        slots: slots.map { rows.tensor(in: $0) }),
+        parameters: network.masters[part], gradients: gradients[part], slots: slots.map { $0[part] }),
       step: OptimizerStep(
-        number: number, gradientScale: gradientScale,
-        decays: optimizer.decay.covers(rows.part.parameter.role), role: rows.part.parameter.role),
+        number: number, gradientScale: gradientScale, decays: optimizer.decay.covers(part.parameter.role),
+        role: part.parameter.role),
       context: network.context)
   }
 }

@@ -25,7 +25,7 @@ final class MeasuringSink: GradientSink {
   private let context: ExecutionContext
   /// Each domain's rows of wte that no token of the batch has: too many to stay in cache, they go between all others in
   /// shares.
-  private var waiting: [[ParameterRows]] = []
+  private var waiting: [[Range<Int>]] = []
   private var shares: [Int] = []
 
   init(norm: RowNorms, gradients: ParameterTensors, queue: WorkQueue, context: ExecutionContext) {
@@ -43,20 +43,20 @@ final class MeasuringSink: GradientSink {
       shares = waiting.map { ($0.count + times - 1) / times }
       return
     }
-    add(range.rows(configuration, homes))
+    range.rows(configuration, homes).forEach(add)
+    var share = shares
+    if case .embeddings = range { share = waiting.map(\.count) }
+    add(ParameterRows(part: ParameterPart(.wte), ranges: zip(waiting, share).map { Array($0.suffix($1)) }))
     for domain in waiting.indices {
-      var share = shares[domain]
-      if case .embeddings = range { share = waiting[domain].count }
-      add(waiting[domain].suffix(share))
-      waiting[domain].removeLast(min(share, waiting[domain].count))
+      waiting[domain].removeLast(min(share[domain], waiting[domain].count))
     }
   }
 
   /// How often a layer's backward pass tells of final gradients.
   private static let rangesOfLayer = 6
 
-  private func add(_ rows: some Sequence<ParameterRows>) {
-    for rows in rows { queue.add(norm.work(for: rows, of: gradients, context: context), home: rows.home) }
+  private func add(_ rows: ParameterRows) {
+    queue.add(rows.of(norm.work(for: rows.part, of: gradients, context: context), row: 1))
   }
 }
 
@@ -87,22 +87,19 @@ final class RowNorms {
 
   private let squares: Tensor
 
-  func work(for rows: ParameterRows, of gradients: ParameterTensors, context: ExecutionContext) -> Work {
-    let part = rows.part
-    let first =
-      firstRows[part.parameter.index]
-      + (part.layer ?? 0) * part.count(configuration) / configuration.channels + rows.range.lowerBound
+  /// Of all rows of a tensor, or of a layer of it.
+  func work(for part: ParameterPart, of gradients: ParameterTensors, context: ExecutionContext) -> Work {
+    let count = part.count(configuration) / configuration.channels
+    let first = firstRows[part.parameter.index] + (part.layer ?? 0) * count
     return GradientNorm.work(
-      of: rows.tensor(in: gradients), channels: configuration.channels,
-      squares: squares.slice(first..<first + rows.range.count), context: context)
+      of: gradients[part], channels: configuration.channels, squares: squares.slice(first..<first + count),
+      context: context)
   }
 
   /// Measures all gradients at once.
   func measure(_ gradients: ParameterTensors, context: ExecutionContext) {
     let queue = context.makeQueue()
-    for part in configuration.parameterParts {
-      queue.add(work(for: ParameterRows(whole: part, configuration), of: gradients, context: context))
-    }
+    for part in configuration.parameterParts { queue.add(work(for: part, of: gradients, context: context)) }
     context.finish(queue)
   }
 

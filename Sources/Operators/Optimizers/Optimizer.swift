@@ -68,7 +68,7 @@ public enum WeightDecayScope: String, CaseIterable, Sendable {
 
 /// What an optimizer can be given at a time.
 public enum OptimizerExtent: Sendable {
-  /// Any range of elements.
+  /// Any range of elements: its work is made of blocks, which may be others than it asked for.
   case elements
   /// The whole of a tensor, or of one layer of it.
   case matrices
