@@ -45,6 +45,7 @@
   /// - Parameter queue: asked for what it has for a region in which domain d has the tasks bounds[d]..<bounds[d + 1].
   init(_ works: [Work], homes: Homes, taking queue: (_ bounds: [Int]) -> Waiting?) {
     domains = homes.domains
+    let works = works.count == 1 ? works : works.sorted { $0.operations > $1.operations }
     unsafe own = .allocate(capacity: works.count * domains)
     var ends = [Int](repeating: 0, count: domains)
     for (number, work) in works.enumerated() {

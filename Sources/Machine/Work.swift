@@ -1,16 +1,23 @@
 /// Independent tasks of a parallel region: `body(task, worker)` for every task in 0..<count.
 @safe public struct Work {
   public let count: Int
+  /// About those of the longest task, so that a region begins with the work whose tasks take long; 0 for short ones.
+  let operations: Int
   /// Tasks t and t + lap have one home; those of a lap are shared out evenly, in their order.
   private let lap: Int
   /// Domain d has the tasks bounds[d]..<bounds[d + 1]; nil: laps are shared out.
   private let bounds: [Int]?
   private let body: Body
 
-  /// - Parameter lap: how many tasks there are until their homes begin anew, such as heads that have several tasks each;
-  ///   by default all.
-  public init(count: Int, lap: Int? = nil, _ body: @escaping (_ task: Int, _ worker: Int) -> Void) {
-    self.init(count: count, lap: lap ?? count, UncountedBody(perTask: body))
+  /// - Parameters:
+  ///   - lap: how many tasks there are until their homes begin anew, such as heads that have several tasks each; by default
+  ///     all.
+  ///   - operations: about those of the longest task: beside work of shorter ones it comes first, so that no thread
+  ///     begins with a long one when others have none left.
+  public init(
+    count: Int, lap: Int? = nil, operations: Int = 0, _ body: @escaping (_ task: Int, _ worker: Int) -> Void
+  ) {
+    self.init(count: count, lap: lap ?? count, operations: operations, UncountedBody(perTask: body))
   }
 
   /// One task for every block of `size` elements of 0..<total.
@@ -23,10 +30,13 @@
     return Work(count: count, lap: count, UncountedBody(size: size, total: total, perBlock: body))
   }
 
-  private init(count: Int, lap: Int, bounds: [Int]? = nil, _ body: consuming UncountedBody) {
+  private init(
+    count: Int, lap: Int, operations: Int = 0, bounds: [Int]? = nil, _ body: consuming UncountedBody
+  ) {
     precondition(lap > 0 ? count % lap == 0 : count == 0, "\(count) tasks in laps of \(lap)")
     self.count = count
     self.lap = lap
+    self.operations = operations
     self.bounds = bounds
     self.body = Body(body)
   }

@@ -78,7 +78,7 @@ public enum Attention {
       })
   }
 
-  /// Floats of shared scratch that `backward` needs: at most 1.5·B·T·C, none up to T = 256.
+  /// Floats of shared scratch that `backward` needs: at most 3.5·B·T·C, none up to T = 256.
   public static func sharedScratchCount(shape: AttentionShape) -> Int {
     shape.batchSize * shape.heads * AttentionChunks(shape).partialCount
   }
@@ -91,7 +91,7 @@ public enum Attention {
   ///   - dropout: that of the forward pass.
   /// - Precondition: the context has reserved scratch for T and `sharedScratchCount`.
   /// - Accuracy: `AttentionTests` derives and enforces the bound.
-  /// - Complexity: ≈ 5·B·C·T² FLOP, in tasks of one head and a quarter of its keys, 256 or more; where there are
+  /// - Complexity: ≈ 5·B·C·T² FLOP, in tasks of one head and an eighth of its keys, 128 or more; where there are
   ///   several, a second parallel region adds what each contributes to dq, in the keys' order.
   /// - SeeAlso: Dao 2023, arXiv:2307.08691.
   public static func backward(
@@ -141,9 +141,11 @@ extension AttentionShape {
 
 /// How the backward pass cuts a head's keys into tasks, by T alone: the cuts decide the order in which dq is summed.
 package struct AttentionChunks {
-  /// So few that what they contribute to dq takes 1.5 times its size, so many that 4 × heads threads find work.
-  static let most = 4
-  static let leastKeys = 256
+  /// So few that what they contribute to dq takes 3.5 times its size, so many that no thread of 128 waits long for the one
+  /// that has a head's first keys.
+  static let most = 8
+  /// So many keys are one task: heads are enough where sequences are short.
+  static let undivided = 256
 
   private let size: Int
   package let count: Int
@@ -152,8 +154,9 @@ package struct AttentionChunks {
   package init(_ shape: AttentionShape) {
     self.shape = shape
     let block = Kernels.attentionBlock
-    let quarter = (shape.sequenceLength + Self.most - 1) / Self.most
-    size = max(Self.leastKeys, (quarter + block - 1) / block * block)
+    let eighth = (shape.sequenceLength + Self.most - 1) / Self.most
+    let isShort = shape.sequenceLength <= Self.undivided
+    size = isShort ? Self.undivided : (eighth + block - 1) / block * block
     count = (shape.sequenceLength + size - 1) / size
   }
 

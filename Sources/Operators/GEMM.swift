@@ -38,7 +38,7 @@ package enum GEMM {
       rows: c.rows, columns: c.columns, aInPlace: a.columnStride == 1, threads: threads ?? context.threads,
       tile: (kernels.tileRows, kernels.tileColumns),
       order: GEMMGrid.Order(rows: c.rows, columns: c.columns, context: context))
-    return Work(count: grid.count) { task, worker in
+    return Work(count: grid.count, operations: grid.elementsOfBlock * a.columns) { task, worker in
       let block = grid.block(task)
       kernels.gemm(
         a, b, bias: bias, rows: block.rows, columns: block.columns, accumulate: accumulate, into: c,
@@ -130,6 +130,9 @@ package struct GEMMGrid {
 
   /// Blocks, one a task.
   package var count: Int { across * down }
+
+  /// Of C, those of a task at the most.
+  var elementsOfBlock: Int { height * width }
 
   /// The part of C that a task computes.
   package func block(_ task: Int) -> (rows: Range<Int>, columns: Range<Int>) {

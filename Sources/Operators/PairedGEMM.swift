@@ -51,7 +51,7 @@ extension GEMM {
       rows: c.rows, columns: c.columns, aInPlace: a.columnStride == 1, threads: context.threads, tile: tile,
       unit: Kernels.pairPanel, packs: !isStreamed,
       order: GEMMGrid.Order(rows: c.rows, columns: c.columns, context: context))
-    return Work(count: grid.count) { task, worker in
+    return Work(count: grid.count, operations: grid.elementsOfBlock * a.columns) { task, worker in
       let block = grid.block(task)
       kernels.gemm(
         a, b, bias: bias, rows: block.rows, columns: block.columns, accumulate: accumulate, into: c,

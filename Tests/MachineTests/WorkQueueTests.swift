@@ -178,6 +178,17 @@ import Testing
     #expect(work.blocks(on: [[]]).count == 0)
   }
 
+  /// A region begins with the work whose tasks take long, and else keeps the order in which it was given.
+  @Test func longTasksComeFirst() {
+    let log = Log()
+    func work(_ name: String, _ operations: Int) -> Work {
+      Work(count: 2, operations: operations) { task, worker in log.work(name, 2).runAll(worker: worker + task)
+      }
+    }
+    alone.forEach([work("a", 0), work("b", 7), work("c", 30), work("d", 0)], beside: nil, team: nil)
+    #expect(log.all.map { $0.prefix(1) }.joined() == "ccccbbbbaaaadddd")
+  }
+
   /// Blocks are ascending, whole but for the last, and together everything.
   @Test(arguments: [(10, 3), (9, 3), (1, 5), (0, 4), (7, 1), (5, 5)])
   func blocks(_ total: Int, _ size: Int) {

@@ -19,7 +19,9 @@ enum ParameterRange {
     case .embeddings(let tokens):
       let ranges = Self.ranges(of: tokens)
       let rows = homes.pieces(of: ranges, in: configuration.paddedVocabularySize, number: 1)
-      return [ParameterRows(part: ParameterPart(.wte), ranges: rows), ParameterRows(part: ParameterPart(.wpe))]
+      return [
+        ParameterRows(part: ParameterPart(.wte), ranges: rows), ParameterRows(part: ParameterPart(.wpe)),
+      ]
     case .tokens(outside: let tokens):
       let rows = Self.rows(outside: tokens, times: 1, configuration, homes)
       return [ParameterRows(part: ParameterPart(.wte), ranges: rows)]
