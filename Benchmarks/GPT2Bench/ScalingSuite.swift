@@ -33,7 +33,7 @@ extension Session {
       title: "scaling", columns: ["speed-up", "efficiency %", "slower %", "waiting %", "between %"],
       rows: { rows },
       notes: [
-        "speed-up is in tokens a second over one thread's; of the threads' time efficiency is what one thread takes for its tasks, slower what the same tasks take longer beside others (memory, caches, clock), waiting for others in a region, between regions one works alone"
+        "speed-up is in tokens a second over one thread's; of the threads' time efficiency is what one thread takes for its tasks, slower what the same tasks take longer beside others (memory, caches, clock), waiting for others in a region (or, the leader's, saying what the next ones are), between regions one works alone"
       ])
   }
 

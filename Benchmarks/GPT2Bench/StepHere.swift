@@ -37,7 +37,7 @@ struct StepHere {
     return Section(
       title: "here, \(count)", columns: ["model ms", "measured ms", "model / measured"], rows: { rows },
       notes: [
-        "measured ms adds up regions, each as it was in the step in which it took least, as model ms does with tasks; between is what a step spends outside of regions, where one thread works",
+        "measured ms adds up regions, each as it was in the step in which it took least, as model ms does with tasks; between is when no region is open, because the next is not described yet",
         "min, median and max are of whole steps; the model's operators share neither caches nor memory",
       ])
   }

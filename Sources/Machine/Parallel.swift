@@ -84,14 +84,17 @@ public struct Parallel: Sendable {
     }
   }
 
-  /// Opens a region; with a team it returns before the tasks are done.
+  /// Opens a region; with a team it returns before the tasks are done, be it one alone.
   func start(_ region: RegionTasks, team: Team?, name: RegionName) {
-    guard let team, !runsHere(region.count, team) else {
-      let bounds = region.bounds
-      return forEach(bounds: bounds.span, team: team, name: name) { region.run($0, worker: $1) }
-    }
+    guard let team, region.count > 0 else { return forEach(region, team: nil, name: name) }
     Self.regions.wrappingAdd(1, ordering: .relaxed)
     team.start(region, name: name)
+  }
+
+  /// The same, and returns when they are done.
+  func forEach(_ region: RegionTasks, team: Team?, name: RegionName) {
+    let bounds = region.bounds
+    forEach(bounds: bounds.span, team: team, name: name) { region.run($0, worker: $1) }
   }
 
   /// Whether nobody else is needed, or wants to know.

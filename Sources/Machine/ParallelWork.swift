@@ -9,35 +9,43 @@ extension Parallel {
   package func start(
     _ works: [Work], beside queue: WorkQueue? = nil, team: Team?, name: RegionName = RegionName()
   ) {
-    start(RegionTasks(works, homes: homes) { queue?.takeNext(beside: $0) }, team: team, name: name)
+    start(region(works, beside: queue), team: team, name: name)
   }
 
   /// Opens a region of the tasks of a queue that come before `end`, as above.
   package func start(
     _ queue: WorkQueue, before end: WorkQueue.Position, team: Team?, name: RegionName = RegionName()
   ) {
-    start(RegionTasks([], homes: homes) { _ in queue.takeRest(before: end) }, team: team, name: name)
+    start(region(queue, before: end), team: team, name: name)
   }
 
-  /// As the first, and waits.
+  /// As the first, and returns when the region is done.
   package func forEach(
     _ works: [Work], beside queue: WorkQueue?, team: Team?, name: RegionName = RegionName()
   ) {
-    start(works, beside: queue, team: team, name: name)
-    wait(team)
+    forEach(region(works, beside: queue), team: team, name: name)
+    simulation?.wait()
   }
 
-  /// As the second, and waits.
+  /// As the second, and returns when the region is done.
   package func finish(
     _ queue: WorkQueue, before end: WorkQueue.Position, team: Team?, name: RegionName = RegionName()
   ) {
-    start(queue, before: end, team: team, name: name)
-    wait(team)
+    forEach(region(queue, before: end), team: team, name: name)
+    simulation?.wait()
   }
 
   /// Waits until the tasks of all regions that were opened are done.
   package func wait(_ team: Team?) {
     team?.wait()
     simulation?.wait()
+  }
+
+  private func region(_ works: [Work], beside queue: WorkQueue?) -> RegionTasks {
+    RegionTasks(works, homes: homes) { queue?.takeNext(beside: $0) }
+  }
+
+  private func region(_ queue: WorkQueue, before end: WorkQueue.Position) -> RegionTasks {
+    RegionTasks([], homes: homes) { _ in queue.takeRest(before: end) }
   }
 }

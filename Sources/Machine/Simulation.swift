@@ -217,8 +217,6 @@ public final class Simulation: @unchecked Sendable {
     _ bounds: Span<Int>, on slots: Slots, name: RegionName, _ body: (_ task: Int, _ worker: Int) -> Void
   ) {
     if bounds[slots.domains.count] == 0 { return }
-    // A single task is the leader's own.
-    if bounds[slots.domains.count] == 1 { wait() }
     lead()
     let bounds = bounds.indices.map { bounds[$0] }
     let durations = slots.domains.enumerated().flatMap { number, domain in
@@ -230,7 +228,6 @@ public final class Simulation: @unchecked Sendable {
     }
     regions.append(Region(name: name, durations: durations, leading: leading, bounds: bounds, slots: slots))
     leading = Leading()
-    if durations.count == 1 { leading.alone = 0 }
     time = clock()
   }
 }

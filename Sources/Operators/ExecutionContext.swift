@@ -148,16 +148,19 @@ public final class ExecutionContext {
     _ works: Work..., beside queue: WorkQueue? = nil, operand: String = "", file: StaticString = #fileID,
     function: StaticString = #function
   ) {
+    let name = RegionName(file: file, function: function, operand: operand)
     inPass { team in
-      parallel.start(
-        works, beside: queue, team: team, name: RegionName(file: file, function: function, operand: operand))
+      if isAhead {
+        parallel.start(works, beside: queue, team: team, name: name)
+      } else {
+        parallel.forEach(works, beside: queue, team: team, name: name)
+      }
     }
   }
 
   /// What no program runs is written down as a pass of its own.
   private func inPass(_ region: (Team?) -> Void) {
     if team == nil, recorder != nil { parallel.together(recorder: recorder, region) } else { region(team) }
-    if !isAhead { wait() }
   }
 
   /// Says what the passes that follow are, where somebody writes it down.
@@ -174,9 +177,13 @@ public final class ExecutionContext {
     _ queue: WorkQueue, before end: WorkQueue.Position? = nil, file: StaticString = #fileID,
     function: StaticString = #function
   ) {
+    let (end, name) = (end ?? queue.end, RegionName(file: file, function: function))
     inPass { team in
-      parallel.start(
-        queue, before: end ?? queue.end, team: team, name: RegionName(file: file, function: function))
+      if isAhead {
+        parallel.start(queue, before: end, team: team, name: name)
+      } else {
+        parallel.finish(queue, before: end, team: team, name: name)
+      }
     }
   }
 }
