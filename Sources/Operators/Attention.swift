@@ -78,7 +78,7 @@ public enum Attention {
       })
   }
 
-  /// Floats of shared scratch that `backward` needs: at most 3.5·B·T·C, none up to T = 256.
+  /// Floats of shared scratch that `backward` needs: at most 3.5·B·T·C, 2.6·B·T·C at T = 1024, none up to 256.
   public static func sharedScratchCount(shape: AttentionShape) -> Int {
     shape.batchSize * shape.heads * AttentionChunks(shape).partialCount
   }
@@ -91,7 +91,7 @@ public enum Attention {
   ///   - dropout: that of the forward pass.
   /// - Precondition: the context has reserved scratch for T and `sharedScratchCount`.
   /// - Accuracy: `AttentionTests` derives and enforces the bound.
-  /// - Complexity: ≈ 5·B·C·T² FLOP, in tasks of one head and an eighth of its keys, 128 or more; where there are
+  /// - Complexity: ≈ 5·B·C·T² FLOP, in tasks of one head and up to a quarter of its work, or 128 keys; where there are
   ///   several, a second parallel region adds what each contributes to dq, in the keys' order.
   /// - SeeAlso: Dao 2023, arXiv:2307.08691.
   public static func backward(
@@ -122,7 +122,7 @@ extension AttentionShape {
   }
 
   /// The tasks of a forward pass: some queries of one head each, fewer where threads are many.
-  func forwardWork(
+  package func forwardWork(
     threads: Int,
     _ body: @escaping (_ head: AttentionHead, _ queries: Range<Int>, _ worker: Int) -> Void
   ) -> Work {
@@ -141,32 +141,43 @@ extension AttentionShape {
 
 /// How the backward pass cuts a head's keys into tasks, by T alone: the cuts decide the order in which dq is summed.
 package struct AttentionChunks {
-  /// So few that what they contribute to dq takes 3.5 times its size, so many that no thread of 128 waits long for the one
-  /// that has a head's first keys.
-  static let most = 8
   /// So many keys are one task: heads are enough where sequences are short.
   static let undivided = 256
+  /// A chunk has this part of its head's work at the most, if it is more than a block: 128 threads then find enough to do
+  /// beside the longest, and what chunks contribute to dq takes 2.6 times its size at T = 1024.
+  static let parts = 4
 
-  private let size: Int
-  package let count: Int
+  /// The first keys of all chunks, and T.
+  private let bounds: [Int]
+  /// All chunks, those with the most work first: what is left at the end is short, and nobody waits for it long.
+  private let longestFirst: [Int]
   private let shape: AttentionShape
+
+  package var count: Int { bounds.count - 1 }
 
   package init(_ shape: AttentionShape) {
     self.shape = shape
-    let block = Kernels.attentionBlock
-    let eighth = (shape.sequenceLength + Self.most - 1) / Self.most
-    let isShort = shape.sequenceLength <= Self.undivided
-    size = isShort ? Self.undivided : (eighth + block - 1) / block * block
-    count = (shape.sequenceLength + size - 1) / size
+    let (length, block) = (shape.sequenceLength, Kernels.attentionBlock)
+    /// Twice the pairs of a key from this one on and a query.
+    func work(from key: Int) -> Int { (length - key) * (length - key) }
+    var bounds = [0]
+    for key in stride(from: block, to: length > Self.undivided ? length : 0, by: block) {
+      let withBlock = work(from: bounds[bounds.count - 1]) - work(from: min(length, key + block))
+      if withBlock * Self.parts > work(from: 0) { bounds.append(key) }
+    }
+    bounds.append(length)
+    self.bounds = bounds
+    longestFirst = (0..<bounds.count - 1).sorted { [bounds] left, right in
+      work(from: bounds[left]) - work(from: bounds[left + 1])
+        > work(from: bounds[right]) - work(from: bounds[right + 1])
+    }
   }
 
-  package func keys(_ chunk: Int) -> Range<Int> {
-    chunk * size..<min(shape.sequenceLength, (chunk + 1) * size)
-  }
+  package func keys(_ chunk: Int) -> Range<Int> { bounds[chunk]..<bounds[chunk + 1] }
 
   /// Floats before those of a chunk, the first of which adds to dq directly.
   private func partialOffset(_ chunk: Int) -> Int {
-    (1..<max(1, chunk)).reduce(0) { $0 + (shape.sequenceLength - $1 * size) * shape.headSize }
+    (1..<max(1, chunk)).reduce(0) { $0 + (shape.sequenceLength - bounds[$1]) * shape.headSize }
   }
 
   /// Floats that the contributions of one head take.
@@ -178,14 +189,13 @@ package struct AttentionChunks {
   }
 
   /// The tasks of a backward pass: some keys of one head each, and where what they add to dq goes; nil: in place.
-  func work(
+  package func work(
     _ partials: Tensor,
     _ body: @escaping (_ head: AttentionHead, _ keys: Range<Int>, _ partial: Tensor?, _ worker: Int) -> Void
   ) -> Work {
     let heads = shape.batchSize * shape.heads
     return Work(count: heads * count, lap: heads) { task, worker in
-      // The first keys have the most queries: the longest tasks come first.
-      let (head, chunk) = (task % heads, task / heads)
+      let (head, chunk) = (task % heads, longestFirst[task / heads])
       body(
         shape.head(head), keys(chunk), chunk == 0 ? nil : partials.slice(partial(chunk, head: head)), worker)
     }

@@ -50,6 +50,31 @@ import Testing
       #expect(backward >= leastBackward, "gradients of \(inputs) to \(outputs) on \(cores): \(backward)")
     }
   }
+
+  /// Attention at B=4, T=1024, 12 heads: its tasks take as long as they have pairs of a key and a query. Back it has five
+  /// a head, of which 64 threads have four each and 128 two.
+  @Test(arguments: [(64, 0.95, 0.94), (128, 0.9, 0.92)])
+  func attentionFillsManyCores(_ cores: Int, _ leastForward: Double, _ leastBackward: Double) throws {
+    let shape = AttentionShape(batchSize: 4, sequenceLength: 1024, heads: 12, channels: 768)
+    let forward = try efficiency(cores) { clock in
+      [
+        shape.forwardWork(threads: cores) { _, queries, _ in
+          clock.time += queries.reduce(0) { $0 + $1 + 1 }
+        }
+      ]
+    }
+    let partials = try Arena([
+      .init(name: "partials", shape: [Attention.sharedScratchCount(shape: shape)])
+    ]).all
+    let backward = try efficiency(cores) { clock in
+      [
+        AttentionChunks(shape).work(partials) { _, keys, _, _ in
+          clock.time += keys.reduce(0) { $0 + 1024 - $1 }
+        }
+      ]
+    }
+    #expect(forward >= leastForward && backward >= leastBackward, "\(cores): \(forward), \(backward)")
+  }
 }
 
 /// Runs as far as tasks say; a simulation runs in one thread.

@@ -2,7 +2,7 @@ import CKernels
 import Machine
 
 /// One head's place in the operands of attention.
-struct AttentionHead {
+package struct AttentionHead {
   let shape: AttentionShape
   let batch: Int
   let head: Int
