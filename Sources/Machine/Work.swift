@@ -44,14 +44,15 @@
   /// The same on some ranges only: a task for each, or several where it is longer than a block.
   ///
   /// - Parameter ranges: those of each domain.
-  /// - Precondition: it was made of blocks.
+  /// - Precondition: it was made of blocks, or has no task and does nothing.
   package func blocks(on ranges: [[Range<Int>]]) -> Work {
+    if count == 0 { return self }
     let size = unsafe body.address.pointee.size
-    precondition(count == 0 || size > 0, "only work that was made of blocks can be done by ranges")
+    precondition(size > 0, "only work that was made of blocks can be done by ranges")
     var (blocks, bounds) = ([Range<Int>](), [0])
     for ranges in ranges {
       for range in ranges {
-        for start in stride(from: range.lowerBound, to: range.upperBound, by: max(1, size)) {
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: size) {
           blocks.append(start..<min(range.upperBound, start + size))
         }
       }
@@ -64,8 +65,9 @@
 
   /// Runs a range here and now, as a part of another piece of work's task.
   ///
-  /// - Precondition: it was made of blocks.
+  /// - Precondition: it was made of blocks, or has no task and does nothing.
   package func run(_ range: Range<Int>, worker: Int) {
+    if count == 0 { return }
     unsafe body.address.pointee.run(range, worker)
   }
 

@@ -176,6 +176,10 @@ import Testing
     work.run(5..<25, worker: 0)
     #expect(ranges.last == 5..<25)
     #expect(work.blocks(on: [[]]).count == 0)
+    // Work that nobody wants done at all, as an optimizer's that leaves a parameter as it is.
+    let none = Work(count: 0) { _, _ in Issue.record("a task of none ran") }
+    #expect(none.blocks(on: [[0..<9]]).count == 0)
+    none.run(0..<9, worker: 0)
   }
 
   /// A region begins with the work whose tasks take long, and else keeps the order in which it was given.

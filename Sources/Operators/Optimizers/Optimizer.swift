@@ -29,7 +29,7 @@ public protocol Optimizer: Sendable {
   /// - Throws: `OptimizerError` for the first hyperparameter that is outside its range.
   func check() throws(OptimizerError)
 
-  /// One step as independent tasks.
+  /// One step as independent tasks: `Work.blocks` where `extent` is `elements`, or no task at all.
   ///
   /// - Precondition: all tensors of `operands` have as many elements, and there is one for each of `slots`.
   func work(_ operands: OptimizerOperands, step: OptimizerStep, context: ExecutionContext) -> Work
